@@ -1,0 +1,34 @@
+# Build options, compiler flags and the compiler cache.
+
+set(HEARTH_CUDA AUTO CACHE STRING "Build the CUDA flavour: AUTO (when a CUDA toolkit is found), ON or OFF")
+set_property(CACHE HEARTH_CUDA PROPERTY STRINGS AUTO ON OFF)
+option(HEARTH_LIBTORCH "Build trainer/ and launch/; OFF builds the LibTorch-free rooms alone (sanitizer builds)" ON)
+option(HEARTH_TESTS "Build the tests" ON)
+option(HEARTH_BENCH "Build the benchmark programs in bench/" OFF)
+set(HEARTH_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+# -O2 without NDEBUG tricks: HEARTH_CHECK is always on. The baseline instruction set is AVX2 because
+# every machine LibTorch's kernels are tuned for has it, and results must not depend on the build host.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -march=x86-64-v3 -g1")
+
+if(HEARTH_SANITIZE)
+  add_compile_options(-fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HEARTH_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # base_dir and hash_dir=false let a clone in another folder hit the cache.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
+endif()

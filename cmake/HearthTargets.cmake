@@ -1,0 +1,16 @@
+# hearth_add_room(NAME LINKS target...)
+#   One static library per room from every .cc of its folder and sub-rooms (main.cc excepted).
+function(hearth_add_room room)
+  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${room}/*.cc)
+  list(REMOVE_ITEM sources ${room}/main.cc)
+  add_library(hearth_${room} STATIC ${sources})
+  add_library(hearth::${room} ALIAS hearth_${room})
+  target_include_directories(hearth_${room} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+  target_link_libraries(hearth_${room} PUBLIC ${arg_LINKS})
+  hearth_warnings(hearth_${room})
+endfunction()
+
+function(hearth_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Werror)
+endfunction()

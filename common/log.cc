@@ -1,0 +1,29 @@
+#include "common/log.h"
+
+#include <memory>
+#include <vector>
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+
+namespace hearth {
+
+void SetUpLogging(const LogOptions& options) {
+  std::vector<spdlog::sink_ptr> sinks;
+  if (options.stderr_enabled) {
+    const auto mode = options.color ? spdlog::color_mode::always : spdlog::color_mode::never;
+    sinks.push_back(std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode));
+  }
+  if (!options.file.empty()) {
+    sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
+  }
+  auto logger = std::make_shared<spdlog::logger>("hearth", sinks.begin(), sinks.end());
+  const std::string rank =
+      options.world_size > 1 ? fmt::format("[rank {}] ", options.rank) : std::string();
+  logger->set_pattern("%H:%M:%S %^%l%$ " + (options.rank == 0 ? std::string() : rank) + "%v");
+  logger->set_level(spdlog::level::from_str(options.level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace hearth

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/shard/feature_table.h"
+#include "storage/shard/part.h"
+#include "storage/shard/shard_file.h"
+
+namespace hearth {
+
+/// `manifest.json` of a data set: what is in the folder, with a SHA-256 per file.
+struct DatasetManifest {
+  static constexpr int kFormatVersion = 1;
+
+  std::string name;                 ///< display name, e.g. "ml-100k"
+  std::string task_by = "user";     ///< "user", "item", or the column that forms tasks
+  bool has_time = false;            ///< shards carry times
+  bool has_roles = false;           ///< shards carry given support/query roles
+  bool positive_only = false;       ///< every event is a positive (label 1)
+  float label_min = 0, label_max = 0;
+  int64_t user_count = 0, item_count = 0;
+  int64_t event_count = 0;          ///< over all parts
+  std::vector<ShardEntry> shards;   ///< ordered by part (AllParts()), then by number
+  std::string users_file = "users.h5", users_sha256;
+  std::string items_file = "items.h5", items_sha256;
+  std::string source;               ///< importer, input files with their hashes, options (JSON text)
+  std::string tool_version;
+  /// Facts the maker knows, e.g. {"truth_rmse/test/user_cold": 0.71} from the simulator.
+  std::map<std::string, double> facts;
+
+  /// Sums over the shards of a part.
+  int64_t TaskCount(Part part) const;
+  int64_t EventCount(Part part) const;
+};
+
+DatasetManifest ReadManifest(const std::string& folder);
+/// Written last and atomically: a folder without a manifest is not a data set.
+void WriteManifest(const std::string& folder, const DatasetManifest& manifest);
+/// SHA-256 of the manifest file: the identity of a data set in checkpoints and reports.
+std::string ManifestHash(const std::string& folder);
+
+/// users.h5 / items.h5. WriteEntities returns the file's SHA-256.
+std::string WriteEntities(const std::string& path, const EntityTable& table);
+EntityTable ReadEntities(const std::string& path);
+
+struct DatasetOptions {
+  std::string path;                  ///< folder with manifest.json
+  ReadMode read = ReadMode::kMmap;
+  /// Compare every file with the manifest's SHA-256 at open. Costs one read of the whole data set.
+  bool verify = false;
+};
+
+/// An opened data set: manifest, users, items, and readers of its shards, opened on first use and
+/// kept (mapping a file costs address space, not memory). Thread safe after construction.
+class Dataset {
+ public:
+  /// Throws DataError / StorageError naming the file and what is wrong with it.
+  explicit Dataset(const DatasetOptions& options);
+  ~Dataset();
+
+  const DatasetManifest& manifest() const { return manifest_; }
+  const std::string& path() const { return options_.path; }
+  const EntityTable& users() const { return users_; }
+  const EntityTable& items() const { return items_; }
+
+  /// The side that owns tasks and the side an event refers to (swapped when task_by is "item").
+  const EntityTable& task_entities() const { return by_item() ? items_ : users_; }
+  const EntityTable& event_entities() const { return by_item() ? users_ : items_; }
+
+  /// Indexes into manifest().shards of one part, in order.
+  std::vector<int64_t> ShardsOf(Part part) const;
+  /// The reader of manifest().shards[index].
+  const ShardReader& Shard(int64_t index) const;
+
+ private:
+  bool by_item() const { return manifest_.task_by == "item"; }
+
+  DatasetOptions options_;
+  DatasetManifest manifest_;
+  EntityTable users_, items_;
+  struct Readers;
+  std::unique_ptr<Readers> readers_;
+};
+
+}  // namespace hearth
