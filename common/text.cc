@@ -52,7 +52,7 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string>& ca
   return nearest.empty() ? std::string() : fmt::format(" (did you mean '{}'?)", nearest);
 }
 
-std::vector<std::string_view> Split(std::string_view text, std::string_view separator) {
+std::vector<std::string_view> SplitText(std::string_view text, std::string_view separator) {
   std::vector<std::string_view> parts;
   size_t begin = 0;
   while (true) {

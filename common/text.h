@@ -14,7 +14,7 @@ std::string NearestName(std::string_view name, const std::vector<std::string>& c
 /// " (did you mean 'x'?)" or "" — ready to append to an error message.
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
 
-std::vector<std::string_view> Split(std::string_view text, std::string_view separator);
+std::vector<std::string_view> SplitText(std::string_view text, std::string_view separator);
 std::string_view Trim(std::string_view text);
 std::string Join(const std::vector<std::string>& parts, std::string_view separator);
 
