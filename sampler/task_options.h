@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+namespace hearth {
+
+/// How a training episode picks its support size between support_min and support.
+enum class SupportDraw {
+  kMax,         ///< always `support` rows (fewer when the task is short)
+  kUniform,     ///< uniform over support_min..support
+  kLogUniform,  ///< log-uniform over support_min..support: small sets as often as large ones
+};
+
+/// Which events of a task become support and which become query.
+enum class EpisodeOrder {
+  kTime,    ///< by position in the log: support before query, no support row later than a query row
+  kRandom,  ///< both drawn at random from all events
+  kGiven,   ///< the roles stored in the data; needs DatasetManifest::has_roles
+};
+
+/// How negatives are drawn. Items the task has any event with are never drawn.
+enum class NegativeSampling {
+  kUniform,     ///< every item equally likely
+  kPopularity,  ///< in proportion to the item's event count in the training part
+};
+
+/// What an episode looks like and how tasks are grouped into outer steps (config section `task`).
+///
+/// Sizes: a task of n events gives q = min(query, n - support_min) query rows and
+/// s = min(drawn size, n - q) support rows, so an episode always has at least one of each.
+struct TaskOptions {
+  int64_t support = 20;     ///< most support rows per task; >= support_min
+  int64_t support_min = 1;  ///< fewest support rows per task; 1..support
+  SupportDraw support_draw = SupportDraw::kMax;
+  int64_t query = 10;      ///< most query rows per task; >= 1
+  int64_t min_events = 5;  ///< tasks with fewer events are left out and counted; > support_min
+  EpisodeOrder order = EpisodeOrder::kTime;
+
+  int64_t per_step = 32;  ///< tasks per outer step over all ranks; a multiple of `chunk`
+  int64_t chunk = 16;     ///< tasks per chunk (the last chunk of a shard may be smaller); >= 1
+
+  int64_t history = 0;    ///< length of the history window of a row, in events; 0 = none
+  int64_t negatives = 0;  ///< negatives per support and query row; 0 = none
+  NegativeSampling negative_sampling = NegativeSampling::kUniform;
+
+  int64_t shard_window = 4;  ///< shards that tasks are drawn from at once; >= 1
+};
+
+}  // namespace hearth
