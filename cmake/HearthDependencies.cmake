@@ -26,36 +26,49 @@ endif()
 find_package(CLI11 REQUIRED)
 
 set(HEARTH_LIBTORCH_DIR ${PROJECT_SOURCE_DIR}/.deps/python/torch CACHE PATH "LibTorch 2.11: the folder with include/ and lib/")
-if(NOT EXISTS ${HEARTH_LIBTORCH_DIR}/lib/libtorch_cpu.so)
+set(torch_lib ${HEARTH_LIBTORCH_DIR}/lib)
+if(NOT EXISTS ${torch_lib}/libtorch_cpu.so)
   message(FATAL_ERROR "LibTorch is not at ${HEARTH_LIBTORCH_DIR}: run launch/setup, or set -DHEARTH_LIBTORCH_DIR=DIR")
 endif()
 
 set(HEARTH_WITH_CUDA OFF)
+set(why_not "HEARTH_CUDA=OFF")
 if(NOT HEARTH_CUDA STREQUAL "OFF")
   find_package(CUDAToolkit 13 QUIET)
-  if(CUDAToolkit_FOUND)
+  if(NOT CUDAToolkit_FOUND)
+    set(why_not "no CUDA 13 toolkit was found: put nvcc on PATH or set CUDAToolkit_ROOT")
+  elseif(NOT EXISTS ${torch_lib}/libtorch_cuda.so)
+    set(why_not "${torch_lib} has no libtorch_cuda.so: run launch/setup with the CUDA toolkit present")
+  else()
     set(HEARTH_WITH_CUDA ON)
-  elseif(HEARTH_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "HEARTH_CUDA=ON needs a CUDA 13 toolkit (nvcc on PATH); none was found")
+  endif()
+  if(HEARTH_CUDA STREQUAL "ON" AND NOT HEARTH_WITH_CUDA)
+    message(FATAL_ERROR "HEARTH_CUDA=ON, but ${why_not}")
   endif()
 endif()
-message(STATUS "hearth: ${CMAKE_BUILD_TYPE} build, CUDA ${HEARTH_WITH_CUDA}, LibTorch at ${HEARTH_LIBTORCH_DIR}")
+if(HEARTH_WITH_CUDA)
+  message(STATUS "hearth: ${CMAKE_BUILD_TYPE}, CUDA ${CUDAToolkit_VERSION}, LibTorch at ${HEARTH_LIBTORCH_DIR}")
+else()
+  message(STATUS "hearth: ${CMAKE_BUILD_TYPE}, CPU (${why_not}), LibTorch at ${HEARTH_LIBTORCH_DIR}")
+endif()
 
-# find_package(Torch) of the wheel is a fatal error without a CUDA toolkit, so both flavours use these
-# targets: the CPU one names libtorch_cpu and libc10 alone and starts faster.
+# find_package(Torch) of the wheel is a fatal error without a CUDA toolkit, so both flavours use this
+# target: the CPU one names libtorch_cpu and libc10 alone and starts faster.
 add_library(libtorch::libtorch INTERFACE IMPORTED)
 target_include_directories(libtorch::libtorch SYSTEM INTERFACE
   ${HEARTH_LIBTORCH_DIR}/include ${HEARTH_LIBTORCH_DIR}/include/torch/csrc/api/include)
-target_compile_definitions(libtorch::libtorch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
-# The wheel's libraries find their CUDA companions through their own run path.
-target_link_options(libtorch::libtorch INTERFACE -Wl,-rpath,${HEARTH_LIBTORCH_DIR}/lib
-  -Wl,--allow-shlib-undefined)
-target_link_libraries(libtorch::libtorch INTERFACE
-  ${HEARTH_LIBTORCH_DIR}/lib/libtorch_cpu.so ${HEARTH_LIBTORCH_DIR}/lib/libc10.so)
+# The wheel's libraries find their CUDA companions through their own run path, which the linker does
+# not follow when it looks for undefined symbols.
+target_link_options(libtorch::libtorch INTERFACE -Wl,-rpath,${torch_lib} -Wl,--allow-shlib-undefined)
+target_link_libraries(libtorch::libtorch INTERFACE ${torch_lib}/libtorch_cpu.so ${torch_lib}/libc10.so)
 if(HEARTH_WITH_CUDA)
   target_compile_definitions(libtorch::libtorch INTERFACE HEARTH_WITH_CUDA=1)
   target_include_directories(libtorch::libtorch SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
-  # Registered through static initialisers: nothing names their symbols, so the linker must keep them.
-  target_link_libraries(libtorch::libtorch INTERFACE -Wl,--no-as-needed
-    ${HEARTH_LIBTORCH_DIR}/lib/libtorch_cuda.so ${HEARTH_LIBTORCH_DIR}/lib/libc10_cuda.so -Wl,--as-needed)
+  # Old-style tags: only DT_RPATH of the program is searched for what libtorch_cuda.so needs in turn, so
+  # a toolkit outside the loader's default folders is found.
+  target_link_options(libtorch::libtorch INTERFACE -Wl,--disable-new-dtags -Wl,-rpath,${CUDAToolkit_LIBRARY_DIR})
+  # Kernels register through static initialisers: nothing names their symbols, so the linker must be
+  # told to keep the library.
+  target_link_libraries(libtorch::libtorch INTERFACE
+    -Wl,--no-as-needed ${torch_lib}/libtorch_cuda.so ${torch_lib}/libc10_cuda.so -Wl,--as-needed)
 endif()
