@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/stat.h>
+
+namespace hearth {
+
+/// Owns one POSIX file descriptor and remembers its path for messages. Movable, closed at the end
+/// of its life. close() errors matter only after writing: writers call Close() themselves.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  /// Opens an existing regular file for reading. Throws PermissionError (EACCES, EPERM) or
+  /// StorageError naming the path; a folder, FIFO or device is a DataError.
+  static FileDescriptor OpenForReading(const std::string& path);
+  /// Creates a file that must not exist (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC) for writing.
+  /// `permissions` are subject to the process's umask.
+  static FileDescriptor CreateNew(const std::string& path, mode_t permissions);
+
+  ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept;
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  const std::string& path() const { return path_; }
+
+  int64_t SizeBytes() const;
+  /// Device and inode: the identity of the file, whatever its name is by now.
+  struct stat Status() const;
+  /// Reads exactly size_bytes at offset; EINTR and short reads are handled. Throws StorageError
+  /// when the file ends early.
+  void ReadAt(void* data, int64_t size_bytes, int64_t offset) const;
+  /// Appends all bytes; EINTR and short writes are handled.
+  void Write(std::string_view bytes) const;
+  void Sync() const;
+  /// Closes and reports what close() says (NFS reports a full disk here). Safe to call twice.
+  void Close();
+
+ private:
+  FileDescriptor(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  int fd_ = -1;
+  std::string path_;
+};
+
+/// Throws for a failed system call: PermissionError for EACCES, EPERM and EROFS, else StorageError.
+/// The message reads "cannot <action> '<path>': <text of error_number>".
+[[noreturn]] void ThrowFileError(std::string_view action, const std::string& path,
+                                 int error_number);
+
+/// A whole text file. Throws DataError when it is larger than max_bytes, which bounds memory for
+/// files from strangers.
+std::string ReadWholeFile(const std::string& path, int64_t max_bytes);
+
+/// The folder a path lies in: "." when it has no slash.
+std::string FolderOf(const std::string& path);
+
+}  // namespace hearth

@@ -1,0 +1,37 @@
+#include "storage/file/mapped_file.h"
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/mman.h>
+
+namespace hearth {
+
+MappedFile::MappedFile(const FileDescriptor& file) : size_bytes_(file.SizeBytes()) {
+  if (size_bytes_ == 0) return;
+  void* const data =
+      ::mmap(nullptr, static_cast<size_t>(size_bytes_), PROT_READ, MAP_SHARED, file.get(), 0);
+  if (data == MAP_FAILED) ThrowFileError("map", file.path(), errno);
+  data_ = static_cast<char*>(data);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, static_cast<size_t>(size_bytes_));
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_bytes_, other.size_bytes_);
+  return *this;
+}
+
+void MappedFile::Prefetch() const {
+  // Advice only: a refusal changes nothing but speed.
+  if (data_ != nullptr) ::madvise(data_, static_cast<size_t>(size_bytes_), MADV_WILLNEED);
+}
+
+}  // namespace hearth

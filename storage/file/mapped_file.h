@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "storage/file/file_descriptor.h"
+
+namespace hearth {
+
+/// A read-only memory mapping of a whole file. The mapping holds no descriptor, so thousands of
+/// files can be mapped at once. Throws what FileDescriptor::OpenForReading throws.
+/// The file must not be truncated while it is mapped: data sets are immutable once they are listed.
+class MappedFile {
+ public:
+  explicit MappedFile(const FileDescriptor& file);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  const char* data() const { return data_; }
+  int64_t size_bytes() const { return size_bytes_; }
+  /// Asks the kernel to read the file ahead; returns at once.
+  void Prefetch() const;
+
+ private:
+  char* data_ = nullptr;  // null when the file is empty
+  int64_t size_bytes_ = 0;
+};
+
+}  // namespace hearth
