@@ -20,7 +20,7 @@ endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -march=x86-64-v3 -g1")
 
 if(HEARTH_SANITIZE)
-  add_compile_options(-fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options(-O1 -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HEARTH_SANITIZE})
 endif()
 

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The one-direction rule of docs/architecture.md, checked on every source file of the rooms:
+#   layering.sh [ROOT]
+# Prints each breach as FILE:LINE: what; exits 1 when there is one.
+set -euo pipefail
+cd "${1:-$(dirname "$(readlink -f "$0")")/../..}"
+
+readonly rooms=(common storage sampler cluster trainer launch)
+for room in "${rooms[@]}"; do
+  [ -d "$room" ] || { echo "no room $room/ in $PWD: is this the root of the checkout?" >&2; exit 2; }
+done
+
+mapfile -t sources < <(find "${rooms[@]}" -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' | sort)
+[ ${#sources[@]} -gt 0 ] || { echo "no source files in $PWD" >&2; exit 2; }
+
+awk '
+BEGIN {
+  # What each room may include, besides itself.
+  may["common"]  = " common "
+  may["storage"] = " storage common "
+  may["sampler"] = " sampler storage common "
+  may["cluster"] = " cluster common "
+  may["trainer"] = " trainer sampler storage cluster common "
+  may["launch"]  = " launch trainer sampler storage cluster common "
+
+  # Sub-rooms: each may include itself and those left of it; files directly in the room are its top.
+  order("storage", "file shard import checkpoint registry")
+  order("trainer", "tensor model embedding baseline method engine optimize evaluate recommend export retrain")
+  order("launch", "config report command")
+
+  # Names that live in a few rooms only: a pattern on the code without comments and literals.
+  only("(^|[^A-Za-z0-9_])MPI_[A-Za-z]", "MPI", "cluster")
+  only("(^|[^A-Za-z0-9_])nccl[A-Z]", "NCCL", "cluster")
+  only("(^|[^A-Za-z0-9_])(H5[A-Z]|hid_t|hsize_t|herr_t)", "HDF5", "storage")
+  only("(^|[^A-Za-z0-9_])YAML::", "YAML", "launch")
+  only("(^|[^A-Za-z0-9_])argv([^A-Za-z0-9_]|$)", "argv", "launch cluster")
+  only("(^|[^A-Za-z0-9_])(at|torch|c10)::", "LibTorch", "trainer launch")
+
+  # The same for system headers.
+  header("mpi.h", "cluster"); header("nccl.h", "cluster"); header("hdf5", "storage"); header("H5", "storage")
+  header("yaml-cpp/", "launch"); header("CLI/", "launch")
+  header("ATen/", "trainer launch"); header("torch/", "trainer launch"); header("c10/", "trainer launch")
+}
+
+function order(room, names,   list, count, i) {
+  count = split(names, list, " ")
+  for (i = 1; i <= count; ++i) rank[room "/" list[i]] = i
+  ordered[room] = count
+}
+function only(pattern, what, where) { patterns[++pattern_count] = pattern; pattern_name[pattern_count] = what; pattern_rooms[pattern_count] = where }
+function header(prefix, where) { headers[++header_count] = prefix; header_rooms[header_count] = where }
+function breach(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; ++breaches }
+function lives_in(room, list) { return index(" " list " ", " " room " ") > 0 }
+
+# The place of a file in the order of its room; above all sub-rooms when it lies in none.
+function place(path, room,   parts, name) {
+  if (!(room in ordered)) return 0
+  if (split(path, parts, "/") < 3) return ordered[room] + 1
+  name = room "/" parts[2]
+  return (name in rank) ? rank[name] : -1
+}
+
+FNR == 1 {
+  split(FILENAME, parts, "/")
+  room = parts[1]
+  here = place(FILENAME, room)
+  in_comment = 0
+  if (here < 0) breach("sub-room " room "/" parts[2] " has no place in the order of " room "/")
+}
+
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+  split($0, quoted, "\"")
+  path = quoted[2]
+  split(path, parts, "/")
+  if (!(parts[1] in may)) {
+    breach("includes \"" path "\": quoted includes start with the name of a room")
+  } else if (!lives_in(parts[1], may[room])) {
+    breach(room "/ may not include " parts[1] "/: \"" path "\"")
+  } else if (parts[1] == room && place(path, room) > here) {
+    breach("\"" path "\" lies above " FILENAME " in the order of " room "/")
+  }
+  next
+}
+
+/^[ \t]*#[ \t]*include[ \t]*</ {
+  path = $0
+  sub(/^[^<]*</, "", path)
+  for (i = 1; i <= header_count; ++i)
+    if (index(path, headers[i]) == 1 && !lives_in(room, header_rooms[i]))
+      breach("<" headers[i] "…> belongs in " header_rooms[i] " only")
+  next
+}
+
+{
+  code = $0
+  gsub(/"([^"\\]|\\.)*"/, "\"\"", code)
+  gsub(/\047([^\047\\]|\\.)\047/, "", code)
+  if (in_comment) {
+    if (!sub(/^.*\*\//, "", code)) next
+    in_comment = 0
+  }
+  sub(/\/\/.*/, "", code)
+  gsub(/\/\*[^*]*\*\//, "", code)
+  if (sub(/\/\*.*/, "", code)) in_comment = 1
+  for (i = 1; i <= pattern_count; ++i)
+    if (code ~ patterns[i] && !lives_in(room, pattern_rooms[i]))
+      breach(pattern_name[i] " belongs in " pattern_rooms[i] " only")
+}
+
+END {
+  if (breaches) { printf "%d breaches of the layering rule (docs/architecture.md)\n", breaches; exit 1 }
+}' "${sources[@]}"
+echo "${#sources[@]} source files keep the layering rule"

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Plants one breach after another in a small tree and expects layering.sh to find each, and nothing else.
+set -euo pipefail
+layering=$(dirname "$(readlink -f "$0")")/layering.sh
+readonly layering
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failures=0
+
+# put FILE LINE...
+put() {
+  mkdir -p "$tree/$(dirname "$1")"
+  printf '%s\n' "${@:2}" > "$tree/$1"
+}
+
+new_tree() {
+  rm -rf "${tree:?}"/*
+  put common/log.h '#include <string>'
+  put storage/file/posix.h '#include "common/log.h"' 'hid_t file = H5Fopen("x");'
+  put storage/shard/reader.cc '#include "storage/file/posix.h"' '#include <hdf5.h>'
+  put sampler/task.h '#include "storage/shard/reader.h"' '// MPI_Comm is not known here: "rank" is a number'
+  put cluster/mpi.cc '#include <mpi.h>' 'MPI_Init(nullptr, nullptr); ncclGroupStart();'
+  put trainer/tensor/layout.h '#include <ATen/core/Tensor.h>' 'at::Tensor x;'
+  put trainer/engine/generic.cc '#include "trainer/tensor/layout.h"' 'Throw("MPI_Abort of YAML::Node // H5Dread");'
+  put trainer/loop.cc '#include "trainer/engine/generic.h"' '/* argv, MPI_Send,' 'H5Dread */ int x = 1;'
+  put launch/config/keys.cc '#include <yaml-cpp/yaml.h>' 'YAML::Node node;'
+  put launch/command/train.cc '#include "launch/config/keys.h"' '#include "trainer/loop.h"'
+  put launch/main.cc 'int main(int argc, char** argv) { return 0; }'
+}
+
+# expect_breach PATTERN FILE LINE...: the planted file, and it alone, breaks the rule.
+expect_breach() {
+  local output
+  new_tree
+  put "${@:2}"
+  if output=$("$layering" "$tree"); then
+    echo "FAILED: not found: $2: ${*:3}"
+  elif [ "$(grep -c "^$2:[0-9]*: .*$1" <<< "$output")" -ne 1 ] || ! grep -q '^1 breaches' <<< "$output"; then
+    printf 'FAILED: expected one breach of %s matching "%s", got:\n%s\n' "$2" "$1" "$output"
+  else
+    return 0
+  fi
+  failures=$((failures + 1))
+}
+
+new_tree
+"$layering" "$tree" || { echo "FAILED: the clean tree is refused"; failures=1; }
+
+expect_breach 'may not include storage/' common/bad.h '#include "storage/file/posix.h"'
+expect_breach 'may not include cluster/' storage/shard/bad.h '#include "cluster/communicator.h"'
+expect_breach 'may not include cluster/' sampler/bad.h '#include "cluster/communicator.h"'
+expect_breach 'may not include sampler/' cluster/bad.h '  #  include "sampler/task.h"'
+expect_breach 'may not include launch/' trainer/bad.cc '#include "launch/config/keys.h"'
+expect_breach 'start with the name of a room' launch/bad.cc '#include "tests/tools/fake.h"'
+expect_breach 'start with the name of a room' storage/file/bad.cc '#include "posix.h"'
+expect_breach 'lies above' storage/file/bad.cc '#include "storage/shard/reader.h"'
+expect_breach 'lies above' trainer/method/bad.h '#include "trainer/engine/engine.h"'
+expect_breach 'lies above' trainer/tensor/bad.h '#include "trainer/loop.h"'
+expect_breach 'lies above' launch/config/bad.h '#include "launch/command/train.h"'
+expect_breach 'no place in the order' trainer/novelty/bad.h 'int x;'
+expect_breach 'MPI belongs' launch/bad.cc '(void)MPI_Abort(1);'
+expect_breach 'MPI belongs' trainer/bad.cc 'Call("x", MPI_COMM_WORLD);  // one'
+expect_breach 'NCCL belongs' trainer/bad.cc 'ncclComm_t comm;'
+expect_breach 'HDF5 belongs' trainer/bad.cc 'auto file = H5Fopen(path);'
+expect_breach 'LibTorch belongs' sampler/bad.h 'at::Tensor rows;'
+expect_breach 'YAML belongs' trainer/bad.cc 'YAML::Node node;'
+expect_breach 'argv belongs' trainer/bad.cc 'void Parse(char** argv);'
+expect_breach 'mpi.h' common/bad.cc '#include <mpi.h>'
+expect_breach 'ATen/' cluster/bad.cc '#include <ATen/core/Tensor.h>'
+expect_breach 'yaml-cpp/' trainer/bad.cc '#include <yaml-cpp/yaml.h>'
+
+if "$layering" "$tree/nowhere" 2> /dev/null; then
+  echo "FAILED: a folder that is no checkout passes"
+  failures=$((failures + 1))
+fi
+echo "$failures failures"
+[ "$failures" -eq 0 ]
