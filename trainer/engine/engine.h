@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "sampler/meta_batch.h"
+#include "trainer/embedding/embedding_table.h"
+#include "trainer/method/meta_method.h"
+#include "trainer/model/chunk_batch.h"
+
+namespace hearth {
+
+/// What an engine returns for one chunk: sums over the chunk's finite tasks, and figures per task.
+struct ChunkResult {
+  at::Tensor dense_gradient;                     ///< [layout.size()], on the CPU
+  std::vector<std::vector<int64_t>> table_rows;  ///< [table] unique rows, ascending
+  std::vector<at::Tensor> row_gradients;         ///< [table] [rows, dim], on the CPU
+  std::vector<double> query_loss;                ///< [task] NaN where not finite
+  int64_t finite_task_count = 0;
+  double loss_sum = 0.0;  ///< of query_loss over finite tasks
+};
+
+/// The fixed parts of a computation. All must outlive the engine.
+struct EngineContext {
+  const Recommender& model;
+  const MetaMethod& method;
+  const BatchBuilder& builder;
+  MetaOptions::Loss loss;
+};
+
+/// *How* the meta-gradient of a chunk is computed, and nothing else: the gradient of
+/// sum over tasks of L(Predict(Adapt(theta; S_t)); Q_t) with respect to theta and to the embedding
+/// rows. A task with a non-finite loss or gradient is left out (weight 0) and reported; the others'
+/// results do not depend on it. Not collective. Only the outer loop calls an engine.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string name() const = 0;
+  virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                              const HideId& hide_id) const = 0;
+};
+
+/// The tasks `keep` (ascending) of a chunk as a chunk of their own.
+Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep);
+
+}  // namespace hearth

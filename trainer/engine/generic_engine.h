@@ -1,0 +1,46 @@
+#pragma once
+
+#include "trainer/engine/engine.h"
+
+namespace hearth {
+
+/// LibTorch autograd over all tasks of a chunk at once: exact for any model built of the task-aware
+/// layers and any method, second order or first.
+class GenericEngine : public Engine {
+ public:
+  explicit GenericEngine(const EngineContext& context) : context_(context) {}
+
+  std::string name() const override { return "generic"; }
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const HideId& hide_id) const override;
+
+ private:
+  // One pass over the chunk; the result is not finite when any task's is not.
+  ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
+                         const HideId& hide_id) const;
+  // Positions of the tasks whose loss and gradient are finite on their own.
+  std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
+                                       const MetaParameters& parameters,
+                                       const HideId& hide_id) const;
+
+  EngineContext context_;
+};
+
+/// The oracle of GenericEngine and the pattern public meta-learning code uses: one task after the
+/// other, each with its own autograd graph and un-batched fast weights. Slow; for tests and bench.
+/// Does not treat non-finite tasks.
+class ReferenceEngine : public Engine {
+ public:
+  ReferenceEngine(const EngineContext& context, const MetaOptions& options)
+      : context_(context), options_(options) {}
+
+  std::string name() const override { return "reference"; }
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const HideId& hide_id) const override;
+
+ private:
+  EngineContext context_;
+  MetaOptions options_;
+};
+
+}  // namespace hearth

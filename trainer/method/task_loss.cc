@@ -1,0 +1,47 @@
+#include "trainer/method/task_loss.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/softplus.h>
+
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+at::Tensor RowLosses(MetaOptions::Loss loss, const Recommender& model,
+                     const ParameterValues& values, const at::Tensor& tasks,
+                     const at::Tensor& items, const RowBatch& rows) {
+  const at::Tensor score = model.Score(values, tasks, GatherRows(items, rows.entity));
+  switch (loss) {
+    case MetaOptions::Loss::kMse: {
+      const at::Tensor difference = score - rows.labels;
+      return difference * difference;
+    }
+    case MetaOptions::Loss::kBce:
+      return at::softplus(score) - score * rows.labels;
+    case MetaOptions::Loss::kBpr:
+      break;
+  }
+  HEARTH_CHECK(rows.negatives.defined(), "bpr without negatives");
+  const int64_t count = rows.negatives.size(2);
+  const at::Tensor negatives = rows.negatives.reshape({rows.negatives.size(0), -1});
+  const at::Tensor negative_score = model.Score(values, tasks, GatherRows(items, negatives))
+                                        .view({score.size(0), score.size(1), count});
+  return at::softplus(negative_score - score.unsqueeze(2)).mean(2);
+}
+
+}  // namespace
+
+at::Tensor TaskLosses(MetaOptions::Loss loss, const Recommender& model,
+                      const ParameterValues& values, const at::Tensor& tasks,
+                      const at::Tensor& items, const RowBatch& rows) {
+  const at::Tensor row_losses = RowLosses(loss, model, values, tasks, items, rows);
+  return (row_losses * rows.mask).sum(1) * rows.inverse_count;
+}
+
+at::Tensor PredictionOf(MetaOptions::Loss loss, const at::Tensor& score) {
+  return loss == MetaOptions::Loss::kBce ? at::sigmoid(score) : score;
+}
+
+}  // namespace hearth

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "trainer/model/recommender.h"
+
+namespace hearth {
+
+/// Loss of each task: the mean over its rows.
+///   mse   (y - label)^2
+///   bce   binary cross-entropy of the logit y, labels in [0, 1]
+///   bpr   -log sigmoid(y - y_negative), mean over the row's negatives (Rendle et al. 2009)
+/// rows: positions and labels; tasks [tasks, a], items [unique, b]. Returns [tasks].
+at::Tensor TaskLosses(MetaOptions::Loss loss, const Recommender& model,
+                      const ParameterValues& values, const at::Tensor& tasks,
+                      const at::Tensor& items, const RowBatch& rows);
+
+/// A raw score as people read it: a probability for bce, unchanged otherwise.
+at::Tensor PredictionOf(MetaOptions::Loss loss, const at::Tensor& score);
+
+}  // namespace hearth

@@ -1,0 +1,152 @@
+#include "trainer/model/chunk_batch.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+template <typename T>
+at::Tensor CopyToTensor(const std::vector<T>& values, at::IntArrayRef shape, at::ScalarType type) {
+  return at::from_blob(const_cast<T*>(values.data()), shape, at::TensorOptions().dtype(type))
+      .clone();
+}
+
+at::Tensor Int64Tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,
+                       const at::TensorOptions& options) {
+  return CopyToTensor(values, shape, at::kLong).to(options.device());
+}
+
+at::Tensor RealTensor(const std::vector<float>& values, at::IntArrayRef shape,
+                      const at::TensorOptions& options) {
+  return CopyToTensor(values, shape, at::kFloat).to(options);
+}
+
+std::vector<int64_t> SortedUnique(std::vector<int64_t> values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+int64_t PositionOf(int64_t value, std::span<const int64_t> sorted) {
+  const auto it = std::lower_bound(sorted.begin(), sorted.end(), value);
+  HEARTH_CHECK(it != sorted.end() && *it == value);
+  return it - sorted.begin();
+}
+
+// Each entity has exactly one id, in order: no segment sum is needed.
+bool IsOnePerEntity(const FieldIds& ids, size_t entity_count) {
+  if (ids.segment.size() != entity_count) return false;
+  for (size_t i = 0; i < entity_count; ++i) {
+    if (ids.segment[i] != static_cast<int64_t>(i)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
+                                       std::span<const int64_t> entities,
+                                       std::span<const uint8_t> hide_id,
+                                       std::vector<std::vector<int64_t>>& table_rows) const {
+  EntityBatch batch{.count = static_cast<int64_t>(entities.size()), .fields = {}};
+  for (const Field& field : fields.fields()) {
+    FieldBatch& out = batch.fields.emplace_back();
+    if (!field.is_categorical()) {
+      out.numbers =
+          RealTensor(fields.Numbers(field, entities), {batch.count, field.width}, options_);
+      continue;
+    }
+    FieldIds ids = fields.Ids(field, entities, hide_id);
+    std::vector<int64_t> unique = SortedUnique(ids.ids);
+    for (int64_t& id : ids.ids) id = PositionOf(id, unique);
+    const auto id_count = static_cast<int64_t>(ids.ids.size());
+    out.index = Int64Tensor(ids.ids, {id_count}, options_);
+    if (!IsOnePerEntity(ids, entities.size())) {
+      std::vector<float> counts(entities.size(), 0.0f);
+      for (const int64_t entity : ids.segment) counts[static_cast<size_t>(entity)] += 1.0f;
+      for (float& count : counts) count = count > 0.0f ? 1.0f / count : 0.0f;
+      out.segment = Int64Tensor(ids.segment, {id_count}, options_);
+      out.inverse_count = RealTensor(counts, {batch.count, 1}, options_);
+    }
+    table_rows.push_back(std::move(unique));
+  }
+  return batch;
+}
+
+RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> unique_items,
+                                int64_t negatives_per_row) const {
+  const int64_t tasks = rows.task_count();
+  int64_t width = 0;
+  for (int64_t t = 0; t < tasks; ++t) {
+    const auto i = static_cast<size_t>(t);
+    width = std::max(width, rows.offsets[i + 1] - rows.offsets[i]);
+  }
+  const auto padded = static_cast<size_t>(tasks * width);
+  std::vector<int64_t> entity(padded, 0);
+  std::vector<int64_t> negatives(padded * static_cast<size_t>(negatives_per_row), 0);
+  std::vector<float> labels(padded, 0.0f), mask(padded, 0.0f), inverse_count;
+  for (int64_t t = 0; t < tasks; ++t) {
+    const int64_t begin = rows.offsets[static_cast<size_t>(t)];
+    const int64_t end = rows.offsets[static_cast<size_t>(t) + 1];
+    inverse_count.push_back(1.0f / static_cast<float>(end - begin));
+    for (int64_t row = begin; row < end; ++row) {
+      const auto from = static_cast<size_t>(row);
+      const auto to = static_cast<size_t>(t * width + row - begin);
+      entity[to] = PositionOf(rows.items[from], unique_items);
+      labels[to] = rows.labels[from];
+      mask[to] = 1.0f;
+      for (int64_t n = 0; n < negatives_per_row; ++n) {
+        const auto per_row = static_cast<size_t>(negatives_per_row);
+        const auto k = static_cast<size_t>(n);
+        negatives[to * per_row + k] = PositionOf(rows.negatives[from * per_row + k], unique_items);
+      }
+    }
+  }
+  RowBatch batch{.entity = Int64Tensor(entity, {tasks, width}, options_),
+                 .labels = RealTensor(labels, {tasks, width}, options_),
+                 .mask = RealTensor(mask, {tasks, width}, options_),
+                 .inverse_count = RealTensor(inverse_count, {tasks}, options_),
+                 .negatives = {}};
+  if (negatives_per_row > 0) {
+    batch.negatives = Int64Tensor(negatives, {tasks, width, negatives_per_row}, options_);
+  }
+  return batch;
+}
+
+ChunkBatch BatchBuilder::Build(const Chunk& chunk, const HideId& hide_id) const {
+  std::vector<int64_t> items;
+  for (const TaskRows* rows : {&chunk.support, &chunk.query}) {
+    items.insert(items.end(), rows->items.begin(), rows->items.end());
+    items.insert(items.end(), rows->negatives.begin(), rows->negatives.end());
+  }
+  items = SortedUnique(std::move(items));
+  std::vector<uint8_t> hidden;
+  if (hide_id) {
+    for (const int64_t item : items) hidden.push_back(hide_id(item) ? 1 : 0);
+  }
+  ChunkBatch batch;
+  batch.task_count = chunk.task_count();
+  batch.query_row_count = chunk.query.row_count();
+  batch.tasks = MakeEntities(task_fields_, chunk.task_ids, {}, batch.table_rows);
+  batch.items = MakeEntities(item_fields_, items, hidden, batch.table_rows);
+  batch.support = MakeRows(chunk.support, items, chunk.negatives_per_row);
+  batch.query = MakeRows(chunk.query, items, chunk.negatives_per_row);
+  return batch;
+}
+
+ChunkBatch BatchBuilder::BuildEntities(std::span<const int64_t> tasks,
+                                       std::span<const int64_t> items) const {
+  ChunkBatch batch;
+  batch.task_count = static_cast<int64_t>(tasks.size());
+  batch.tasks = MakeEntities(task_fields_, tasks, {}, batch.table_rows);
+  batch.items = MakeEntities(item_fields_, items, {}, batch.table_rows);
+  return batch;
+}
+
+}  // namespace hearth

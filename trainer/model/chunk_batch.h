@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "sampler/meta_batch.h"
+#include "trainer/model/fields.h"
+
+namespace hearth {
+
+/// One field of a list of entities, as tensors.
+struct FieldBatch {
+  // Categorical fields. `index` points into the rows gathered for the field's table.
+  at::Tensor index;          ///< int64 [id]
+  at::Tensor segment;        ///< int64 [id] entity of each id; undefined: exactly one id per entity
+  at::Tensor inverse_count;  ///< [entity, 1] 1 / ids of the entity (0 when it has none)
+  // Numeric fields.
+  at::Tensor numbers;  ///< [entity, width]
+};
+
+/// A list of entities, as tensors: one FieldBatch per field of the side.
+struct EntityBatch {
+  int64_t count = 0;
+  std::vector<FieldBatch> fields;
+};
+
+/// Support or query rows of a chunk, padded to its longest task.
+struct RowBatch {
+  at::Tensor entity;         ///< int64 [tasks, rows] position in ChunkBatch::items
+  at::Tensor labels;         ///< [tasks, rows], 0 in the padding
+  at::Tensor mask;           ///< [tasks, rows] 1 for a row, 0 for padding
+  at::Tensor inverse_count;  ///< [tasks] 1 / rows of the task
+  at::Tensor negatives;      ///< int64 [tasks, rows, negatives] positions in items, or undefined
+};
+
+/// A chunk ready for a model: everything that does not depend on parameters.
+/// What it holds depends on the chunk alone, so that the chunk's arithmetic does too.
+struct ChunkBatch {
+  int64_t task_count = 0;
+  int64_t query_row_count = 0;
+  EntityBatch tasks;  ///< the tasks' owners, one per task
+  EntityBatch items;  ///< the unique items of support, query and negatives
+  RowBatch support, query;
+  /// Unique rows of each embedding table the chunk touches, ascending; [table][row].
+  std::vector<std::vector<int64_t>> table_rows;
+};
+
+/// Decides whether an item's id is hidden in this step (ModelOptions::id_dropout).
+using HideId = std::function<bool(int64_t item)>;
+
+/// Turns chunks and lists of entities into tensors. Tables are numbered: categorical fields of the
+/// task side, then of the row side, in field order.
+class BatchBuilder {
+ public:
+  /// Both must outlive the builder.
+  BatchBuilder(const EntityFields& task_fields, const EntityFields& item_fields,
+               at::TensorOptions options)
+      : task_fields_(task_fields), item_fields_(item_fields), options_(options) {}
+
+  /// `hide_id` may be null: nothing hidden.
+  ChunkBatch Build(const Chunk& chunk, const HideId& hide_id = nullptr) const;
+
+  /// Entities alone, to encode a catalogue: fills `tasks` and `items` (each list may be empty).
+  ChunkBatch BuildEntities(std::span<const int64_t> tasks, std::span<const int64_t> items) const;
+
+ private:
+  EntityBatch MakeEntities(const EntityFields& fields, std::span<const int64_t> entities,
+                           std::span<const uint8_t> hide_id,
+                           std::vector<std::vector<int64_t>>& table_rows) const;
+  RowBatch MakeRows(const TaskRows& rows, std::span<const int64_t> unique_items,
+                    int64_t negatives_per_row) const;
+
+  const EntityFields& task_fields_;
+  const EntityFields& item_fields_;
+  at::TensorOptions options_;
+};
+
+}  // namespace hearth

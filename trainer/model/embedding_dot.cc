@@ -1,0 +1,56 @@
+#include "trainer/model/embedding_dot.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/zeros.h>
+
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+at::Tensor Sum(const std::vector<at::Tensor>& parts) {
+  at::Tensor sum = parts.front();
+  for (size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
+  return sum;
+}
+
+}  // namespace
+
+EmbeddingDot::EmbeddingDot(const ModelOptions& options, const EntityFields& task_fields,
+                           const EntityFields& item_fields, double output_offset)
+    : dim_(options.dim),
+      output_offset_(output_offset),
+      task_encoder_(task_fields, options.dim, options.init_scale, layout_, tables_),
+      item_encoder_(item_fields, options.dim + 1, options.init_scale, layout_, tables_),
+      user_vector_(layout_, "user_vector", options.dim, 1) {
+  if (item_encoder_.field_count() == 0) {
+    throw ConfigError(
+        "model embedding_dot has no item field: set model.item_id=true or name item features");
+  }
+  adaptable_ = head_ = {user_vector_.weight(), user_vector_.bias()};
+}
+
+at::Tensor EmbeddingDot::EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
+                                     const std::vector<at::Tensor>& rows) const {
+  if (task_encoder_.field_count() == 0) {
+    return at::zeros({batch.tasks.count, dim_}, values.front().options().requires_grad(false));
+  }
+  return Sum(task_encoder_.Encode(values, batch.tasks, rows));
+}
+
+at::Tensor EmbeddingDot::EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
+                                     const std::vector<at::Tensor>& rows) const {
+  return Sum(item_encoder_.Encode(values, batch.items, rows));
+}
+
+at::Tensor EmbeddingDot::Score(const ParameterValues& values, const at::Tensor& tasks,
+                               const at::Tensor& items) const {
+  const at::Tensor factors = items.narrow(2, 0, dim_);
+  const at::Tensor item_bias = items.select(2, dim_);
+  const at::Tensor from_features = at::bmm(factors, tasks.unsqueeze(2)).squeeze(2);
+  const at::Tensor adapted = user_vector_.Forward(values, factors).squeeze(2);
+  return from_features + adapted + item_bias + output_offset_;
+}
+
+}  // namespace hearth

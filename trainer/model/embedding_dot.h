@@ -1,0 +1,36 @@
+#pragma once
+
+#include "trainer/model/field_encoder.h"
+#include "trainer/model/recommender.h"
+#include "trainer/tensor/task_linear.h"
+
+namespace hearth {
+
+/// Matrix factorisation from features with an adaptable user vector:
+///
+///   y = offset + b_i + q_i . (p_u + w) + c
+///
+/// q_i [dim] and b_i: sums over the item's fields F y (rows of width dim + 1, the last is the
+/// bias); p_u [dim]: sum over the user's fields E x; w [dim] and c: the head every task adapts. A
+/// task's w + p_u is its user vector, c its bias.
+class EmbeddingDot : public Recommender {
+ public:
+  EmbeddingDot(const ModelOptions& options, const EntityFields& task_fields,
+               const EntityFields& item_fields, double output_offset);
+
+  at::Tensor EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
+                         const std::vector<at::Tensor>& rows) const override;
+  at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
+                         const std::vector<at::Tensor>& rows) const override;
+  at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
+                   const at::Tensor& items) const override;
+
+ private:
+  int64_t dim_;
+  double output_offset_;
+  FieldEncoder task_encoder_;
+  FieldEncoder item_encoder_;
+  TaskLinear user_vector_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/model/chunk_batch.h"
+#include "trainer/model/fields.h"
+#include "trainer/options.h"
+#include "trainer/tensor/parameters.h"
+
+namespace hearth {
+
+/// Shape and start values of one embedding table. Tables live outside autograd and outside the
+/// dense parameters; a model sees the rows a chunk touches.
+struct TableSpec {
+  std::string name;       ///< the field's name, "item.genre"
+  int64_t row_count = 0;  ///< vocabulary size; row 0 is "missing or unknown"
+  int64_t dim = 0;
+  double init_scale = 0.0;  ///< standard deviation of the start values
+};
+
+/// A recommender: a function of (dense parameters, embedding rows, chunk). It has two halves.
+/// Encode turns entities into feature vectors, once per chunk, from embedding rows and parameters
+/// that all tasks share. Score turns feature vectors into predictions with parameters that may be
+/// adapted per task; the inner loop only calls Score.
+/// Immutable after construction, so thread safe.
+class Recommender {
+ public:
+  virtual ~Recommender() = default;
+
+  /// Dense parameters; a method may add its own (inner rates) before values are made.
+  ParameterLayout& layout() { return layout_; }
+  const ParameterLayout& layout() const { return layout_; }
+  /// In the order of BatchBuilder's tables: task side, then row side.
+  const std::vector<TableSpec>& tables() const { return tables_; }
+  /// Parameters that Score reads and a method may adapt, first layer first.
+  const std::vector<int64_t>& adaptable() const { return adaptable_; }
+  /// Those of `adaptable` that belong to the last layer.
+  const std::vector<int64_t>& head() const { return head_; }
+
+  /// Feature vectors of the chunk's tasks [tasks, a] and unique items [items, b].
+  /// rows[table] [unique rows, dim], as listed in ChunkBatch::table_rows.
+  virtual at::Tensor EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
+                                 const std::vector<at::Tensor>& rows) const = 0;
+  virtual at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
+                                 const std::vector<at::Tensor>& rows) const = 0;
+
+  /// tasks [tasks, a], items [tasks, rows, b] -> raw predictions [tasks, rows]: a rating for MSE, a
+  /// logit for binary cross-entropy, a score for BPR.
+  virtual at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
+                           const at::Tensor& items) const = 0;
+
+ protected:
+  ParameterLayout layout_;
+  std::vector<TableSpec> tables_;
+  std::vector<int64_t> adaptable_;
+  std::vector<int64_t> head_;
+};
+
+/// Builds the model that `options` names for the fields of a data set. `output_offset` is added to
+/// every prediction: the label mean for MSE, its logit for binary cross-entropy, 0 for BPR.
+std::unique_ptr<Recommender> MakeRecommender(const ModelOptions& options,
+                                             const EntityFields& task_fields,
+                                             const EntityFields& item_fields, double output_offset);
+
+/// Vectors of items for each row of a batch: items [unique, b], entity [tasks, rows] ->
+/// [tasks, rows, b].
+at::Tensor GatherRows(const at::Tensor& items, const at::Tensor& entity);
+
+}  // namespace hearth

@@ -1,0 +1,60 @@
+#include "trainer/tensor/parameters.h"
+
+#include <cmath>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "common/error.h"
+#include "common/random.h"
+
+namespace hearth {
+
+at::Tensor InitializeParameters(const ParameterLayout& layout, uint64_t seed,
+                                at::TensorOptions options) {
+  at::Tensor flat = at::zeros({layout.size()}, at::TensorOptions().dtype(at::kDouble));
+  auto* values = flat.mutable_data_ptr<double>();
+  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
+    const ParameterSpec& spec = layout.spec(p);
+    RandomStream random(seed, Purpose::kParameterInit, static_cast<uint64_t>(p));
+    for (int64_t i = 0; i < spec.count; ++i) {
+      double value = 0.0;
+      if (spec.init == ParameterInit::kConstant) value = spec.init_value;
+      if (spec.init == ParameterInit::kFanIn) {
+        const double bound = 1.0 / std::sqrt(static_cast<double>(spec.shape[0]));
+        value = bound * (2.0 * random.NextDouble() - 1.0);
+      }
+      values[spec.offset + i] = value;
+    }
+  }
+  return flat.to(options);
+}
+
+ParameterValues ViewParameters(const ParameterLayout& layout, const at::Tensor& flat) {
+  HEARTH_CHECK(flat.numel() == layout.size());
+  ParameterValues values;
+  for (const ParameterSpec& spec : layout.specs()) {
+    values.push_back(flat.narrow(0, spec.offset, spec.count).view(spec.shape));
+  }
+  return values;
+}
+
+ParameterValues MakeLeaves(const ParameterLayout& layout, const at::Tensor& flat) {
+  ParameterValues leaves = ViewParameters(layout, flat.detach());
+  for (at::Tensor& leaf : leaves) leaf = leaf.detach().requires_grad_(true);
+  return leaves;
+}
+
+at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at::Tensor>& gradients,
+                            at::TensorOptions options) {
+  at::Tensor flat = at::zeros({layout.size()}, options);
+  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
+    const at::Tensor& gradient = gradients[static_cast<size_t>(p)];
+    if (!gradient.defined()) continue;
+    const ParameterSpec& spec = layout.spec(p);
+    flat.narrow(0, spec.offset, spec.count).copy_(gradient.reshape({-1}));
+  }
+  return flat;
+}
+
+}  // namespace hearth

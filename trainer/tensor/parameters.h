@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/tensor/parameter_layout.h"
+
+namespace hearth {
+
+/// Values of all parameters of a layout, by index. A value has the parameter's shape when all tasks
+/// share it, or [tasks, shape...] when every task has its own (fast weights).
+using ParameterValues = std::vector<at::Tensor>;
+
+/// First values of all parameters: a pure function of (layout, seed). Returns [layout.size()], zero
+/// in the padding.
+at::Tensor InitializeParameters(const ParameterLayout& layout, uint64_t seed,
+                                at::TensorOptions options);
+
+/// Views of the flat buffer, one per parameter, each with its shape. No copies.
+ParameterValues ViewParameters(const ParameterLayout& layout, const at::Tensor& flat);
+
+/// Fresh leaves of the autograd graph with the values of `flat`.
+ParameterValues MakeLeaves(const ParameterLayout& layout, const at::Tensor& flat);
+
+/// The inverse of ViewParameters for gradients: one flat tensor [layout.size()]; undefined
+/// gradients (parameters the loss does not reach) and the padding are zero.
+at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at::Tensor>& gradients,
+                            at::TensorOptions options);
+
+}  // namespace hearth

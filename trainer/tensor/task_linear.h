@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "trainer/tensor/parameters.h"
+
+namespace hearth {
+
+/// A linear layer y = x W + b of a chunk of tasks. It hides how the weights are held: shared by all
+/// tasks, or a set of fast weights per task.
+class TaskLinear {
+ public:
+  /// Declares `name`.weight [in, out] and `name`.bias [out].
+  TaskLinear(ParameterLayout& layout, const std::string& name, int64_t in, int64_t out);
+
+  /// x [tasks, rows, in] -> [tasks, rows, out].
+  at::Tensor Forward(const ParameterValues& values, const at::Tensor& x) const;
+
+  int64_t weight() const { return weight_; }  ///< parameter index
+  int64_t bias() const { return bias_; }
+
+ private:
+  int64_t weight_;
+  int64_t bias_;
+};
+
+}  // namespace hearth
