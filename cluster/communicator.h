@@ -1,14 +1,29 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace hearth {
 
 /// How values of several ranks become one.
 enum class ReduceOp { kSum, kMin, kMax };
+std::string_view NameOf(ReduceOp op);  // "sum", "min", "max"
+
+/// Types that AllReduce knows.
+enum class ElementType { kFloat32, kFloat64, kInt32, kInt64, kUint8 };
+std::string_view NameOf(ElementType type);  // "float32", ...
+int64_t SizeBytesOf(ElementType type);
+
+struct CommunicatorOptions {
+  /// Longest wait of one operation for its peers, in seconds, > 0. Past it the job is lost.
+  double deadline_sec = 600;
+};
 
 /// A set of ranks that talk. All operations are collective: all ranks must call them, in the same
 /// order, with the same element counts (unless said otherwise). Counts are elements, never bytes.
@@ -27,12 +42,14 @@ class Communicator {
   /// "self", "thread", "mpi": printed at start.
   virtual std::string name() const = 0;
 
-  /// In place, element-wise over all ranks; every rank gets the same bits.
-  virtual void AllReduce(std::span<float> data, ReduceOp op) = 0;
-  virtual void AllReduce(std::span<double> data, ReduceOp op) = 0;
-  virtual void AllReduce(std::span<int32_t> data, ReduceOp op) = 0;
-  virtual void AllReduce(std::span<int64_t> data, ReduceOp op) = 0;
-  virtual void AllReduce(std::span<uint8_t> data, ReduceOp op) = 0;
+  /// In place, element-wise over all ranks; every rank gets the same bits. The order in which
+  /// floats are added is the implementation's own: see exact_sum.h for sums without an order.
+  /// Floats given to min and max must not be NaN.
+  void AllReduce(std::span<float> data, ReduceOp op);
+  void AllReduce(std::span<double> data, ReduceOp op);
+  void AllReduce(std::span<int32_t> data, ReduceOp op);
+  void AllReduce(std::span<int64_t> data, ReduceOp op);
+  void AllReduce(std::span<uint8_t> data, ReduceOp op);
 
   /// Copies root's data to every rank.
   void Broadcast(std::span<float> data, int root);
@@ -55,17 +72,57 @@ class Communicator {
   virtual void Barrier() = 0;
 
  protected:
-  // The byte-level operations that an implementation provides; sizes in bytes.
+  /// Called once with the size of a result; returns where to write it.
+  using Allocate = std::function<uint8_t*(int64_t size_bytes)>;
+
+  // What an implementation provides. Vectors of sizes have one element per rank.
+  virtual void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) = 0;
   virtual void BroadcastBytes(std::span<uint8_t> data, int root) = 0;
-  virtual std::vector<uint8_t> AllGatherBytes(std::span<const uint8_t> data,
-                                              std::vector<int64_t>* sizes_bytes) = 0;
-  virtual std::vector<uint8_t> AllToAllBytes(std::span<const uint8_t> send,
+  virtual std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
+                                              const Allocate& allocate) = 0;
+  virtual std::vector<int64_t> AllToAllBytes(std::span<const uint8_t> send,
                                              std::span<const int64_t> send_sizes_bytes,
-                                             std::vector<int64_t>* receive_sizes_bytes) = 0;
+                                             const Allocate& allocate) = 0;
   friend class CountingCommunicator;
+
+ private:
+  template <typename T>
+  static std::span<const uint8_t> BytesOf(std::span<const T> data) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return {reinterpret_cast<const uint8_t*>(data.data()), data.size_bytes()};
+  }
+  template <typename T>
+  static Allocate AllocateIn(std::vector<T>* result) {
+    return [result](int64_t size_bytes) {
+      result->resize(static_cast<size_t>(size_bytes) / sizeof(T));
+      return reinterpret_cast<uint8_t*>(result->data());
+    };
+  }
+  static void DivideBy(int64_t size, std::vector<int64_t>* values);
 };
 
-/// Text of every rank, in rank order. Collective.
+/// Text of every rank, in rank order. Collective: all ranks must call.
 std::vector<std::string> AllGatherText(Communicator& communicator, const std::string& text);
+
+template <typename T>
+std::vector<T> Communicator::AllGather(std::span<const T> data, std::vector<int64_t>* counts) {
+  std::vector<T> result;
+  std::vector<int64_t> sizes = AllGatherBytes(BytesOf(data), AllocateIn(&result));
+  DivideBy(sizeof(T), &sizes);
+  if (counts != nullptr) *counts = std::move(sizes);
+  return result;
+}
+
+template <typename T>
+std::vector<T> Communicator::AllToAll(std::span<const T> send, std::span<const int64_t> send_counts,
+                                      std::vector<int64_t>* receive_counts) {
+  std::vector<int64_t> send_sizes(send_counts.begin(), send_counts.end());
+  for (int64_t& size : send_sizes) size *= static_cast<int64_t>(sizeof(T));
+  std::vector<T> result;
+  std::vector<int64_t> sizes = AllToAllBytes(BytesOf(send), send_sizes, AllocateIn(&result));
+  DivideBy(sizeof(T), &sizes);
+  if (receive_counts != nullptr) *receive_counts = std::move(sizes);
+  return result;
+}
 
 }  // namespace hearth

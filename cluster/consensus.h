@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/communicator.h"
+
+namespace hearth {
+
+/// Something that every rank must have equal, e.g. {"config hash", "3f2a..."}.
+struct Fact {
+  std::string name;
+  std::string value;
+};
+
+/// Compares the facts of all ranks with those of rank 0, in order. A difference raises ConfigError
+/// on every rank, with the same message: the fact, the rank and both values.
+/// Collective: all ranks must call.
+void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts);
+
+/// Whether any rank says yes; the same answer on every rank. For decisions that all must take
+/// together, such as stopping on a signal that not every rank has seen.
+/// Collective: all ranks must call.
+bool AnyRank(Communicator& communicator, bool yes);
+
+}  // namespace hearth

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/communicator.h"
+
+namespace hearth {
+
+/// What went through one kind of operation on this rank. Bytes are payload to and from *other*
+/// ranks, so all are 0 at one rank.
+///   AllReduce   both: the size of the data (an algorithm moves up to 2 (N-1)/N times that)
+///   Broadcast   sent: the size on the root; received: the size elsewhere
+///   AllGather   sent: the own part, once; received: the parts of the others
+///   AllToAll    sent and received: all but the part that stays
+struct OperationCount {
+  int64_t calls = 0;
+  int64_t sent_bytes = 0;
+  int64_t received_bytes = 0;
+  bool operator==(const OperationCount&) const = default;
+};
+
+/// Counts what goes through another communicator: volume goals are tests.
+class CountingCommunicator : public Communicator {
+ public:
+  /// `inner` must outlive this object.
+  explicit CountingCommunicator(Communicator& inner) : inner_(inner) {}
+
+  int rank() const override { return inner_.rank(); }
+  int world_size() const override { return inner_.world_size(); }
+  std::string name() const override { return inner_.name(); }
+  void Barrier() override;
+
+  const OperationCount& all_reduce() const { return all_reduce_; }
+  const OperationCount& broadcast() const { return broadcast_; }
+  const OperationCount& all_gather() const { return all_gather_; }
+  const OperationCount& all_to_all() const { return all_to_all_; }
+  const OperationCount& barrier() const { return barrier_; }
+  void Clear();
+
+ protected:
+  void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override;
+  void BroadcastBytes(std::span<uint8_t> data, int root) override;
+  std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
+                                      const Allocate& allocate) override;
+  std::vector<int64_t> AllToAllBytes(std::span<const uint8_t> send,
+                                     std::span<const int64_t> send_sizes_bytes,
+                                     const Allocate& allocate) override;
+
+ private:
+  void Count(OperationCount* count, int64_t sent_bytes, int64_t received_bytes) const;
+  // All sizes but that of this rank.
+  int64_t SumOfOthers(std::span<const int64_t> sizes) const;
+
+  Communicator& inner_;
+  OperationCount all_reduce_, broadcast_, all_gather_, all_to_all_, barrier_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,226 @@
+#include "cluster/mpi_communicator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <numeric>
+#include <string>
+#include <thread>
+
+#include <mpi.h>
+
+#include "cluster/mpi_error.h"
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+MPI_Datatype DatatypeOf(ElementType type) {
+  switch (type) {
+    case ElementType::kFloat32:
+      return MPI_FLOAT;
+    case ElementType::kFloat64:
+      return MPI_DOUBLE;
+    case ElementType::kInt32:
+      return MPI_INT32_T;
+    case ElementType::kInt64:
+      return MPI_INT64_T;
+    case ElementType::kUint8:
+      return MPI_UINT8_T;
+  }
+  HEARTH_CHECK(false, "element type {}", static_cast<int>(type));
+}
+
+MPI_Op OperationOf(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::kSum:
+      return MPI_SUM;
+    case ReduceOp::kMin:
+      return MPI_MIN;
+    case ReduceOp::kMax:
+      return MPI_MAX;
+  }
+  HEARTH_CHECK(false, "reduce operation {}", static_cast<int>(op));
+}
+
+// The one place where a size becomes an MPI count.
+int MpiCount(int64_t count) {
+  HEARTH_CHECK(count >= 0 && count <= INT32_MAX, "{} elements in one message", count);
+  return static_cast<int>(count);
+}
+
+// Gives way to other work the longer the wait lasts: a peer that is a little late costs no latency,
+// one that is seconds late (a checkpoint on rank 0) gets the core.
+void BackOff(Clock::duration waited) {
+  using std::chrono::microseconds;
+  if (waited < microseconds(50)) return;
+  if (waited < microseconds(5000)) return std::this_thread::yield();
+  std::this_thread::sleep_for(microseconds(100));
+}
+
+class MpiCommunicator : public Communicator {
+ public:
+  explicit MpiCommunicator(const MpiCommunicatorOptions& options) : options_(options) {
+    CheckMpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "communicator set-up");
+    CheckMpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "communicator set-up");
+    CheckMpi(MPI_Comm_rank(comm_, &rank_), "communicator set-up");
+    CheckMpi(MPI_Comm_size(comm_, &world_size_), "communicator set-up");
+  }
+
+  // Freeing is collective, so it is left out when the ranks have parted.
+  ~MpiCommunicator() override {
+    if (!broken_ && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+  }
+
+  int rank() const override { return rank_; }
+  int world_size() const override { return world_size_; }
+  std::string name() const override { return "mpi"; }
+
+  void Barrier() override {
+    std::vector<MPI_Request> requests(1);
+    Check(MPI_Ibarrier(comm_, requests.data()), "Barrier");
+    Wait(requests, "Barrier");
+  }
+
+ protected:
+  void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override {
+    if (world_size_ == 1) return;
+    const int64_t element_bytes = SizeBytesOf(type);
+    const int64_t piece = options_.bucket_bytes / element_bytes;
+    std::vector<MPI_Request> requests(1);
+    for (int64_t begin = 0; begin < count; begin += piece) {
+      Check(MPI_Iallreduce(MPI_IN_PLACE, static_cast<uint8_t*>(data) + begin * element_bytes,
+                           MpiCount(std::min(piece, count - begin)), DatatypeOf(type),
+                           OperationOf(op), comm_, requests.data()),
+            "AllReduce");
+      Wait(requests, "AllReduce");
+    }
+  }
+
+  void BroadcastBytes(std::span<uint8_t> data, int root) override {
+    HEARTH_CHECK(root >= 0 && root < world_size_, "root {} of {} ranks", root, world_size_);
+    if (world_size_ == 1) return;
+    std::vector<MPI_Request> requests(1);
+    for (int64_t begin = 0; begin < std::ssize(data); begin += options_.message_bytes) {
+      const int64_t size = std::min(options_.message_bytes, std::ssize(data) - begin);
+      Check(MPI_Ibcast(data.data() + begin, MpiCount(size), MPI_BYTE, root, comm_, requests.data()),
+            "Broadcast");
+      Wait(requests, "Broadcast");
+    }
+  }
+
+  std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
+                                      const Allocate& allocate) override {
+    const auto world = static_cast<size_t>(world_size_);
+    const int64_t own_size = std::ssize(data);
+    std::vector<int64_t> sizes(world);
+    std::vector<MPI_Request> requests(1);
+    Check(MPI_Iallgather(&own_size, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, comm_,
+                         requests.data()),
+          "AllGather");
+    Wait(requests, "AllGather");
+    const std::vector<std::span<const uint8_t>> sends(world, data);
+    Exchange(sends, sizes, allocate, "AllGather");
+    return sizes;
+  }
+
+  std::vector<int64_t> AllToAllBytes(std::span<const uint8_t> send,
+                                     std::span<const int64_t> send_sizes_bytes,
+                                     const Allocate& allocate) override {
+    const auto world = static_cast<size_t>(world_size_);
+    HEARTH_CHECK(send_sizes_bytes.size() == world);
+    HEARTH_CHECK(std::reduce(send_sizes_bytes.begin(), send_sizes_bytes.end()) == std::ssize(send));
+    std::vector<int64_t> sizes(world);
+    std::vector<MPI_Request> requests(1);
+    Check(MPI_Ialltoall(send_sizes_bytes.data(), 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T,
+                        comm_, requests.data()),
+          "AllToAll");
+    Wait(requests, "AllToAll");
+    std::vector<std::span<const uint8_t>> sends;
+    for (const int64_t size : send_sizes_bytes) {
+      sends.push_back(send.first(static_cast<size_t>(size)));
+      send = send.subspan(static_cast<size_t>(size));
+    }
+    Exchange(sends, sizes, allocate, "AllToAll");
+    return sizes;
+  }
+
+ private:
+  // Sends sends[r] to rank r and receives receive_sizes[r] bytes from it, back to back in rank
+  // order. Point to point, because the collectives of MPI cannot place data beyond 2^31 elements.
+  void Exchange(const std::vector<std::span<const uint8_t>>& sends,
+                const std::vector<int64_t>& receive_sizes, const Allocate& allocate,
+                const char* operation) {
+    uint8_t* out = allocate(std::reduce(receive_sizes.begin(), receive_sizes.end()));
+    std::vector<MPI_Request> requests;
+    for (int peer = 0; peer < world_size_; ++peer) {
+      const int64_t size = receive_sizes[static_cast<size_t>(peer)];
+      if (peer == rank_) {
+        std::ranges::copy(sends[static_cast<size_t>(peer)], out);
+      } else {
+        ForEachMessage(size, [&](int64_t begin, int count) {
+          Check(MPI_Irecv(out + begin, count, MPI_BYTE, peer, 0, comm_, &requests.emplace_back()),
+                operation);
+        });
+      }
+      out += size;
+    }
+    for (int step = 1; step < world_size_; ++step) {
+      const int peer = (rank_ + step) % world_size_;  // not all ranks to rank 0 at first
+      const std::span<const uint8_t> send = sends[static_cast<size_t>(peer)];
+      ForEachMessage(std::ssize(send), [&](int64_t begin, int count) {
+        Check(MPI_Isend(send.data() + begin, count, MPI_BYTE, peer, 0, comm_,
+                        &requests.emplace_back()),
+              operation);
+      });
+    }
+    Wait(requests, operation);
+  }
+
+  template <typename Function>
+  void ForEachMessage(int64_t size, const Function& function) const {
+    for (int64_t begin = 0; begin < size; begin += options_.message_bytes) {
+      function(begin, MpiCount(std::min(options_.message_bytes, size - begin)));
+    }
+  }
+
+  void Wait(std::vector<MPI_Request>& requests, const char* operation) {
+    const Clock::time_point start = Clock::now();
+    const std::chrono::duration<double> limit(options_.base.deadline_sec);
+    while (true) {
+      int done = 0;
+      Check(
+          MPI_Testall(MpiCount(std::ssize(requests)), requests.data(), &done, MPI_STATUSES_IGNORE),
+          operation);
+      if (done != 0) return;
+      const Clock::duration waited = Clock::now() - start;
+      if (waited > limit) {
+        broken_ = true;
+        throw CommError("{}: rank {} of {} waited {} s for the others", operation, rank_,
+                        world_size_, options_.base.deadline_sec);
+      }
+      BackOff(waited);
+    }
+  }
+
+  void Check(int code, const char* operation) {
+    if (code != MPI_SUCCESS) broken_ = true;
+    CheckMpi(code, operation);
+  }
+
+  const MpiCommunicatorOptions options_;
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int world_size_ = 1;
+  bool broken_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> MakeMpiCommunicator(const MpiCommunicatorOptions& options) {
+  return std::make_unique<MpiCommunicator>(options);
+}
+
+}  // namespace hearth
