@@ -1,0 +1,123 @@
+#include "launch/config/combination_checks.h"
+
+namespace hearth {
+namespace {
+
+class Checker {
+ public:
+  Checker(const LoadedConfig& loaded, Problems* problems)
+      : config_(loaded.config), origins_(loaded.origins), problems_(problems) {}
+
+  void CheckTasks() {
+    const TaskOptions& tasks = config_.tasks;
+    Require(tasks.support_min <= tasks.support, "tasks.support_min", "tasks.support",
+            fmt::format("tasks.support_min ({}) must not exceed tasks.support ({})",
+                        tasks.support_min, tasks.support));
+    Require(tasks.min_events > tasks.support_min, "tasks.min_events", "tasks.support_min",
+            fmt::format("tasks.min_events ({}) must exceed tasks.support_min ({}): a task needs a "
+                        "query row beside its support rows",
+                        tasks.min_events, tasks.support_min));
+    Require(tasks.per_step % tasks.chunk == 0, "tasks.per_step", "tasks.chunk",
+            fmt::format("tasks.per_step ({}) must be a multiple of tasks.chunk ({})",
+                        tasks.per_step, tasks.chunk));
+  }
+
+  void CheckMeta() {
+    const MetaOptions& meta = config_.meta;
+    if (meta.method == MetaOptions::Method::kJoint) {
+      for (const char* key :
+           {"meta.inner_steps", "meta.inner_lr", "meta.learn_inner_lr", "meta.adapt"}) {
+        RefuseIdle(key, "meta.method", "meta.method joint does not adapt");
+      }
+    }
+    if (meta.method == MetaOptions::Method::kAnil && meta.adapt == MetaOptions::Adapt::kDense) {
+      RefuseIdle("meta.adapt", "meta.method", "meta.method anil always adapts the last layer");
+    }
+    if (meta.learn_inner_lr == MetaOptions::LearnInnerLr::kNo) {
+      RefuseIdle("optim.inner_lr_lr", "meta.learn_inner_lr", "meta.learn_inner_lr is no");
+    }
+  }
+
+  void CheckLoss() {
+    if (config_.meta.loss != MetaOptions::Loss::kBpr) return;
+    Require(config_.tasks.negatives >= 1, "meta.loss", "tasks.negatives",
+            "meta.loss bpr compares with negatives, and tasks.negatives is 0; set it to 1 or more");
+    const std::string& metric = config_.eval.metric;
+    Require(
+        metric != "rmse" && metric != "mae", "eval.metric", "meta.loss",
+        fmt::format("eval.metric {} measures predicted labels, and meta.loss bpr predicts none; "
+                    "choose a ranking metric such as ndcg",
+                    metric));
+  }
+
+  void CheckModel() {
+    const ModelOptions& model = config_.model;
+    if (model.type == ModelOptions::Type::kEmbeddingDot) {
+      RefuseIdle("model.layers", "model.type", "model.type embedding_dot has no dense layers");
+      RefuseIdle("model.activation", "model.type", "model.type embedding_dot has no dense layers");
+    }
+    if (!model.item_id) {
+      RefuseIdle("model.id_dropout", "model.item_id", "model.item_id is false");
+      RefuseIdle("model.min_item_events", "model.item_id", "model.item_id is false");
+      Require(model.start == ModelOptions::Start::kRandom, "model.start", "model.item_id",
+              "model.start als fills the rows of item ids, and model.item_id is false");
+    }
+  }
+
+  void CheckSchedule() {
+    Require(config_.optim.warmup_steps < config_.train.max_steps, "optim.warmup_steps",
+            "train.max_steps",
+            fmt::format("optim.warmup_steps ({}) must be less than train.max_steps ({})",
+                        config_.optim.warmup_steps, config_.train.max_steps));
+    Require(config_.train.patience == 0 || config_.eval.every_steps > 0, "train.patience",
+            "eval.every", "train.patience counts evaluations, and eval.every is 0");
+  }
+
+  void CheckFolders() {
+    const bool same = !config_.run.dir.empty() && config_.run.dir == config_.data.path;
+    Require(!same, "run.dir", "data.path", "run.dir and data.path are the same folder");
+  }
+
+ private:
+  /// The place of the key that was set last, which is where the user looks.
+  Place PlaceOf(const std::string& a, const std::string& b) const {
+    const auto origin_a = origins_.find(a), origin_b = origins_.find(b);
+    HEARTH_CHECK(origin_a != origins_.end() || origin_b != origins_.end(),
+                 "the defaults of {} and {} contradict each other", a, b);
+    if (origin_a == origins_.end()) return origin_b->second.place;
+    if (origin_b == origins_.end()) return origin_a->second.place;
+    return origin_b->second.layer > origin_a->second.layer ? origin_b->second.place
+                                                           : origin_a->second.place;
+  }
+
+  void Require(bool holds, const std::string& a, const std::string& b, const std::string& message) {
+    if (!holds) problems_->Add(PlaceOf(a, b), message);
+  }
+
+  /// `key` was set although `cause`, not set later, leaves it without effect.
+  void RefuseIdle(const std::string& key, const std::string& cause, const std::string& reason) {
+    const auto set = origins_.find(key), by = origins_.find(cause);
+    if (set == origins_.end()) return;
+    if (by != origins_.end() && by->second.layer > set->second.layer) return;
+    problems_->Add(set->second.place, fmt::format("{} has no effect: {}", key, reason),
+                   "remove one of the two");
+  }
+
+  const Config& config_;
+  const std::map<std::string, Origin>& origins_;
+  Problems* problems_;
+};
+
+}  // namespace
+
+void CheckCombinations(const LoadedConfig& loaded, Problems* problems) {
+  Checker checker(loaded, problems);
+  checker.CheckTasks();
+  checker.CheckMeta();
+  checker.CheckLoss();
+  checker.CheckModel();
+  checker.CheckSchedule();
+  checker.CheckFolders();
+}
+
+}  // namespace hearth

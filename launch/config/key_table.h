@@ -1,0 +1,109 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launch/config/config.h"
+#include "launch/config/value.h"
+
+namespace hearth {
+
+/// One configuration key: everything that is known about it, in one place. The reader of YAML, the
+/// overrides, `config show|keys|check` and docs/config.md are all made from the table of these.
+struct Key {
+  std::string name;   ///< dotted path, "meta.inner_steps"
+  std::string type;   ///< "int", "bool", "list of int", ...
+  std::string legal;  ///< range or choices in words; empty: any value of the type
+  std::string help;   ///< one line
+  /// Throws BadValue.
+  std::function<void(const RawValue&, Config&)> read;
+  /// The value as YAML text.
+  std::function<std::string(const Config&)> write;
+  /// A resumed run may differ from its start in this key.
+  bool may_change_on_resume = false;
+
+  /// The part before the dot.
+  std::string_view section() const { return std::string_view(name).substr(0, name.find('.')); }
+  Key& MayChangeOnResume() {
+    may_change_on_resume = true;
+    return *this;
+  }
+};
+
+/// Legal names of an enum, in the order they are listed.
+template <typename Enum>
+using Names = std::vector<std::pair<std::string, Enum>>;
+
+/// Adds the keys of one section, i.e. of one options struct inside Config.
+template <typename Options>
+class SectionBuilder {
+ public:
+  SectionBuilder(std::vector<Key>* keys, std::string section, Options Config::*options)
+      : keys_(keys), section_(std::move(section)), options_(options) {}
+
+  Key& Bool(const char* name, bool Options::*field, const char* help) {
+    return Add(name, "bool", "true, false", help, field, ReadBool,
+               [](bool value) { return std::string(value ? "true" : "false"); });
+  }
+  Key& Int(const char* name, int64_t Options::*field, Range range, const char* help) {
+    return Add(
+        name, "int", range.Text(), help, field,
+        [range](const RawValue& raw) { return ReadInt(raw, range); }, WriteInt);
+  }
+  Key& Float(const char* name, double Options::*field, Range range, const char* help) {
+    return Add(
+        name, "float", range.Text(), help, field,
+        [range](const RawValue& raw) { return ReadFloat(raw, range); }, WriteFloat);
+  }
+  Key& Steps(const char* name, int64_t Options::*field, Range range, const char* help) {
+    return Add(
+        name, "steps", range.Text(), help, field,
+        [range](const RawValue& raw) { return ReadSteps(raw, range); }, WriteInt);
+  }
+  Key& Duration(const char* name, double Options::*field, Range range, const char* help) {
+    return Add(
+        name, "duration", range.Text(), help, field,
+        [range](const RawValue& raw) { return ReadDuration(raw, range); }, WriteDuration);
+  }
+  Key& String(const char* name, std::string Options::*field, const char* help) {
+    return Add(name, "string", "", help, field, ReadString, WriteString);
+  }
+  Key& Path(const char* name, std::string Options::*field, const char* help) {
+    return Add(name, "path", "", help, field, ReadPath, WriteString);
+  }
+  Key& Word(const char* name, std::string Options::*field, const std::vector<std::string>& words,
+            const char* help);
+  /// One of `words`, or a path.
+  Key& WordOrPath(const char* name, std::string Options::*field,
+                  const std::vector<std::string>& words, const char* help);
+  template <typename Enum>
+  Key& Choice(const char* name, Enum Options::*field, const Names<Enum>& names, const char* help);
+  Key& IntList(const char* name, std::vector<int64_t> Options::*field, Range range,
+               const char* help) {
+    return List(
+        name, "list of int", range.Text(), help, field,
+        [range](const RawValue& raw) { return ReadInt(raw, range); }, WriteInt);
+  }
+  Key& StringList(const char* name, std::vector<std::string> Options::*field, const char* help) {
+    return List(name, "list of string", "", help, field, ReadString, WriteString);
+  }
+
+ private:
+  template <typename T, typename Reader, typename Writer>
+  Key& Add(const char* name, std::string type, std::string legal, const char* help,
+           T Options::*field, Reader reader, Writer writer);
+  template <typename T, typename Reader, typename Writer>
+  Key& List(const char* name, std::string type, std::string legal, const char* help,
+            std::vector<T> Options::*field, Reader reader, Writer writer);
+
+  std::vector<Key>* keys_;
+  std::string section_;
+  Options Config::*options_;
+};
+
+}  // namespace hearth
+
+#include "launch/config/key_table_inl.h"

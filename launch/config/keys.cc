@@ -1,0 +1,295 @@
+#include "launch/config/keys.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hearth {
+namespace {
+
+struct SectionInfo {
+  std::string_view name, help;
+};
+constexpr std::array<SectionInfo, 11> kSections = {{
+    {"run", "where the run lives and what makes it repeatable"},
+    {"data", "which shards are read, and how"},
+    {"tasks", "what one episode looks like and how many make an outer step"},
+    {"model", "the recommender whose parameters are learned"},
+    {"meta", "what adaptation to a task is"},
+    {"optim", "the outer optimizers"},
+    {"train", "how long, where and in which precision"},
+    {"eval", "what is measured, when and on how much"},
+    {"checkpoint", "when state is saved and what a start does with it"},
+    {"dist", "how ranks work together"},
+    {"log", "what a run tells while it runs"},
+}};
+
+void AddRun(std::vector<Key>* keys) {
+  SectionBuilder run(keys, "run", &Config::run);
+  run.Path("dir", &RunOptions::dir,
+           "run folder: configuration, metrics, log and checkpoints go there")
+      .MayChangeOnResume();
+  run.String("name", &RunOptions::name, "display name; empty: the last part of run.dir")
+      .MayChangeOnResume();
+  run.Int("seed", &RunOptions::seed, AtLeast(0), "seed of every random draw");
+}
+
+void AddData(std::vector<Key>* keys) {
+  SectionBuilder data(keys, "data", &Config::data);
+  data.Path("path", &DatasetOptions::path,
+            "folder made by 'hearth data convert' or 'hearth data synth'")
+      .MayChangeOnResume();  // the manifest's hash is compared instead
+  data.Choice("read", &DatasetOptions::read,
+              Names<ReadMode>{{"mmap", ReadMode::kMmap}, {"pread", ReadMode::kPread}},
+              "map shards into memory, or read them (network file systems)")
+      .MayChangeOnResume();
+  data.Bool("verify", &DatasetOptions::verify,
+            "compare every file with its SHA-256 at start; costs one read of all data")
+      .MayChangeOnResume();
+}
+
+void AddTasks(std::vector<Key>* keys) {
+  SectionBuilder tasks(keys, "tasks", &Config::tasks);
+  tasks.Int("support", &TaskOptions::support, AtLeast(1), "most support rows per task");
+  tasks.Int("support_min", &TaskOptions::support_min, AtLeast(1), "fewest support rows per task");
+  tasks.Choice("support_draw", &TaskOptions::support_draw,
+               Names<SupportDraw>{{"max", SupportDraw::kMax},
+                                  {"uniform", SupportDraw::kUniform},
+                                  {"log_uniform", SupportDraw::kLogUniform}},
+               "support size of a training episode: the most, or drawn from support_min..support");
+  tasks.Int("query", &TaskOptions::query, AtLeast(1), "most query rows per task");
+  tasks.Int("min_events", &TaskOptions::min_events, AtLeast(2),
+            "tasks with fewer events are left out");
+  tasks.Choice("order", &TaskOptions::order,
+               Names<EpisodeOrder>{{"time", EpisodeOrder::kTime},
+                                   {"random", EpisodeOrder::kRandom},
+                                   {"given", EpisodeOrder::kGiven}},
+               "support before query, at random, or as the data says");
+  tasks.Int("per_step", &TaskOptions::per_step, AtLeast(1),
+            "tasks per outer step over all ranks; a multiple of tasks.chunk");
+  tasks.Int("chunk", &TaskOptions::chunk, AtLeast(1),
+            "tasks per chunk, the unit that is dealt to ranks");
+  tasks.Int("negatives", &TaskOptions::negatives, AtLeast(0),
+            "sampled negatives per support and query row; 0: none");
+  tasks.Choice("negative_sampling", &TaskOptions::negative_sampling,
+               Names<NegativeSampling>{{"uniform", NegativeSampling::kUniform},
+                                       {"popularity", NegativeSampling::kPopularity}},
+               "how negatives are drawn");
+  tasks.Int("shard_window", &TaskOptions::shard_window, AtLeast(1),
+            "shards that tasks are drawn from at once");
+}
+
+void AddModel(std::vector<Key>* keys) {
+  using Type = ModelOptions::Type;
+  using Activation = ModelOptions::Activation;
+  using Start = ModelOptions::Start;
+  SectionBuilder model(keys, "model", &Config::model);
+  model.Choice(
+      "type", &ModelOptions::type,
+      Names<Type>{{"embedding_dot", Type::kEmbeddingDot}, {"embedding_mlp", Type::kEmbeddingMlp}},
+      "dot product of user and item, or dense layers over their embeddings");
+  model.Int("dim", &ModelOptions::dim, Between(1, 4096), "width of every embedding");
+  model.IntList("layers", &ModelOptions::layers, Between(1, 65536),
+                "hidden widths of embedding_mlp");
+  model.Choice("activation", &ModelOptions::activation,
+               Names<Activation>{{"relu", Activation::kRelu},
+                                 {"gelu", Activation::kGelu},
+                                 {"tanh", Activation::kTanh},
+                                 {"identity", Activation::kIdentity}},
+               "between the layers of embedding_mlp");
+  model.Bool("item_id", &ModelOptions::item_id, "embed the item's id beside its features");
+  model.Int("min_item_events", &ModelOptions::min_item_events, AtLeast(0),
+            "items with fewer training events share one 'unknown' row");
+  model.Float("id_dropout", &ModelOptions::id_dropout, FromBelow(0, 1),
+              "share of items whose id is hidden in a training step");
+  model.Float("init_scale", &ModelOptions::init_scale, Above(0),
+              "standard deviation of new embedding rows");
+  model.Choice("start", &ModelOptions::start,
+               Names<Start>{{"random", Start::kRandom}, {"als", Start::kAls}},
+               "item rows start at random or from a matrix factorisation");
+  model.StringList("features", &ModelOptions::features,
+                   "side features to use, such as user.age; empty: all");
+}
+
+void AddMeta(std::vector<Key>* keys) {
+  using Method = MetaOptions::Method;
+  using Adapt = MetaOptions::Adapt;
+  using Learn = MetaOptions::LearnInnerLr;
+  using Loss = MetaOptions::Loss;
+  SectionBuilder meta(keys, "meta", &Config::meta);
+  meta.Choice("method", &MetaOptions::method,
+              Names<Method>{{"joint", Method::kJoint},
+                            {"maml", Method::kMaml},
+                            {"fomaml", Method::kFomaml},
+                            {"anil", Method::kAnil}},
+              "meta-learning algorithm; joint: no adaptation");
+  meta.Int("inner_steps", &MetaOptions::inner_steps, Between(1, 1000),
+           "gradient steps on the support set");
+  meta.Float("inner_lr", &MetaOptions::inner_lr, Above(0),
+             "inner learning rate; its start value where it is learned");
+  meta.Choice("learn_inner_lr", &MetaOptions::learn_inner_lr,
+              Names<Learn>{{"no", Learn::kNo},
+                           {"per_parameter", Learn::kPerParameter},
+                           {"per_parameter_and_step", Learn::kPerParameterAndStep}},
+              "learn one inner rate per parameter tensor, per tensor and inner step, or none");
+  meta.Choice("adapt", &MetaOptions::adapt,
+              Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}},
+              "what adapts: all dense layers or the last one");
+  meta.Choice("loss", &MetaOptions::loss,
+              Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
+              "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");
+}
+
+void AddOptim(std::vector<Key>* keys) {
+  using Type = OptimizerOptions::Type;
+  using TableType = OptimizerOptions::TableType;
+  using Schedule = OptimizerOptions::Schedule;
+  SectionBuilder optim(keys, "optim", &Config::optim);
+  optim.Choice("type", &OptimizerOptions::type,
+               Names<Type>{{"adam", Type::kAdam}, {"sgd", Type::kSgd}},
+               "optimizer of dense parameters");
+  optim.Float("lr", &OptimizerOptions::lr, Above(0), "learning rate of dense parameters");
+  optim.Float("inner_lr_lr", &OptimizerOptions::inner_lr_lr, AtLeast(0),
+              "learning rate of learned inner rates (they are stored as logarithms)");
+  optim.Float("weight_decay", &OptimizerOptions::weight_decay, AtLeast(0),
+              "decoupled decay of dense parameters");
+  optim.Choice("schedule", &OptimizerOptions::schedule,
+               Names<Schedule>{{"constant", Schedule::kConstant},
+                               {"cosine", Schedule::kCosine},
+                               {"linear", Schedule::kLinear}},
+               "course of the learning rates after warm-up, to train.max_steps");
+  optim.Steps("warmup_steps", &OptimizerOptions::warmup_steps, AtLeast(0),
+              "outer steps in which the learning rates grow from 0");
+  optim.Float("clip_norm", &OptimizerOptions::clip_norm, AtLeast(0),
+              "largest norm of the whole meta-gradient; 0: no clipping");
+  optim.Choice("table_type", &OptimizerOptions::table_type,
+               Names<TableType>{{"adam", TableType::kAdam}, {"adagrad", TableType::kAdagrad}},
+               "row-wise optimizer of embedding tables");
+  optim.Float("table_lr", &OptimizerOptions::table_lr, Above(0), "learning rate of embedding rows");
+  optim.Float("table_l2", &OptimizerOptions::table_l2, AtLeast(0),
+              "pull of touched embedding rows to zero");
+}
+
+void AddTrain(std::vector<Key>* keys) {
+  using Device = TrainOptions::Device;
+  using Precision = TrainOptions::Precision;
+  SectionBuilder train(keys, "train", &Config::train);
+  train.Steps("max_steps", &TrainOptions::max_steps, AtLeast(1), "outer steps of the whole run")
+      .MayChangeOnResume();
+  train
+      .Duration("max_wall_time", &TrainOptions::max_wall_time_sec, AtLeast(0),
+                "save and stop after this time; 0: no limit")
+      .MayChangeOnResume();
+  train
+      .Choice(
+          "device", &TrainOptions::device,
+          Names<Device>{{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
+          "where tensors live; auto: a GPU when there is one")
+      .MayChangeOnResume();
+  train.Choice("precision", &TrainOptions::precision,
+               Names<Precision>{{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
+               "of parameters and gradients");
+  train
+      .Int("patience", &TrainOptions::patience, AtLeast(0),
+           "stop after so many evaluations without improvement; 0: never")
+      .MayChangeOnResume();
+}
+
+void AddEval(std::vector<Key>* keys) {
+  SectionBuilder eval(keys, "eval", &Config::eval);
+  eval.Steps("every", &EvalOptions::every_steps, AtLeast(0),
+             "outer steps between evaluations; 0: only at the end")
+      .MayChangeOnResume();
+  eval.Word(
+      "metric", &EvalOptions::metric,
+      {"loss", "mae", "rmse", "auc", "precision", "recall", "f1", "ndcg", "p", "r", "hr", "mrr"},
+      "validation metric that picks the best checkpoint");
+  eval.Int("top_k", &EvalOptions::top_k, AtLeast(1), "k of ndcg@k, p@k, r@k and hr@k");
+  eval.Float("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
+             "a label of at least this is relevant");
+  eval.Int("max_tasks", &EvalOptions::max_tasks, AtLeast(0),
+           "tasks per scenario in evaluations during training; 0: all");
+  eval.Int("draws", &EvalOptions::draws, AtLeast(1), "episodes per task in 'hearth eval'");
+  eval.IntList("shots", &EvalOptions::shots, AtLeast(1), "support sizes of the k-shot curve");
+  eval.Int("bootstrap", &EvalOptions::bootstrap, AtLeast(0), "resamples behind the 95 % intervals");
+}
+
+void AddCheckpointDistLog(std::vector<Key>* keys) {
+  SectionBuilder checkpoint(keys, "checkpoint", &Config::checkpoint);
+  checkpoint
+      .Steps("every", &CheckpointOptions::every_steps, AtLeast(0),
+             "outer steps between checkpoints; 0: only at the end")
+      .MayChangeOnResume();
+  checkpoint
+      .Int("keep", &CheckpointOptions::keep, AtLeast(1),
+           "newest checkpoints kept; the best one is kept beside them")
+      .MayChangeOnResume();
+  checkpoint
+      .WordOrPath("resume", &CheckpointOptions::resume, {"auto", "never"},
+                  "auto: go on from the newest valid checkpoint if there is one; "
+                  "never: refuse a used folder; PATH: that checkpoint")
+      .MayChangeOnResume();
+
+  SectionBuilder dist(keys, "dist", &Config::dist);
+  dist.Choice("reduce", &DistOptions::reduce,
+              Names<ReduceMode>{{"exact", ReduceMode::kExact}, {"fast", ReduceMode::kFast}},
+              "exact: the same bits for any number of ranks; fast: float sums");
+  dist.Duration("timeout", &DistOptions::timeout_sec, Above(0),
+                "longest wait for the other ranks; then the job ends with code 69")
+      .MayChangeOnResume();
+
+  SectionBuilder log(keys, "log", &Config::log);
+  log.Duration("every", &ReportOptions::every_sec, Above(0), "time between progress lines")
+      .MayChangeOnResume();
+  log.Steps("metrics_every", &ReportOptions::metrics_every_steps, AtLeast(1),
+            "outer steps between training lines of metrics.jsonl")
+      .MayChangeOnResume();
+}
+
+std::vector<Key> MakeKeys() {
+  std::vector<Key> keys;
+  AddRun(&keys);
+  AddData(&keys);
+  AddTasks(&keys);
+  AddModel(&keys);
+  AddMeta(&keys);
+  AddOptim(&keys);
+  AddTrain(&keys);
+  AddEval(&keys);
+  AddCheckpointDistLog(&keys);
+  return keys;
+}
+
+}  // namespace
+
+const std::vector<Key>& AllKeys() {
+  static const std::vector<Key> keys = MakeKeys();
+  return keys;
+}
+
+const Key* FindKey(std::string_view name) {
+  const auto found = std::find_if(AllKeys().begin(), AllKeys().end(),
+                                  [name](const Key& key) { return key.name == name; });
+  return found == AllKeys().end() ? nullptr : &*found;
+}
+
+std::string_view SectionHelp(std::string_view section) {
+  const auto found = std::find_if(kSections.begin(), kSections.end(),
+                                  [section](const SectionInfo& s) { return s.name == section; });
+  return found == kSections.end() ? std::string_view() : found->help;
+}
+
+std::vector<std::string> SectionNames() {
+  std::vector<std::string> names;
+  for (const SectionInfo& section : kSections) names.emplace_back(section.name);
+  return names;
+}
+
+std::vector<std::string> KeyNames(std::string_view section) {
+  std::vector<std::string> names;
+  for (const Key& key : AllKeys()) {
+    if (section.empty() || key.section() == section) names.push_back(key.name);
+  }
+  return names;
+}
+
+}  // namespace hearth

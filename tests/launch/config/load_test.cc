@@ -1,0 +1,204 @@
+#include "launch/config/load.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "launch/config/keys.h"
+#include "launch/config/show.h"
+#include "tests/launch/config/config_text.h"
+
+namespace hearth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string WriteFile(const std::string& name, const std::string& text) {
+  const std::string path = ::testing::TempDir() + "load_test_" + name;
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
+}
+
+TEST(LoadConfig, DefaultsComeFromTheStructs) {
+  const Config config = LoadConfig({}).config;
+  EXPECT_EQ(ShowConfig(config, false), ShowConfig(Config(), false));
+  EXPECT_TRUE(LoadConfig({}).origins.empty());
+}
+
+TEST(LoadConfig, LaterFilesAndThenOverridesWin) {
+  const std::string first = WriteFile("first.yaml", "meta: {inner_steps: 2, inner_lr: 0.5}\n");
+  const std::string second = WriteFile("second.yaml", "meta: {inner_steps: 4}\n");
+  EXPECT_EQ(LoadConfig({{first, second}, {}}).config.meta.inner_steps, 4);
+  EXPECT_EQ(LoadConfig({{second, first}, {}}).config.meta.inner_steps, 2);
+  const Config config =
+      LoadConfig({{first, second}, {"meta.inner_steps=8", "meta.inner_steps=9"}}).config;
+  EXPECT_EQ(config.meta.inner_steps, 9);
+  EXPECT_EQ(config.meta.inner_lr, 0.5);
+}
+
+TEST(LoadConfig, RemembersWhereAValueCameFrom) {
+  const std::string file = WriteFile("origin.yaml", "meta:\n  inner_lr: 0.5\n");
+  const auto origins = LoadConfig({{file}, {"meta.inner_steps=8"}}).origins;
+  EXPECT_EQ(origins.at("meta.inner_lr").place.line, 2);
+  EXPECT_EQ(origins.at("meta.inner_lr").layer, 1);
+  EXPECT_TRUE(origins.at("meta.inner_steps").place.on_command_line());
+  EXPECT_EQ(origins.count("meta.method"), 0u);
+}
+
+TEST(LoadConfig, PathsAreRelativeToTheirFileOrTheWorkingFolder) {
+  const std::string file = WriteFile("paths.yaml", "data: {path: shards}\n");
+  const Config config = LoadConfig({{file}, {"run.dir=runs/a"}}).config;
+  EXPECT_EQ(config.data.path,
+            (std::filesystem::path(::testing::TempDir()) / "shards").lexically_normal().string());
+  EXPECT_EQ(config.run.dir, (std::filesystem::current_path() / "runs/a").string());
+}
+
+TEST(LoadConfig, UnknownKeyInAFile) {
+  EXPECT_EQ(
+      RefusalOf("# a comment\nmeta:\n  inner_step: 5\n"),
+      "test.yaml:3:3: error: unknown key 'meta.inner_step' (did you mean 'meta.inner_steps'?)\n"
+      "  3 |   inner_step: 5\n"
+      "    |   ^\n"
+      "  run 'hearth config keys meta' to list the keys of this section");
+}
+
+TEST(LoadConfig, UnknownKeyInAnOverride) {
+  EXPECT_EQ(RefusalOfOverrides({"meta.inner_stepss=5"}),
+            "command line: meta.inner_stepss=5: error: unknown key 'meta.inner_stepss' "
+            "(did you mean 'meta.inner_steps'?)\n"
+            "  run 'hearth config keys meta' to list the keys of this section");
+}
+
+TEST(LoadConfig, UnknownNamesGetTheNearestValidName) {
+  EXPECT_THAT(RefusalOfOverrides({"mta.inner_steps=5"}),
+              HasSubstr("did you mean 'meta.inner_steps'?"));
+  EXPECT_THAT(RefusalOfOverrides({"inner_steps=5"}), HasSubstr("did you mean 'meta.inner_steps'?"));
+  EXPECT_THAT(RefusalOfOverrides({"meta.max_steps=5"}),
+              HasSubstr("did you mean 'train.max_steps'?"));
+  EXPECT_THAT(
+      RefusalOf("trin:\n  max_steps: 5\n  typo: 3\n"),
+      AllOf(HasSubstr("unknown section 'trin' (did you mean 'train'?)"), Not(HasSubstr("typo"))));
+  EXPECT_THAT(RefusalOfOverrides({"zzzz.qqqq=5"}),
+              AllOf(HasSubstr("unknown key 'zzzz.qqqq'"), Not(HasSubstr("did you mean"))));
+}
+
+TEST(LoadConfig, EveryOneLetterTypoOfAKeyIsRefused) {
+  for (const Key& key : AllKeys()) {
+    for (size_t i = key.name.find('.') + 1; i < key.name.size(); ++i) {
+      std::string typo = key.name;
+      typo.erase(i, 1);
+      if (FindKey(typo) != nullptr || typo.ends_with('.')) continue;
+      EXPECT_THAT(RefusalOfOverrides({typo + "=1"}), HasSubstr("unknown key")) << typo;
+    }
+  }
+}
+
+TEST(LoadConfig, WrongTypeNamesKeyAndMeaning) {
+  EXPECT_EQ(RefusalOf("meta:\n  inner_steps: lots\n"),
+            "test.yaml:2:16: error: meta.inner_steps: expected an integer, found 'lots'\n"
+            "  2 |   inner_steps: lots\n"
+            "    |                ^\n"
+            "  meta.inner_steps: gradient steps on the support set");
+  EXPECT_THAT(RefusalOfOverrides({"meta.inner_steps=0"}),
+              StartsWith("command line: meta.inner_steps=0: error: meta.inner_steps: "
+                         "0 is out of range: must be 1 to 1000"));
+}
+
+TEST(LoadConfig, ShowsAllProblemsAtOnce) {
+  const std::string refusal =
+      RefusalOf("meta:\n  inner_steps: x\n  methd: maml\ntrain:\n  max_steps: 010\n");
+  EXPECT_THAT(refusal, AllOf(HasSubstr("test.yaml:2:16"), HasSubstr("test.yaml:3:3"),
+                             HasSubstr("test.yaml:5:14")));
+}
+
+TEST(LoadConfig, ShowsTenProblemsAndCountsTheRest) {
+  std::string text = "meta:\n";
+  for (int i = 0; i < 13; ++i) text += fmt::format("  bad{}: 1\n", i);
+  EXPECT_THAT(RefusalOf(text),
+              AllOf(HasSubstr("bad9"), Not(HasSubstr("bad10")), HasSubstr("and 3 more errors")));
+}
+
+TEST(LoadConfig, SectionsAndKeysAreNotMixedUp) {
+  EXPECT_THAT(RefusalOf("meta: 5\n"), HasSubstr("1:1: error: 'meta' is a section, not a key"));
+  EXPECT_THAT(RefusalOf("meta: [a]\n"), HasSubstr("'meta' is a section, not a key"));
+  EXPECT_THAT(RefusalOfOverrides({"meta=5"}), HasSubstr("write meta.KEY=VALUE"));
+  EXPECT_THAT(RefusalOf("meta:\n  inner_steps:\n    a: 1\n"),
+              HasSubstr("meta.inner_steps: expected an integer, found a section"));
+  EXPECT_THAT(RefusalOfOverrides({"meta.inner_steps.first=1"}),
+              HasSubstr("'meta.inner_steps' has no keys below it: it is of type int"));
+  EXPECT_EQ(RefusalOf("meta:\ntrain: {}\n"), "(accepted)");
+}
+
+TEST(LoadConfig, OverrideWithoutEqualsIsAUsageError) {
+  EXPECT_THROW(LoadConfig({{}, {"inner_steps"}}), UsageError);
+  EXPECT_THAT(RefusalOfOverrides({"inner_steps"}),
+              "unexpected argument 'inner_steps'; settings are written key=value");
+  EXPECT_THROW(LoadConfig({{}, {"=5"}}), UsageError);
+  const std::string file = WriteFile("forgotten.yaml", "");
+  EXPECT_THAT(RefusalOfOverrides({file}), HasSubstr("configuration files are given as -c " + file));
+}
+
+TEST(LoadConfig, OverridesTakeLists) {
+  using List = std::vector<int64_t>;
+  EXPECT_EQ(LoadConfig({{}, {"model.layers=[8, 4]"}}).config.model.layers, (List{8, 4}));
+  EXPECT_EQ(LoadConfig({{}, {"model.layers=8,4"}}).config.model.layers, (List{8, 4}));
+  EXPECT_EQ(LoadConfig({{}, {"model.layers=[]"}}).config.model.layers, List{});
+  EXPECT_THAT(RefusalOfOverrides({"model.layers=[8, x]"}),
+              HasSubstr("model.layers: expected an integer, found 'x'"));
+}
+
+TEST(LoadConfig, ResumeIsAWordOrAPath) {
+  EXPECT_EQ(LoadConfig({{}, {"checkpoint.resume=never"}}).config.checkpoint.resume, "never");
+  EXPECT_EQ(LoadText("checkpoint: {resume: old/step-5}\n").config.checkpoint.resume,
+            "/folder/old/step-5");
+}
+
+TEST(CombinationChecks, NameBothKeys) {
+  EXPECT_THAT(RefusalOfOverrides({"tasks.support_min=30"}),
+              HasSubstr("tasks.support_min (30) must not exceed tasks.support (20)"));
+  EXPECT_THAT(RefusalOfOverrides({"tasks.min_events=3", "tasks.support_min=3"}),
+              HasSubstr("tasks.min_events (3) must exceed tasks.support_min (3)"));
+  EXPECT_THAT(RefusalOfOverrides({"tasks.per_step=24"}),
+              HasSubstr("tasks.per_step (24) must be a multiple of tasks.chunk (16)"));
+  EXPECT_THAT(RefusalOfOverrides({"optim.warmup_steps=10", "train.max_steps=10"}),
+              HasSubstr("optim.warmup_steps (10) must be less than train.max_steps (10)"));
+  EXPECT_THAT(RefusalOfOverrides({"train.patience=3", "eval.every=0"}),
+              HasSubstr("train.patience counts evaluations, and eval.every is 0"));
+  EXPECT_THAT(RefusalOfOverrides({"run.dir=/a", "data.path=/a"}),
+              HasSubstr("run.dir and data.path are the same folder"));
+}
+
+TEST(CombinationChecks, PairwiseLossNeedsNegativesAndARankingMetric) {
+  EXPECT_THAT(RefusalOfOverrides({"meta.loss=bpr"}),
+              AllOf(HasSubstr("tasks.negatives is 0"), HasSubstr("eval.metric rmse")));
+  EXPECT_EQ(RefusalOfOverrides({"meta.loss=bpr", "tasks.negatives=4", "eval.metric=ndcg"}),
+            "(accepted)");
+}
+
+TEST(CombinationChecks, RefuseASettingWithoutEffect) {
+  EXPECT_EQ(RefusalOfOverrides({"meta.method=joint", "meta.inner_steps=5"}),
+            "command line: meta.inner_steps=5: error: meta.inner_steps has no effect: "
+            "meta.method joint does not adapt\n"
+            "  remove one of the two");
+  EXPECT_THAT(RefusalOfOverrides({"meta.method=anil", "meta.adapt=dense"}),
+              HasSubstr("anil always adapts the last layer"));
+  EXPECT_THAT(RefusalOfOverrides({"model.type=embedding_dot", "model.layers=8"}),
+              HasSubstr("model.layers has no effect"));
+  EXPECT_THAT(RefusalOfOverrides({"model.item_id=false", "model.start=als"}),
+              HasSubstr("model.item_id is false"));
+}
+
+TEST(CombinationChecks, ALaterLayerMayLeaveAnEarlierSettingIdle) {
+  const std::string file = WriteFile("idle.yaml", "meta: {method: maml, inner_steps: 5}\n");
+  EXPECT_NO_THROW(LoadConfig({{file}, {"meta.method=joint"}}));
+  const std::string joint = WriteFile("joint.yaml", "meta: {method: joint}\n");
+  EXPECT_THROW(LoadConfig({{joint}, {"meta.inner_steps=5"}}), ConfigError);
+}
+
+}  // namespace
+}  // namespace hearth
