@@ -1,5 +1,8 @@
 #include "launch/config/place.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "common/text.h"
 
 namespace hearth {
@@ -7,6 +10,12 @@ namespace {
 
 constexpr size_t kShownProblems = 10;
 constexpr size_t kShownLineLength = 160;
+
+/// Characters of UTF-8 text: its bytes without continuation bytes.
+size_t CharacterCount(std::string_view text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
 
 std::string Describe(const Place& place, const std::string& message, const std::string& hint) {
   std::string text;
@@ -22,8 +31,10 @@ std::string Describe(const Place& place, const std::string& message, const std::
     }
     const std::string number = std::to_string(place.line);
     text += fmt::format("\n  {} | {}", number, line);
-    if (place.column > 0 && static_cast<size_t>(place.column) <= line.size() + 1) {
-      text += fmt::format("\n  {:{}} | {:{}}^", "", number.size(), "", place.column - 1);
+    const auto before = static_cast<size_t>(place.column - 1);
+    if (before <= line.size()) {
+      text += fmt::format("\n  {:{}} | {:{}}^", "", number.size(), "",
+                          CharacterCount(line.substr(0, before)));
     }
   }
   if (!hint.empty()) text += "\n  " + hint;

@@ -48,6 +48,20 @@ class LinedText {
   std::vector<std::string_view> lines_;
 };
 
+/// Whether the quoted text at the start of `line` ends on it.
+bool IsClosedQuote(std::string_view line) {
+  const char quote = line.empty() ? '"' : line[0];
+  for (size_t i = 1; i < line.size(); ++i) {
+    const bool escape = quote == '"' ? line[i] == '\\' : line.substr(i, 2) == "''";
+    if (escape) {
+      ++i;
+    } else if (line[i] == quote) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// What yaml-cpp would accept or report badly.
 void CheckBytes(std::string_view text, const LinedText& lined) {
   if (text.starts_with("\xEF\xBB\xBF")) {
@@ -108,8 +122,9 @@ class SettingCollector : public YAML::EventHandler {
                 const std::string& value) override {
     RefuseAnchor(mark, anchor);
     RefuseTag(mark, tag);
-    if (AtKey()) return OnKey(mark, value);
     const bool quoted = tag == "!";
+    RequireOneLine(mark, quoted, value);
+    if (AtKey()) return OnKey(mark, value);
     if (!quoted && (value == "null" || value == "Null" || value == "NULL" || value == "~")) {
       return OnValue({RawValue::Kind::kEmpty, "", false, {}, text_->At(mark)});
     }
@@ -136,7 +151,7 @@ class SettingCollector : public YAML::EventHandler {
                   YAML::EmitterStyle::value) override {
     RefuseAnchor(mark, anchor);
     RefuseTag(mark, tag);
-    if (in_list_) ThrowConfigError(text_->At(mark), "a map inside a list");
+    if (in_list_) ThrowConfigError(text_->At(mark), "a map inside a list (is a ']' missing?)");
     RefuseAsKey(mark);
     if (levels_.size() >= kMaxDepth) {
       ThrowConfigError(text_->At(mark), fmt::format("more than {} levels", kMaxDepth));
@@ -205,6 +220,27 @@ class SettingCollector : public YAML::EventHandler {
                        "remove it");
     }
   }
+  /// yaml-cpp closes a forgotten quote at the end of the file and joins lines of text: both turn a
+  /// slip into a value.
+  void RequireOneLine(const YAML::Mark& mark, bool quoted, const std::string& value) const {
+    const Place place = text_->At(mark);
+    const std::string_view rest =
+        std::string_view(place.text).substr(static_cast<size_t>(place.column - 1));
+    if (!quoted) {
+      if (!rest.starts_with(value)) {
+        ThrowConfigError(place, "a value over several lines",
+                         "write it on one line; is a ':' or an indentation missing below it?");
+      }
+      return;
+    }
+    if (rest.starts_with('|') || rest.starts_with('>')) {
+      ThrowConfigError(place, "a block of text is not allowed here", "write the value on one line");
+    }
+    if (!IsClosedQuote(rest)) {
+      ThrowConfigError(place, "the quote is not closed on this line", "add the closing quote");
+    }
+  }
+
   void RefuseAsKey(const YAML::Mark& mark) const {
     if (AtKey()) ThrowConfigError(text_->At(mark), "a key must be a plain name");
   }

@@ -113,8 +113,31 @@ TEST(YamlReader, RefusesWhatIsNoMapOfKeys) {
 TEST(YamlReader, RefusesBrokenYamlWithItsPlace) {
   EXPECT_THAT(RefusalOf("meta:\n  inner_steps: 5\n inner_lr: 1\n"),
               StartsWith("test.yaml:3:2: error: not valid YAML: "));
-  EXPECT_THAT(RefusalOf("run:\n  name: \"abc\n"), HasSubstr("error: not valid YAML: "));
-  EXPECT_THAT(RefusalOf("model:\n  layers: [1, 2\n"), HasSubstr("error: not valid YAML: "));
+  EXPECT_THAT(RefusalOf("a: b: c\n"), StartsWith("test.yaml:1:5: error: not valid YAML: "));
+  EXPECT_THAT(RefusalOf("model:\n  layers: [1, 2\n"), HasSubstr("is a ']' missing?"));
+}
+
+TEST(YamlReader, RefusesQuotesThatAreNotClosed) {
+  EXPECT_EQ(RefusalOf("run:\n  name: \"abc\n"),
+            "test.yaml:2:9: error: the quote is not closed on this line\n"
+            "  2 |   name: \"abc\n"
+            "    |         ^\n"
+            "  add the closing quote");
+  EXPECT_THAT(RefusalOf("run:\n  name: 'abc\n  dir: 'x'\n"), HasSubstr("2:9: error: "));
+  EXPECT_THAT(RefusalOf("run:\n  name: \"abc\\\"\n"), HasSubstr("quote is not closed"));
+  EXPECT_EQ(RefusalOf("run: {name: \"a\\\"b\", dir: 'it''s'}\n"), "(accepted)");
+}
+
+TEST(YamlReader, RefusesValuesOverSeveralLines) {
+  EXPECT_THAT(RefusalOf("run:\n  name: one\n    two\n"),
+              HasSubstr("test.yaml:2:9: error: a value over several lines"));
+  EXPECT_THAT(RefusalOf("run:\n  name: |\n    two\n"), HasSubstr("a block of text is not allowed"));
+}
+
+TEST(YamlReader, TheCaretCountsCharactersNotBytes) {
+  EXPECT_THAT(RefusalOf("run: {name: \xC3\xA9\xC3\xA9, dri: x}\n"),
+              HasSubstr("  1 | run: {name: \xC3\xA9\xC3\xA9, dri: x}\n"
+                        "    |                 ^\n"));
 }
 
 TEST(YamlReader, RefusesDeepNesting) {
