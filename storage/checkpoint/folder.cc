@@ -1,0 +1,147 @@
+#include "storage/checkpoint/folder.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <regex>
+#include <system_error>
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "storage/file/durable_file.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string StepName(int64_t step) { return fmt::format("step-{:06}", step); }
+
+bool IsRealFolder(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+std::vector<std::string> EntriesOf(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error) ThrowFileError("list", folder, error.value());
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+std::string CheckpointsFolder(const std::string& run_dir) { return run_dir + "/checkpoints"; }
+
+std::string CheckpointPath(const std::string& run_dir, int64_t step) {
+  return CheckpointsFolder(run_dir) + "/" + StepName(step);
+}
+
+std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
+                                    const std::string& run_id) {
+  return CheckpointPath(run_dir, step) + ".tmp-" + run_id;
+}
+
+std::optional<int64_t> ParseStepName(const std::string& name) {
+  int64_t step = 0;
+  if (!name.starts_with("step-") || !ParseInt64(name.substr(5), &step) || step < 0 ||
+      StepName(step) != name) {
+    return std::nullopt;
+  }
+  return step;
+}
+
+std::vector<int64_t> ListSteps(const std::string& run_dir) {
+  const std::string folder = CheckpointsFolder(run_dir);
+  std::vector<int64_t> steps;
+  if (!PathExists(folder)) return steps;
+  for (const std::string& name : EntriesOf(folder)) {
+    const std::optional<int64_t> step = ParseStepName(name);
+    if (step && IsRealFolder(folder + "/" + name)) steps.push_back(*step);
+  }
+  std::ranges::sort(steps);
+  return steps;
+}
+
+std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir) {
+  std::vector<CheckpointInfo> checkpoints;
+  for (const int64_t step : ListSteps(run_dir)) {
+    CheckpointInfo info;
+    info.path = CheckpointPath(run_dir, step);
+    info.step = step;
+    try {
+      const CheckpointManifest manifest = ReadCheckpointManifest(info.path);
+      info.epoch = manifest.epoch;
+      info.metric = manifest.metric;
+      info.size_bytes = manifest.size_bytes();
+    } catch (const Error& error) {
+      info.problem = error.what();
+    }
+    checkpoints.push_back(std::move(info));
+  }
+  return checkpoints;
+}
+
+CheckpointManifest ReadCheckpointManifest(const std::string& path) {
+  const std::string file = path + "/" + kManifestFile;
+  if (!PathExists(file)) throw DataError("'{}' has no {}: not a checkpoint", path, kManifestFile);
+  CheckpointManifest manifest =
+      ParseManifest(ReadWholeFile(file, CheckpointManifest::kMaxSizeBytes), "'" + file + "'");
+  const std::optional<int64_t> named =
+      ParseStepName(fs::path(path).lexically_normal().filename().string());
+  if (named && *named != manifest.step) {
+    throw DataError("'{}' holds step {}, not the step of its folder's name", file, manifest.step);
+  }
+  return manifest;
+}
+
+bool PathExists(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno != ENOENT && errno != ENOTDIR) ThrowFileError("look at", path, errno);
+  return false;
+}
+
+bool RemoveCheckpointFolder(const std::string& path) {
+  if (!IsRealFolder(path)) return false;
+  static const std::regex kOwnFile(R"((MANIFEST\.json|part-\d{5,}-of-\d{5,}\.h5)(\.tmp-\d+-\d+)?)");
+  bool only_own = true;
+  for (const std::string& name : EntriesOf(path)) {
+    const std::string file = path + "/" + name;
+    if (!std::regex_match(name, kOwnFile) || IsRealFolder(file)) {
+      only_own = false;
+    } else if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
+      ThrowFileError("remove", file, errno);
+    }
+  }
+  if (only_own && ::rmdir(path.c_str()) != 0 && errno != ENOENT) {
+    ThrowFileError("remove folder", path, errno);
+  }
+  return only_own;
+}
+
+void RemoveLeftovers(const std::string& run_dir, const std::string& run_id) {
+  const std::string folder = CheckpointsFolder(run_dir);
+  const std::string ending = ".tmp-" + run_id;
+  for (const std::string& name : EntriesOf(folder)) {
+    if (!name.ends_with(ending) || !ParseStepName(name.substr(0, name.size() - ending.size()))) {
+      continue;
+    }
+    if (RemoveCheckpointFolder(folder + "/" + name)) {
+      spdlog::info("removed '{}/{}', left by a save that did not finish", folder, name);
+    } else {
+      spdlog::warn("'{}/{}' holds files hearth did not write: left in place", folder, name);
+    }
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/checkpoint/manifest.h"
+
+namespace hearth {
+
+inline constexpr const char* kManifestFile = "MANIFEST.json";
+
+/// Names inside a run folder. Nothing else in hearth spells them.
+///   RUN/checkpoints/step-000123/                    committed: MANIFEST.json + one file per rank
+///   RUN/checkpoints/step-000123.tmp-RUNID/          being written, or left by a crash
+///   RUN/checkpoints/step-000123.damaged-1/          failed verification and stood in the way
+///   RUN/checkpoints/LATEST                          name of the newest, a hint for people
+std::string CheckpointsFolder(const std::string& run_dir);
+std::string CheckpointPath(const std::string& run_dir, int64_t step);
+std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
+                                    const std::string& run_id);
+/// The step of "step-000123", nothing for every other name.
+std::optional<int64_t> ParseStepName(const std::string& name);
+
+/// The committed steps of a run (folders named step-N), ascending; empty when there is no
+/// checkpoints folder. Throws StorageError or PermissionError when it cannot be listed.
+std::vector<int64_t> ListSteps(const std::string& run_dir);
+
+/// One line of a listing of checkpoints.
+struct CheckpointInfo {
+  std::string path;
+  int64_t step = 0;
+  int64_t epoch = 0;
+  std::optional<CheckpointMetric> metric;
+  int64_t size_bytes = 0;
+  std::string problem;  ///< why its manifest was refused, else empty (files are not hashed here)
+};
+/// All committed checkpoints of a run, ascending by step. Reads manifests only.
+std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir);
+
+/// Reads and checks MANIFEST.json of a checkpoint folder, and that the folder's name, if it is a
+/// step name, is its step. Throws DataError or StorageError naming the file.
+CheckpointManifest ReadCheckpointManifest(const std::string& path);
+
+/// Whether anything, a dangling link included, has this name.
+bool PathExists(const std::string& path);
+
+/// Removes the files a checkpoint is made of and then the folder. Files of other names are never
+/// touched; with them the folder stays and the answer is false. Links are not followed.
+bool RemoveCheckpointFolder(const std::string& path);
+
+/// Removes what crashed saves of this run left behind (step-N.tmp-RUNID). Rank 0, between saves.
+void RemoveLeftovers(const std::string& run_dir, const std::string& run_id);
+
+}  // namespace hearth

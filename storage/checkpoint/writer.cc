@@ -1,0 +1,180 @@
+#include "storage/checkpoint/writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "storage/checkpoint/folder.h"
+#include "storage/checkpoint/part_file.h"
+#include "storage/checkpoint/reader.h"
+#include "storage/file/durable_file.h"
+
+namespace hearth {
+namespace {
+
+void MakeFolder(const std::string& path, mode_t permissions) {
+  if (::mkdir(path.c_str(), permissions) != 0) ThrowFileError("make folder", path, errno);
+}
+
+void CheckArray(const NamedArray& array, const PartHeader& header) {
+  HEARTH_CHECK(IsArrayName(array.name), "array name '{}'", array.name);
+  HEARTH_CHECK(!array.spec.shape.empty(), "'{}' has no dimensions", array.name);
+  HEARTH_CHECK(0 <= array.rows.begin && array.rows.begin <= array.rows.end &&
+                   array.rows.end <= array.spec.row_count(),
+               "'{}': rows {}..{} of {}", array.name, array.rows.begin, array.rows.end,
+               array.spec.ToString());
+  const int64_t row = FirstNonFiniteRow(array.spec, array.rows.size(), array.data);
+  if (row >= 0) {
+    throw NumericError(
+        "checkpoint of step {}: '{}' is not finite in row {} (rank {}); nothing was saved: lower "
+        "the learning rates or resume from the last checkpoint",
+        header.step, array.name, array.rows.begin + row, header.rank);
+  }
+}
+
+std::vector<NamedArray> CheckedAndSorted(std::span<const NamedArray> arrays,
+                                         const PartHeader& header) {
+  std::vector<NamedArray> sorted(arrays.begin(), arrays.end());
+  std::ranges::stable_sort(sorted, [](const NamedArray& a, const NamedArray& b) {
+    return std::tie(a.name, a.rows.begin) < std::tie(b.name, b.rows.begin);
+  });
+  for (const NamedArray& array : sorted) CheckArray(array, header);
+  return sorted;
+}
+
+std::map<std::string, PartArray> RecordOf(std::span<const NamedArray> sorted) {
+  std::map<std::string, PartArray> record;
+  for (const NamedArray& array : sorted) {
+    PartArray& entry = record.try_emplace(array.name, PartArray{array.spec, {}}).first->second;
+    HEARTH_CHECK(entry.spec == array.spec, "'{}' given as {} and {}", array.name,
+                 entry.spec.ToString(), array.spec.ToString());
+    if (array.rows.size() == 0) continue;
+    HEARTH_CHECK(entry.slices.empty() || entry.slices.back().end <= array.rows.begin,
+                 "two slices of '{}' hold row {}", array.name, array.rows.begin);
+    entry.slices.push_back(array.rows);
+  }
+  return record;
+}
+
+/// The step is committed already, or something stands in its place. True: the old one has the same
+/// content and stands. False: the place is free now.
+bool ExistingStands(const std::string& existing, const std::string& temporary_path) {
+  try {
+    VerifyCheckpoint(existing);
+  } catch (const Error& error) {
+    std::string aside;
+    for (int number = 1; aside.empty() || PathExists(aside); ++number) {
+      aside = fmt::format("{}.damaged-{}", existing, number);
+    }
+    spdlog::warn("{}; it stands in the way of the same step: renamed to '{}'", error.what(), aside);
+    RenameDurably(existing, aside);
+    return false;
+  }
+  if (ContentHash(CheckpointReader(existing)) != ContentHash(CheckpointReader(temporary_path))) {
+    throw DataError(
+        "'{}' is committed already with other content, and a committed step is never replaced: "
+        "give a new run.dir, or move the newer checkpoints of this run away",
+        existing);
+  }
+  return true;
+}
+
+void WriteHint(const std::string& run_dir, const std::string& committed) {
+  try {
+    WriteFileDurably(CheckpointsFolder(run_dir) + "/LATEST",
+                     committed.substr(committed.rfind('/') + 1) + "\n");
+  } catch (const Error& error) {
+    spdlog::warn("{} is committed, but its hint for people is not written: {}", committed,
+                 error.what());
+  }
+}
+
+}  // namespace
+
+std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const std::string& run_id) {
+  HEARTH_CHECK(IsPlainName(run_id) && run_id.size() <= 64, "run id '{}'", run_id);
+  HEARTH_CHECK(step >= 0);
+  const std::string folder = CheckpointsFolder(run_dir);
+  if (!PathExists(folder)) {
+    MakeFolder(folder, 0777);
+    SyncFolder(run_dir);
+  }
+  RemoveLeftovers(run_dir, run_id);
+  const std::string path = TemporaryCheckpointPath(run_dir, step, run_id);
+  if (PathExists(path)) {
+    throw StorageError("'{}' is in the way of a new checkpoint: move it away", path);
+  }
+  MakeFolder(path, 0700);
+  return path;
+}
+
+CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const PartHeader& header,
+                                   std::span<const NamedArray> arrays) {
+  HEARTH_CHECK(0 <= header.rank && header.rank < header.world_size);
+  const std::vector<NamedArray> sorted = CheckedAndSorted(arrays, header);
+  CheckpointPart part;
+  part.file = PartFileName(header.rank, header.world_size);
+  part.rank = header.rank;
+  part.arrays = RecordOf(sorted);
+  const std::string path = temporary_path + "/" + part.file;
+  PendingFile file(path);
+  WritePartFile(file.temporary_path(), header, sorted);
+  part.size_bytes = file.descriptor().SizeBytes();
+  part.sha256 = Sha256OfFile(file.temporary_path());
+  file.Commit();
+  return part;
+}
+
+std::string CommitCheckpoint(const std::string& run_dir, const std::string& temporary_path,
+                             const CheckpointManifest& manifest) {
+  WriteFileDurably(temporary_path + "/" + kManifestFile, SerializeManifest(manifest));
+  // Lists the files and compares their sizes: a part that was never written is noticed here.
+  const CheckpointReader written(temporary_path);
+  const std::string target = CheckpointPath(run_dir, manifest.step);
+  if (PathExists(target) && ExistingStands(target, temporary_path)) {
+    AbandonCheckpoint(temporary_path);
+    return target;
+  }
+  RenameDurably(temporary_path, target);
+  WriteHint(run_dir, target);
+  return target;
+}
+
+void AbandonCheckpoint(const std::string& temporary_path) noexcept {
+  try {
+    RemoveCheckpointFolder(temporary_path);
+  } catch (const std::exception& error) {
+    spdlog::warn("an unfinished checkpoint stays until the next save: {}", error.what());
+  }
+}
+
+std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
+                                      std::span<const int64_t> pinned_steps) {
+  HEARTH_CHECK(keep >= 1);
+  std::vector<CheckpointInfo> sound = ListCheckpoints(run_dir);
+  std::erase_if(sound, [](const CheckpointInfo& info) { return !info.problem.empty(); });
+  std::vector<int64_t> removed;
+  if (std::ssize(sound) <= keep) return removed;
+  VerifyCheckpoint(sound.back().path);
+  const std::set<int64_t> pinned(pinned_steps.begin(), pinned_steps.end());
+  for (const CheckpointInfo& info :
+       std::span(sound).first(sound.size() - static_cast<size_t>(keep))) {
+    if (pinned.contains(info.step)) continue;
+    // Renamed first: a crash in the middle must not leave a step that looks committed.
+    const std::string aside =
+        TemporaryCheckpointPath(run_dir, info.step, ReadCheckpointManifest(info.path).run_id);
+    RenameDurably(info.path, aside);
+    RemoveCheckpointFolder(aside);
+    removed.push_back(info.step);
+  }
+  return removed;
+}
+
+}  // namespace hearth

@@ -1,0 +1,205 @@
+#include "storage/checkpoint/manifest.h"
+
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "common/random.h"
+
+namespace hearth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+CheckpointManifest Example() {
+  CheckpointManifest manifest;
+  manifest.run_id = "run-1";
+  manifest.step = 12;
+  manifest.epoch = 3;
+  manifest.world_size = 2;
+  manifest.config_hash = std::string(64, 'a');
+  manifest.tool_version = "0.1.0";
+  manifest.metric = CheckpointMetric{"rmse", 0.8615};
+  manifest.scalars = {{"seed", std::numeric_limits<uint64_t>::max()},
+                      {"third", 1.0 / 3.0},
+                      {"patience", {{"left", -2}, {"done", false}}}};
+  for (int rank = 0; rank < 2; ++rank) {
+    CheckpointPart part;
+    part.file = PartFileName(rank, 2);
+    part.rank = rank;
+    part.size_bytes = 4096;
+    part.sha256 = std::string(64, static_cast<char>('1' + rank));
+    part.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}};
+    manifest.parts.push_back(part);
+  }
+  return manifest;
+}
+
+/// The text with its own hash made right again: what a careful forger would write.
+std::string Resealed(std::string text) {
+  const size_t place = text.find("\": \"") + 4;
+  text.replace(place, 64, std::string(64, '0'));
+  text.replace(place, 64, Sha256Hex(text));
+  return text;
+}
+
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t place = text.find(from);
+  EXPECT_NE(place, std::string::npos) << from;
+  return text.replace(place, from.size(), to);
+}
+
+std::string RefusalOf(const std::string& text) {
+  try {
+    ParseManifest(text, "the manifest");
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(CheckpointManifest, RoundTripsExactly) {
+  const std::string text = SerializeManifest(Example());
+  const CheckpointManifest read = ParseManifest(text, "m");
+  EXPECT_EQ(SerializeManifest(read), text);
+  EXPECT_EQ(read.scalars, Example().scalars);
+  EXPECT_EQ(read.scalars["third"].get<double>(), 1.0 / 3.0);
+  EXPECT_EQ(read.scalars["seed"].get<uint64_t>(), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(read.Arrays("m").at("table"), (ArraySpec{ColumnType::kFloat32, {10, 4}}));
+  EXPECT_EQ(read.size_bytes(), 8192);
+}
+
+TEST(CheckpointManifest, WithoutAMetricRoundTrips) {
+  CheckpointManifest manifest = Example();
+  manifest.metric.reset();
+  EXPECT_FALSE(ParseManifest(SerializeManifest(manifest), "m").metric.has_value());
+}
+
+TEST(CheckpointManifest, AnyFlippedBitIsNoticed) {
+  const std::string text = SerializeManifest(Example());
+  for (size_t byte = 0; byte < text.size(); ++byte) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string flipped = text;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << bit));
+      EXPECT_NE(RefusalOf(flipped), "") << "byte " << byte << " bit " << bit;
+    }
+  }
+}
+
+TEST(CheckpointManifest, AnyTruncationIsNoticed) {
+  const std::string text = SerializeManifest(Example());
+  for (size_t size = 0; size < text.size(); ++size) EXPECT_NE(RefusalOf(text.substr(0, size)), "");
+}
+
+TEST(CheckpointManifest, ResealedRandomEditsNeverCrash) {
+  const std::string text = SerializeManifest(Example());
+  const size_t body = text.find("\"format\"");
+  RandomStream random(1, Purpose::kTest);
+  int accepted = 0;
+  constexpr int kEdits = 20000;
+  for (int edit = 0; edit < kEdits; ++edit) {
+    std::string mutant = text;
+    for (uint64_t i = 0; i <= random.NextBelow(3); ++i) {
+      const size_t place = body + random.NextBelow(mutant.size() - body);
+      const char byte = static_cast<char>(random.NextBelow(256));
+      switch (random.NextBelow(3)) {
+        case 0:
+          mutant[place] = byte;
+          break;
+        case 1:
+          mutant.erase(place, random.NextBelow(20));
+          break;
+        default:
+          mutant.insert(place, mutant.substr(body + random.NextBelow(200), random.NextBelow(60)));
+      }
+    }
+    accepted += RefusalOf(Resealed(mutant)).empty();
+  }
+  // Edits inside free text (versions, hashes, scalars) are legal; the check is that the rest is
+  // not.
+  EXPECT_LT(accepted, kEdits / 2);
+}
+
+struct Deviation {
+  std::string from, to, message;
+};
+
+class ManifestDeviation : public ::testing::TestWithParam<Deviation> {};
+
+TEST_P(ManifestDeviation, IsRefusedEvenWithTheRightHash) {
+  const std::string text =
+      Resealed(Replaced(SerializeManifest(Example()), GetParam().from, GetParam().to));
+  EXPECT_THAT(RefusalOf(text), AllOf(HasSubstr("the manifest"), HasSubstr(GetParam().message)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, ManifestDeviation,
+    ::testing::Values(
+        Deviation{R"("format": "hearth-checkpoint")", R"("format": "x")", "hearth-checkpoint"},
+        Deviation{R"("format_version": 1)", R"("format_version": 2)", "a newer hearth"},
+        Deviation{R"("step": 12)", R"("step": -1)", "'step' must be an integer"},
+        Deviation{R"("step": 12)", R"("step": 12.0)", "'step' must be an integer"},
+        Deviation{R"("step": 12)", R"("step": 99999999999999999999)", "'step'"},
+        Deviation{R"("step": 12)", R"("step": 18446744073709551615)", "'step'"},
+        Deviation{R"("step": 12)", R"("stepp": 12)", "'step' is required"},
+        Deviation{R"("step": 12)", R"("step": 12, "extra": 1)", "'extra' is not a known field"},
+        Deviation{R"("step": 12)", R"("step": 12, "step": 13)", "duplicate key 'step'"},
+        Deviation{R"("run-1")", R"("../run")", "plain name"},
+        Deviation{R"("world_size": 2)", R"("world_size": 1)", "part 0 is recorded as rank 0"},
+        Deviation{R"("world_size": 2)", R"("world_size": 0)", "'world_size'"},
+        Deviation{R"("part-00001-of-00002.h5")", R"("../part-00001-of-00002.h5")", "plain file"},
+        Deviation{R"("part-00001-of-00002.h5")", R"("part-00000-of-00002.h5")", "recorded as"},
+        Deviation{R"("rank": 1)", R"("rank": 0)", "recorded as rank 0"},
+        Deviation{R"("size_bytes": 4096)", R"("size_bytes": 0)", "'size_bytes'"},
+        Deviation{R"("size_bytes": 4096)", R"("size_bytes": 79)", "do not fit into a file of 79"},
+        Deviation{std::string(64, '1'), "1234", "must be a SHA-256"},
+        Deviation{
+            R"("float32")", R"("complex64")",
+            R"('type' must be uint8, int32, uint32, int64, float32 or float64, found "complex64")"},
+        Deviation{R"("table")", R"("a//b")", "bad array name"},
+        Deviation{R"("table")", R"("tab")", "in no part"},
+        Deviation{"10,\n            4", "10,\n            8", "an earlier part says"},
+        Deviation{"10,\n            4", "4611686018427387904,\n            4", "too large"},
+        Deviation{"10,\n            4", "-10,\n            4", "integers >= 0"},
+        Deviation{"[\n              5,\n              10", "[\n              5,\n              9",
+                  "in no part"},
+        Deviation{"[\n              5,\n              10", "[\n              4,\n              10",
+                  "in two parts"},
+        Deviation{"[\n              5,\n              10", "[\n              5,\n              11",
+                  "out of range"},
+        Deviation{"[\n              5,\n              10", "[\n              10,\n             10",
+                  "are empty"},
+        Deviation{R"("value": 0.8615)", R"("value": "good")", "'value' must be a number"},
+        Deviation{R"("scalars": {)", R"("scalars": {"d":[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]],)",
+                  "levels of JSON"}));
+
+TEST(CheckpointManifest, OversizedTextIsRefusedBeforeParsing) {
+  const std::string text(static_cast<size_t>(CheckpointManifest::kMaxSizeBytes) + 1, ' ');
+  EXPECT_THAT(RefusalOf(text), HasSubstr("more than a manifest may have"));
+}
+
+TEST(CheckpointPart, RecordTravelsAsOneLine) {
+  const CheckpointPart part = Example().parts[1];
+  const std::string line = SerializePart(part);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const CheckpointPart read = ParsePart(line, "rank 1");
+  EXPECT_EQ(SerializePart(read), line);
+  EXPECT_EQ(read.arrays.at("table").slices, part.arrays.at("table").slices);
+  EXPECT_THROW(ParsePart(line.substr(1), "rank 1"), DataError);
+}
+
+TEST(ArrayNames, AreSegmentsOfPlainCharacters) {
+  for (const std::string_view good : {"a", "tables/items/rows", "layer.0_weight-2"}) {
+    EXPECT_TRUE(IsArrayName(good)) << good;
+  }
+  for (const std::string_view bad : {"", "/a", "a/", "a//b", "a/../b", ".", "a b", "ä", "a\n"}) {
+    EXPECT_FALSE(IsArrayName(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace hearth
