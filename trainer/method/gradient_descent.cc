@@ -34,6 +34,7 @@ GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
                                    .shape = shape,
                                    .init = ParameterInit::kConstant,
                                    .init_value = std::log(options.inner_lr),
+                                   .own_rate = true,
                                    .decays = false});
 }
 

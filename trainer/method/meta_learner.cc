@@ -1,0 +1,137 @@
+#include "trainer/method/meta_learner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/core/grad_mode.h>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "trainer/method/task_loss.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kItemsPerBlock = 4096;
+
+// Added to every prediction, so that training starts at the level of the labels.
+double OutputOffset(MetaOptions::Loss loss, double label_mean) {
+  switch (loss) {
+    case MetaOptions::Loss::kMse:
+      return label_mean;
+    case MetaOptions::Loss::kBce: {
+      const double mean = std::clamp(label_mean, 0.01, 0.99);
+      return std::log(mean / (1.0 - mean));
+    }
+    case MetaOptions::Loss::kBpr:
+      break;
+  }
+  return 0.0;
+}
+
+bool IsByItem(const Dataset& dataset) { return dataset.manifest().task_by == "item"; }
+
+void CheckFeatureNames(const ModelOptions& options, const Dataset& dataset) {
+  const std::vector<std::string> names = FeatureNames(dataset);
+  for (const std::string& wanted : options.features) {
+    if (std::find(names.begin(), names.end(), wanted) != names.end()) continue;
+    throw ConfigError("model.features names '{}'{}, which data set '{}' does not have; it has: {}",
+                      wanted, DidYouMean(wanted, names), dataset.path(), Join(names, ", "));
+  }
+}
+
+void CheckLabels(const MetaOptions& meta, const Dataset& dataset) {
+  const DatasetManifest& manifest = dataset.manifest();
+  if (meta.loss == MetaOptions::Loss::kBce &&
+      (manifest.label_min < 0.0f || manifest.label_max > 1.0f)) {
+    throw ConfigError("meta.loss=bce needs labels in [0, 1], but those of '{}' are in [{}, {}]; "
+                      "convert with --label threshold:X, or use meta.loss=mse",
+                      dataset.path(), manifest.label_min, manifest.label_max);
+  }
+}
+
+std::vector<double> ToDoubles(const at::Tensor& tensor) {
+  const at::Tensor cpu = tensor.to(at::kCPU, at::kDouble).contiguous();
+  const auto* data = cpu.const_data_ptr<double>();
+  return {data, data + cpu.numel()};
+}
+
+}  // namespace
+
+MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model,
+                         const MetaOptions& meta, at::TensorOptions options)
+    : meta_(meta),
+      options_(options),
+      statistics_(ComputeTrainingStatistics(dataset)),
+      task_fields_(dataset.task_entities(), IsByItem(dataset) ? "item" : "user", model.features),
+      item_fields_(dataset.event_entities(), IsByItem(dataset) ? "user" : "item", model.features) {
+  CheckFeatureNames(model, dataset);
+  CheckLabels(meta, dataset);
+  if (model.item_id) item_fields_.AddIdField(statistics_.event_counts, model.min_item_events);
+  model_ = MakeRecommender(model, task_fields_, item_fields_,
+                           OutputOffset(meta.loss, statistics_.label_mean));
+  method_ = MakeMethod(meta, *model_);
+  builder_ = std::make_unique<BatchBuilder>(task_fields_, item_fields_, options);
+}
+
+std::vector<at::Tensor> MetaLearner::GatherRowsOf(const MetaParameters& parameters,
+                                                  const ChunkBatch& batch) const {
+  std::vector<at::Tensor> rows;
+  for (size_t t = 0; t < parameters.tables.size(); ++t) {
+    rows.push_back(parameters.tables[t].Gather(batch.table_rows[t]));
+  }
+  return rows;
+}
+
+ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Chunk& chunk,
+                                      bool adapt) const {
+  const ChunkBatch batch = builder_->Build(chunk);
+  const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
+  const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+  AdaptedTasks adapted{.values = theta};
+  if (adapt) adapted = method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
+
+  const at::NoGradGuard no_grad;
+  const at::Tensor scores = model_->Score(adapted.values, encoded.tasks,
+                                          GatherRows(encoded.items, batch.query.entity));
+  ChunkPredictions predictions;
+  predictions.query_loss = ToDoubles(TaskLosses(meta_.loss, *model_, adapted.values, encoded.tasks,
+                                                encoded.items, batch.query));
+  const std::vector<double> padded = ToDoubles(PredictionOf(meta_.loss, scores));
+  const int64_t width = scores.size(1);
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
+    const auto i = static_cast<size_t>(t);
+    const int64_t count = chunk.query.offsets[i + 1] - chunk.query.offsets[i];
+    predictions.query.insert(predictions.query.end(), padded.begin() + t * width,
+                             padded.begin() + t * width + count);
+  }
+  return predictions;
+}
+
+AdaptedTasks MetaLearner::Adapt(const MetaParameters& parameters, const Chunk& chunk) const {
+  const ChunkBatch batch = builder_->Build(chunk);
+  const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
+  const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+  return method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
+}
+
+std::vector<double> MetaLearner::ScoreItems(const MetaParameters& parameters,
+                                            const AdaptedTasks& adapted, int64_t owner,
+                                            std::span<const int64_t> items) const {
+  const at::NoGradGuard no_grad;
+  const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
+  const std::vector<int64_t> owners = {owner};
+  std::vector<double> scores;
+  for (size_t begin = 0; begin < items.size(); begin += kItemsPerBlock) {
+    const auto block = items.subspan(begin, std::min<size_t>(kItemsPerBlock, items.size() - begin));
+    const ChunkBatch batch = builder_->BuildEntities(owners, block);
+    const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+    const at::Tensor score =
+        model_->Score(adapted.values, encoded.tasks, encoded.items.unsqueeze(0));
+    const std::vector<double> values = ToDoubles(PredictionOf(meta_.loss, score));
+    scores.insert(scores.end(), values.begin(), values.end());
+  }
+  return scores;
+}
+
+}  // namespace hearth

@@ -1,0 +1,59 @@
+#include "trainer/optimize/dense_optimizer.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/zeros.h>
+
+namespace hearth {
+namespace {
+
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr double kEpsilon = 1e-8;
+
+}  // namespace
+
+double LearningRateFactor(const OptimizerOptions& options, int64_t step, int64_t max_steps) {
+  const auto position = static_cast<double>(step);
+  const auto warmup = static_cast<double>(options.warmup_steps);
+  if (position < warmup) return (position + 1.0) / warmup;
+  if (options.schedule == OptimizerOptions::Schedule::kConstant) return 1.0;
+  const double length = std::max(1.0, static_cast<double>(max_steps) - warmup);
+  const double done = std::min(1.0, (position - warmup) / length);
+  if (options.schedule == OptimizerOptions::Schedule::kLinear) return 1.0 - done;
+  return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+}
+
+DenseOptimizer::DenseOptimizer(const OptimizerOptions& optimizer, const ParameterLayout& layout,
+                               at::TensorOptions options)
+    : options_(optimizer),
+      rate_(at::zeros({layout.size()}, options)),
+      decay_(at::zeros({layout.size()}, options)),
+      first_moment_(at::zeros({layout.size()}, options)),
+      second_moment_(at::zeros({layout.size()}, options)) {
+  for (const ParameterSpec& spec : layout.specs()) {
+    rate_.narrow(0, spec.offset, spec.count)
+        .fill_(spec.own_rate ? optimizer.inner_lr_lr : optimizer.lr);
+    if (spec.decays) decay_.narrow(0, spec.offset, spec.count).fill_(optimizer.weight_decay);
+  }
+}
+
+void DenseOptimizer::Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor) {
+  const at::Tensor rate = rate_ * rate_factor;
+  ++step_count_;
+  at::Tensor update = gradient;
+  if (options_.type == OptimizerOptions::Type::kAdam) {
+    first_moment_ = first_moment_ * kBeta1 + gradient * (1.0 - kBeta1);
+    second_moment_ = second_moment_ * kBeta2 + gradient * gradient * (1.0 - kBeta2);
+    const auto age = static_cast<double>(step_count_);
+    const at::Tensor first = first_moment_ / (1.0 - std::pow(kBeta1, age));
+    const at::Tensor second = second_moment_ / (1.0 - std::pow(kBeta2, age));
+    update = first / (second.sqrt() + kEpsilon);
+  }
+  parameters = parameters - rate * (update + decay_ * parameters);
+}
+
+}  // namespace hearth

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "storage/checkpoint/array.h"
+#include "storage/checkpoint/reader.h"
+#include "trainer/embedding/embedding_table.h"
+#include "trainer/optimize/dense_optimizer.h"
+#include "trainer/train_state.h"
+
+namespace hearth {
+
+/// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint:
+///   parameters/NAME                              dense parameters, each with its shape
+///   tables/N.NAME/rows                           embedding rows
+///   optimizer/parameters/NAME/{first,second}     moments of the dense optimizer
+///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
+struct RunState {
+  MetaParameters parameters;
+  DenseOptimizer optimizer;
+  TrainState counters;
+};
+
+/// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows.
+/// `storage` keeps the memory the arrays point into.
+std::vector<NamedArray> ArraysToSave(RunState& state, const ParameterLayout& layout, int rank,
+                                     int world_size, std::vector<at::Tensor>& storage);
+
+/// Reads parameters and tables into `parameters`, which has the model's shapes.
+/// Throws DataError naming the array and both shapes when the checkpoint is of another model.
+void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
+                    MetaParameters& parameters);
+
+/// LoadParameters, and optimizer state and counters.
+void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
+                  RunState& state);
+
+/// Names of the arrays that make the model (no optimizer state), for ContentHash.
+std::vector<std::string> ModelArrayNames(const CheckpointReader& checkpoint);
+
+nlohmann::json ToJson(const TrainState& state);
+
+}  // namespace hearth

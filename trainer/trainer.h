@@ -1,0 +1,128 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cluster/communicator.h"
+#include "sampler/meta_batch_loader.h"
+#include "sampler/task_options.h"
+#include "storage/shard/dataset.h"
+#include "trainer/engine/engine.h"
+#include "trainer/evaluate/evaluation.h"
+#include "trainer/method/meta_learner.h"
+#include "trainer/options.h"
+#include "trainer/outer_loop.h"
+#include "trainer/run_state.h"
+
+namespace hearth {
+
+/// Everything a training run is asked for.
+struct TrainerOptions {
+  std::string run_dir;      ///< must exist; checkpoints go to RUN/checkpoints
+  std::string config_hash;  ///< recorded in checkpoints
+  uint64_t seed = 1;
+  TaskOptions tasks;
+  ModelOptions model;
+  MetaOptions meta;
+  OptimizerOptions optim;
+  TrainOptions train;
+  EvalOptions eval;
+  CheckpointOptions checkpoint;
+  DistOptions dist;
+};
+
+/// One outer step, as reported.
+struct StepReport {
+  int64_t step = 0;  ///< steps done, this one included
+  int64_t max_steps = 0;
+  int64_t epoch = 0;
+  StepResult result;
+  double step_sec = 0;  ///< wall time of the step on this rank
+  double load_sec = 0;  ///< part of it spent waiting for the meta-batch
+};
+
+struct CheckpointReport {
+  std::string path;
+  int64_t step = 0;
+  int64_t size_bytes = 0;
+  double save_sec = 0;
+};
+
+/// Hears what happens in a run. Called on every rank, in the training thread, between collectives:
+/// implementations must not communicate and should return at once.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void OnResume(const std::string& checkpoint_path, int64_t step) = 0;
+  /// A newer checkpoint was refused while looking for one to resume from. Rank 0 only.
+  virtual void OnRefusedCheckpoint(const std::string& path, const std::string& reason) = 0;
+  virtual void OnStep(const StepReport& report) = 0;
+  virtual void OnEvaluation(const ValidationResult& result, bool is_best) = 0;
+  virtual void OnCheckpoint(const CheckpointReport& report) = 0;
+};
+
+/// How a run ended.
+enum class TrainOutcome {
+  kDone,          ///< train.max_steps reached
+  kEarlyStopped,  ///< train.patience spent: as good as done
+  kStopped,       ///< stop requested or train.max_wall_time reached; a checkpoint is committed
+};
+
+/// The training run of one rank. All ranks make one with the same options and data.
+class Trainer {
+ public:
+  /// Collective. References must outlive the trainer; `stop_requested` is set by signal handlers.
+  Trainer(const TrainerOptions& options, const Dataset& dataset, Communicator& communicator,
+          TrainObserver& observer, const std::atomic<bool>& stop_requested);
+  ~Trainer();
+
+  /// Collective. Resumes as options.checkpoint.resume says, then runs to the end. A checkpoint of
+  /// the last step is committed whenever it returns.
+  TrainOutcome Run();
+
+  const MetaLearner& learner() const { return learner_; }
+  const TrainState& state() const { return state_.counters; }
+
+ private:
+  void Restore();
+  bool Done() const;
+  bool StopAgreed();
+  bool DueForEvaluation() const;
+  bool DueForCheckpoint() const;
+  void Advance(const StepResult& result);
+  void Evaluate();
+  void SaveCheckpoint();
+
+  TrainerOptions options_;
+  const Dataset& dataset_;
+  Communicator& communicator_;
+  TrainObserver& observer_;
+  const std::atomic<bool>& stop_requested_;
+  MetaLearner learner_;
+  RunState state_;
+  std::unique_ptr<Engine> engine_;
+  OuterLoop outer_loop_;
+  Evaluator evaluator_;
+  std::string run_id_;
+  int64_t saved_step_ = -1;
+  int64_t evaluated_step_ = -1;
+};
+
+/// dtype and device of a run's tensors. Throws ConfigError when cuda is asked for and there is none;
+/// kAuto takes the GPU `local_rank` selects, else the CPU.
+at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank);
+
+/// A description of the memory a run needs, computed without running it.
+struct MemoryEstimate {
+  int64_t parameters_bytes = 0;  ///< dense parameters, tables and optimizer state
+  int64_t step_bytes = 0;        ///< autograd graph and fast weights of one chunk
+  int64_t batch_bytes = 0;       ///< meta-batches and per-chunk gradients waiting for the reduction
+  int64_t total_bytes() const { return parameters_bytes + step_bytes + batch_bytes; }
+};
+MemoryEstimate EstimateMemory(const TrainerOptions& options, const MetaLearner& learner,
+                              int world_size);
+
+}  // namespace hearth
