@@ -10,6 +10,7 @@ enum class DuplicateRule : uint8_t {
   kLast,    ///< keep the latest (by time where the log has times, else by row)
   kFirst,   ///< keep the earliest
   kMean,    ///< keep the latest with the mean of all labels
+  kKeep,    ///< keep all: repeated events mean something in this log
   kRefuse,  ///< DataError naming the pair
 };
 
@@ -34,7 +35,7 @@ enum class LabelTransform : uint8_t {
 enum class BadRowRule : uint8_t { kRefuse, kSkip };
 
 /// Inverse of the names used on the command line. Throw UsageError naming the legal names.
-DuplicateRule ParseDuplicateRule(std::string_view name);    // last first mean refuse
+DuplicateRule ParseDuplicateRule(std::string_view name);    // last first mean keep refuse
 MissingRule ParseMissingRule(std::string_view name);        // refuse drop zero one mean
 LabelTransform ParseLabelTransform(std::string_view name);  // raw threshold minmax zscore
 BadRowRule ParseBadRowRule(std::string_view name);          // refuse skip

@@ -1,0 +1,52 @@
+#include "storage/import/bad_rows.h"
+
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/log.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kLoggedRows = 5;
+constexpr size_t kShownBytes = 60;
+
+std::string Describe(const RowPlace& place, std::string_view column, std::string_view value,
+                     std::string_view why) {
+  std::string text(place.file);
+  if (place.line > 0) text += fmt::format(":{}", place.line);
+  if (!column.empty()) return fmt::format("{}: {} is {}: {}", text, column, Quoted(value), why);
+  return fmt::format("{}: {}: {}", text, why, Quoted(value));
+}
+
+}  // namespace
+
+std::string Quoted(std::string_view text) {
+  std::string shown = "'";
+  for (const char c : text.substr(0, kShownBytes)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      shown += c;
+    }
+  }
+  shown += text.size() > kShownBytes ? "...'" : "'";
+  return shown;
+}
+
+void BadRows::Reject(const RowPlace& place, std::string_view column, std::string_view value,
+                     std::string_view why) {
+  const std::string description = Describe(place, column, value, why);
+  if (rule_ == BadRowRule::kRefuse) {
+    throw DataError("{}; correct the row, or leave such rows out with --on-bad-row skip",
+                    description);
+  }
+  ++count_;
+  if (count_ <= kLoggedRows) spdlog::warn("skipped a bad row: {}", description);
+  if (count_ > max_bad_) {
+    throw DataError("{} bad rows, more than --max-bad {}; the last: {}", count_, max_bad_,
+                    description);
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,146 @@
+#include "storage/import/entity_builder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/text.h"
+
+namespace hearth {
+
+EntityBuilder::EntityBuilder(const std::vector<std::string>& ids, bool add_unseen,
+                             BadRows* bad_rows)
+    : add_unseen_(add_unseen), bad_rows_(bad_rows) {
+  for (const std::string& id : ids) ids_.Intern(id);
+  HEARTH_CHECK(ids_.size() == static_cast<int64_t>(ids.size()), "ids are not unique");
+}
+
+int64_t EntityBuilder::Define(std::string_view id, std::string_view column, const RowPlace& place) {
+  id = Trim(id);
+  if (id.empty()) {
+    bad_rows_->Reject(place, column, id, "an empty id");
+    return -1;
+  }
+  const int64_t entity = add_unseen_ ? int64_t{ids_.Intern(id)} : ids_.Find(id);
+  if (entity < 0) return -1;
+  const auto slot = static_cast<size_t>(entity);
+  if (defined_.size() <= slot) defined_.resize(static_cast<size_t>(ids_.size()));
+  if (defined_[slot]) {
+    bad_rows_->Reject(place, column, id, "this id was already described in this file");
+    return -1;
+  }
+  defined_[slot] = true;
+  return entity;
+}
+
+size_t EntityBuilder::Feature(std::string_view name, FeatureKind kind, bool collapse) {
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].name == name) return i;
+  }
+  Column& column = columns_.emplace_back();
+  column.name = name;
+  column.kind = kind;
+  column.collapse = collapse;
+  column.vocabulary.Intern("");
+  return columns_.size() - 1;
+}
+
+void EntityBuilder::SetTitle(int64_t entity, std::string_view title) {
+  const auto slot = static_cast<size_t>(entity);
+  if (titles_.size() <= slot) titles_.resize(slot + 1);
+  titles_[slot] = Trim(title);
+}
+
+void EntityBuilder::AddCategory(size_t feature, int64_t entity, std::string_view category) {
+  category = Trim(category);
+  if (category.empty()) return;
+  Column& column = columns_[feature];
+  column.entries.emplace_back(entity, static_cast<int32_t>(column.vocabulary.Intern(category)));
+}
+
+void EntityBuilder::SetNumber(size_t feature, int64_t entity, float number) {
+  columns_[feature].numbers.emplace_back(entity, number);
+}
+
+bool EntityBuilder::SetVector(size_t feature, int64_t entity, const std::vector<float>& vector,
+                              const RowPlace& place) {
+  Column& column = columns_[feature];
+  if (!column.vectors.empty() && column.vectors[0].second.size() != vector.size()) {
+    bad_rows_->Reject(place, column.name, fmt::format("{} numbers", vector.size()),
+                      fmt::format("earlier rows have {}", column.vectors[0].second.size()));
+    return false;
+  }
+  column.vectors.emplace_back(entity, vector);
+  return true;
+}
+
+EntityTable EntityBuilder::Build() {
+  EntityTable table;
+  for (int64_t i = 0; i < ids_.size(); ++i) table.ids.push_back(ids_[i]);
+  if (!titles_.empty()) titles_.resize(table.ids.size());
+  table.titles = std::move(titles_);
+  for (Column& column : columns_) {
+    if (column.entries.empty() && column.numbers.empty() && column.vectors.empty()) continue;
+    table.features.push_back(Finish(&column));
+  }
+  return table;
+}
+
+FeatureColumn EntityBuilder::Finish(Column* column) const {
+  const auto entity_count = static_cast<size_t>(ids_.size());
+  FeatureColumn feature;
+  feature.name = column->name;
+  feature.kind = column->kind;
+  const float missing = std::numeric_limits<float>::quiet_NaN();
+  if (column->kind == FeatureKind::kNumber) {
+    feature.numbers.assign(entity_count, missing);
+    for (const auto& [entity, number] : column->numbers) {
+      feature.numbers[static_cast<size_t>(entity)] = number;
+    }
+  } else if (column->kind == FeatureKind::kVector) {
+    const size_t width = column->vectors[0].second.size();
+    feature.width = static_cast<int64_t>(width);
+    feature.numbers.assign(entity_count * width, missing);
+    for (const auto& [entity, vector] : column->vectors) {
+      std::copy(vector.begin(), vector.end(),
+                feature.numbers.begin() + entity * static_cast<int64_t>(width));
+    }
+  } else {
+    FinishCategories(column, &feature);
+  }
+  return feature;
+}
+
+void EntityBuilder::FinishCategories(Column* column, FeatureColumn* feature) const {
+  const auto entity_count = static_cast<size_t>(ids_.size());
+  for (int64_t i = 0; i < column->vocabulary.size(); ++i) {
+    feature->vocabulary.push_back(column->vocabulary[i]);
+  }
+  auto& entries = column->entries;
+  if (column->kind == FeatureKind::kCategories) {
+    std::sort(entries.begin(), entries.end());
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    const bool single =
+        std::adjacent_find(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+          return a.first == b.first;
+        }) == entries.end();
+    if (!column->collapse || !single) {
+      feature->offsets.assign(entity_count + 1, 0);
+      for (const auto& [entity, category] : entries) {
+        ++feature->offsets[static_cast<size_t>(entity) + 1];
+        feature->categories.push_back(category);
+      }
+      for (size_t i = 0; i < entity_count; ++i) feature->offsets[i + 1] += feature->offsets[i];
+      return;
+    }
+    feature->kind = FeatureKind::kCategory;
+  }
+  feature->categories.assign(entity_count, 0);
+  for (const auto& [entity, category] : entries) {
+    feature->categories[static_cast<size_t>(entity)] = category;
+  }
+}
+
+}  // namespace hearth

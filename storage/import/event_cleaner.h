@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/import/clean.h"
+#include "storage/import/event_record.h"
+#include "storage/import/vocabulary.h"
+
+namespace hearth {
+
+/// Statistics of labels (Welford's update for the variance).
+class LabelStatistics {
+ public:
+  void Add(float label);
+  int64_t count() const { return count_; }
+  double mean() const { return mean_; }
+  /// Of the population: divided by count.
+  double standard_deviation() const;
+  float min() const { return min_; }
+  float max() const { return max_; }
+
+ private:
+  int64_t count_ = 0;
+  double mean_ = 0, squares_ = 0;
+  float min_ = 0, max_ = 0;
+};
+
+/// Merges events of the same (user, item, subject) by `rule`. `events` are all events of some
+/// tasks, in any order; on return they are ordered by task, then time, then row. Returns how many
+/// were merged away. Throws DataError (kRefuse) naming the pair.
+int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const Vocabulary& users,
+                        const Vocabulary& items, std::vector<EventRecord>* events);
+
+/// Rewrites labels by options.label_transform.
+class LabelTransformer {
+ public:
+  /// Throws DataError when the transform needs labels that differ and they do not.
+  LabelTransformer(const CleanOptions& options, const LabelStatistics& statistics);
+  float operator()(float label) const;
+
+ private:
+  LabelTransform transform_;
+  double threshold_, offset_ = 0, scale_ = 1;
+};
+
+}  // namespace hearth

@@ -1,0 +1,58 @@
+#include "storage/import/importers.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/error.h"
+#include "common/text.h"
+
+namespace hearth {
+
+std::vector<std::string> ConvertFormats() {
+  return {"movielens", "csv", "recbole", "metahin", "episodes", "sequences"};
+}
+
+std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadRows* bad_rows) {
+  const std::string& format = options.format;
+  const bool task_column = options.task_by != "user" && options.task_by != "item";
+  if (task_column && format != "csv") {
+    throw UsageError("--task-by {}: format {} has no such column; legal are user, item{}",
+                     options.task_by, format, DidYouMean(options.task_by, {"user", "item"}));
+  }
+  if (!options.features.empty() && format != "metahin") {
+    throw UsageError("--features is for the format metahin; {} brings its own side files", format);
+  }
+  if (format == "movielens") return MakeMovieLensSource(options.input, bad_rows);
+  if (format == "csv") {
+    return MakeCsvSource(options.input, options.csv, task_column ? options.task_by : "", bad_rows);
+  }
+  if (format == "recbole") return MakeRecBoleSource(options.input, bad_rows);
+  if (format == "metahin") return MakeMetaHinSource(options.input, options.features, bad_rows);
+  if (format == "episodes") return MakeEpisodeSource(options.input, bad_rows);
+  if (format == "sequences") return MakeSequenceSource(options.input, bad_rows);
+  throw UsageError("unknown format '{}'{}: legal are {}", format,
+                   DidYouMean(format, ConvertFormats()), Join(ConvertFormats(), ", "));
+}
+
+std::string TheOneFile(const std::string& path, std::string_view extension,
+                       std::string_view format) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(path)) {
+    throw DataError("{} does not exist; format {} needs a *{} file or a folder with one", path,
+                    format, extension);
+  }
+  if (!fs::is_directory(path)) return path;
+  std::vector<std::string> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
+    if (entry.path().extension() == extension) found.push_back(entry.path().string());
+  }
+  std::sort(found.begin(), found.end());
+  if (found.size() == 1) return found[0];
+  if (found.empty()) {
+    throw DataError("{} holds no *{} file, which format {} needs", path, extension, format);
+  }
+  throw DataError("{} holds {} *{} files ({}); name one of them", path, found.size(), extension,
+                  Join(found, ", "));
+}
+
+}  // namespace hearth

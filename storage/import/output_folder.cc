@@ -1,0 +1,89 @@
+#include "storage/import/output_folder.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTemporary = ".conversion";
+
+/// Whether hearth wrote it: manifest, shards, entity files, leftovers of an interrupted conversion.
+bool IsOurs(const fs::path& path) {
+  return path.filename() == "manifest.json" || path.filename() == kTemporary ||
+         path.extension() == ".h5" || path.extension() == ".tmp";
+}
+
+std::vector<fs::path> ListFolder(const std::string& path) {
+  std::vector<fs::path> entries;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
+    entries.push_back(entry.path());
+  }
+  return entries;
+}
+
+void RefuseForeignFiles(const std::string& path, const std::vector<fs::path>& entries) {
+  for (const fs::path& entry : entries) {
+    if (!IsOurs(entry)) {
+      throw UsageError(
+          "{} holds {}, which is no file of a data set; nothing was removed, choose "
+          "another output folder",
+          path, entry.filename().string());
+    }
+  }
+}
+
+}  // namespace
+
+OutputFolder::OutputFolder(std::string path, bool overwrite) : path_(std::move(path)) {
+  if (path_.empty()) throw UsageError("no output folder was given; use --output DIR");
+  try {
+    if (fs::exists(path_) && !fs::is_directory(path_)) {
+      throw UsageError("{} is a file; --output wants a folder", path_);
+    }
+    made_ = fs::create_directories(path_);
+    const std::vector<fs::path> entries = ListFolder(path_);
+    if (entries.empty()) return;
+    if (!overwrite) {
+      throw UsageError(
+          "the output folder {} is not empty; choose another, or replace the data set "
+          "in it with --overwrite",
+          path_);
+    }
+    RefuseForeignFiles(path_, entries);
+    // The manifest first: from here on the folder is no data set any more.
+    fs::remove(fs::path(path_) / "manifest.json");
+    for (const fs::path& entry : entries) fs::remove_all(entry);
+  } catch (const fs::filesystem_error& error) {
+    if (error.code() == std::errc::permission_denied) {
+      throw PermissionError("cannot write to {}: {}", path_, error.code().message());
+    }
+    throw StorageError("cannot prepare the output folder {}: {}", path_, error.code().message());
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  if (committed_) return;
+  std::error_code ignored;  // destructors never throw; what cannot be removed stays visible
+  for (fs::directory_iterator it(path_, ignored), end; it != end; it.increment(ignored)) {
+    if (IsOurs(it->path())) fs::remove_all(it->path(), ignored);
+  }
+  if (made_) fs::remove(path_, ignored);
+}
+
+std::string OutputFolder::temporary() const { return (fs::path(path_) / kTemporary).string(); }
+
+void OutputFolder::Commit() {
+  committed_ = true;
+  std::error_code error;
+  fs::remove_all(temporary(), error);
+  if (error) throw StorageError("cannot remove {}: {}", temporary(), error.message());
+}
+
+}  // namespace hearth
