@@ -29,8 +29,10 @@ enum Draw : uint64_t {
   kTastePair = 11,
 };
 
-constexpr double kMeanLabel = 3.5, kLabelSd = 1.1;
+constexpr double kMeanLabel = 3.3, kLabelSd = 1.1;
 constexpr int kLowestLabel = 1, kHighestLabel = 5;
+constexpr double kSpectrum =
+    0.6;  // each taste dimension matters this much less than the one before
 constexpr double kSaturation = 0.8;            // slope inside the tanh of the taste
 constexpr double kHistorySigma = 0.6;          // of the log-normal history length
 constexpr double kPopularityQuality = 0.5;     // how much quality moves an item's popularity rank
@@ -154,9 +156,13 @@ void SynthWorld::RankByPopularity() {
 }
 
 double SynthWorld::RawTaste(const SynthUser& user, const SynthItem& item) const {
-  const double dot =
-      std::inner_product(user.taste.begin(), user.taste.end(), item.taste.begin(), 0.0);
-  return std::tanh(kSaturation * dot / std::sqrt(static_cast<double>(options_.latent_size)));
+  double dot = 0, squares = 0, weight = 1;
+  for (size_t i = 0; i < user.taste.size(); ++i) {
+    dot += weight * user.taste[i] * item.taste[i];
+    squares += weight * weight;
+    weight *= kSpectrum;
+  }
+  return std::tanh(kSaturation * dot / std::sqrt(squares));
 }
 
 void SynthWorld::StandardiseTaste() {
