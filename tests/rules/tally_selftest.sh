@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tally.sh must lose no case: runs it on reports of every kind a ctest run leaves.
 set -euo pipefail
-tally=$(dirname "$(readlink -f "$0")")/../tools/tally.sh
+tally=$(dirname "$(readlink -f "$0")")/tally.sh
 readonly tally
 build=$(mktemp -d)/release
 trap 'rm -rf "$(dirname "$build")"' EXIT
