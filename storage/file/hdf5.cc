@@ -40,6 +40,10 @@ class Handle {
 /// Prepares HDF5 for this thread: hearth reports errors itself (the automatic printing is per
 /// thread), and a file must not be able to load a plug-in.
 void PrepareLibrary() {
+  // All files are closed by their owners. HDF5's own clean-up at exit adds nothing and crashes when
+  // a file could not be flushed because the disk was full.
+  static const herr_t no_exit_handler = H5dont_atexit();
+  static_cast<void>(no_exit_handler);
   thread_local const bool prepared = [] {
     hbool_t thread_safe = false;
     H5is_library_threadsafe(&thread_safe);
@@ -64,6 +68,7 @@ std::string LastHdf5Error() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &cause);
   H5Eclear2(H5E_DEFAULT);
+  std::replace(cause.begin(), cause.end(), '\n', ' ');
   return cause;
 }
 

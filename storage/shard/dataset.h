@@ -16,18 +16,18 @@ namespace hearth {
 struct DatasetManifest {
   static constexpr int kFormatVersion = 1;
 
-  std::string name;                 ///< display name, e.g. "ml-100k"
-  std::string task_by = "user";     ///< "user", "item", or the column that forms tasks
-  bool has_time = false;            ///< shards carry times
-  bool has_roles = false;           ///< shards carry given support/query roles
-  bool positive_only = false;       ///< every event is a positive (label 1)
+  std::string name;              ///< display name, e.g. "ml-100k"
+  std::string task_by = "user";  ///< "user", "item", or the column that forms tasks
+  bool has_time = false;         ///< shards carry times
+  bool has_roles = false;        ///< shards carry given support/query roles
+  bool positive_only = false;    ///< every event is a positive (label 1)
   float label_min = 0, label_max = 0;
   int64_t user_count = 0, item_count = 0;
-  int64_t event_count = 0;          ///< over all parts
-  std::vector<ShardEntry> shards;   ///< ordered by part (AllParts()), then by number
+  int64_t event_count = 0;         ///< over all parts
+  std::vector<ShardEntry> shards;  ///< ordered by part (AllParts()), then by number
   std::string users_file = "users.h5", users_sha256;
   std::string items_file = "items.h5", items_sha256;
-  std::string source;               ///< importer, input files with their hashes, options (JSON text)
+  std::string source;  ///< importer, input files with their hashes, options (JSON text)
   std::string tool_version;
   /// Facts the maker knows, e.g. {"truth_rmse/test/user_cold": 0.71} from the simulator.
   std::map<std::string, double> facts;
@@ -48,7 +48,7 @@ std::string WriteEntities(const std::string& path, const EntityTable& table);
 EntityTable ReadEntities(const std::string& path);
 
 struct DatasetOptions {
-  std::string path;                  ///< folder with manifest.json
+  std::string path;  ///< folder with manifest.json
   ReadMode read = ReadMode::kMmap;
   /// Compare every file with the manifest's SHA-256 at open. Costs one read of the whole data set.
   bool verify = false;

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace hearth {
@@ -41,8 +42,8 @@ struct FeatureColumn {
 /// titles and side features. An entity is addressed by its index 0..size()-1, which is what shards
 /// store. Held in memory; one row per user or item.
 struct EntityTable {
-  std::vector<std::string> ids;      ///< [entity] original ids, unique
-  std::vector<std::string> titles;   ///< [entity] or empty; display names
+  std::vector<std::string> ids;     ///< [entity] original ids, unique
+  std::vector<std::string> titles;  ///< [entity] or empty; display names
   std::vector<FeatureColumn> features;
 
   int64_t size() const { return static_cast<int64_t>(ids.size()); }

@@ -24,9 +24,7 @@ Enum ParseEnum(std::string_view what, std::string_view name,
 }  // namespace
 
 std::string_view NameOf(Split split) { return kSplitNames[static_cast<size_t>(split)]; }
-std::string_view NameOf(Scenario scenario) {
-  return kScenarioNames[static_cast<size_t>(scenario)];
-}
+std::string_view NameOf(Scenario scenario) { return kScenarioNames[static_cast<size_t>(scenario)]; }
 
 std::string NameOf(Part part) {
   if (part.split == Split::kTrain) return std::string(NameOf(part.split));

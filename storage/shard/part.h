@@ -14,8 +14,8 @@ enum class Split : uint8_t { kTrain = 0, kValidation = 1, kTest = 2 };
 /// Which side of an event is new (no interaction in the training part).
 enum class Scenario : uint8_t { kNonCold = 0, kUserCold = 1, kItemCold = 2, kBothCold = 3 };
 
-inline constexpr std::array<Scenario, 4> kAllScenarios = {
-    Scenario::kNonCold, Scenario::kUserCold, Scenario::kItemCold, Scenario::kBothCold};
+inline constexpr std::array<Scenario, 4> kAllScenarios = {Scenario::kNonCold, Scenario::kUserCold,
+                                                          Scenario::kItemCold, Scenario::kBothCold};
 
 /// A disjoint set of events of a data set. Every event is in exactly one part; the training part is
 /// {kTrain, kNonCold}. Named "train", "validation/user_cold", "test/non_cold", ...

@@ -21,7 +21,7 @@ struct TaskView {
   std::span<const uint32_t> items;  ///< index of the other side of each event
   std::span<const int64_t> times;   ///< seconds since 1970, or empty
   std::span<const float> labels;
-  std::span<const uint8_t> roles;   ///< EventRole, or empty = all kAny
+  std::span<const uint8_t> roles;  ///< EventRole, or empty = all kAny
 
   int64_t size() const { return static_cast<int64_t>(items.size()); }
 };
@@ -41,7 +41,7 @@ struct ShardContent {
 
 /// What the data-set manifest records of one shard file.
 struct ShardEntry {
-  std::string file;    ///< relative to the data set's folder, e.g. "test-user_cold-00000.h5"
+  std::string file;  ///< relative to the data set's folder, e.g. "test-user_cold-00000.h5"
   Part part;
   int64_t task_count = 0;
   int64_t event_count = 0;
@@ -82,6 +82,14 @@ class ShardReader {
   std::span<const int64_t> offsets() const;
   std::span<const int64_t> task_ids() const;  // [task]
   TaskView task(int64_t index) const;         // index in [0, task_count)
+
+  /// Compares every task id and event index with the sizes of the tables they point into. One pass
+  /// over two columns. Throws DataError naming file, dataset and row.
+  void CheckIds(int64_t task_entity_count, int64_t event_entity_count) const;
+
+  /// Compares the optional columns with what the data set promises; a shard without events has
+  /// none. Throws DataError naming the file.
+  void CheckColumns(bool has_time, bool has_roles) const;
 
   /// Recomputes XXH3 of every column and compares it with the manifest. Throws DataError naming the
   /// file and the column.

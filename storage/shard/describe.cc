@@ -1,0 +1,173 @@
+#include "storage/shard/describe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+
+namespace hearth {
+namespace {
+
+constexpr size_t kMaxDistinctLabels = 20;
+constexpr int64_t kBinCount = 10;
+
+Quantiles QuantilesOf(std::vector<int64_t> counts) {
+  if (counts.empty()) return {};
+  std::sort(counts.begin(), counts.end());
+  const auto nearest_rank = [&](int64_t percent) {
+    const int64_t rank = (percent * std::ssize(counts) + 99) / 100;
+    return counts[static_cast<size_t>(std::max<int64_t>(rank, 1) - 1)];
+  };
+  return {counts.front(), nearest_rank(50), nearest_rank(95), counts.back()};
+}
+
+SideSummary Summarize(const EntityTable& table, const std::vector<int64_t>& event_counts) {
+  SideSummary side;
+  side.count = table.size();
+  side.feature_count = std::ssize(table.features);
+  side.events_per_entity = QuantilesOf(event_counts);
+  for (size_t i = 0; i < kColdLimits.size(); ++i) {
+    side.cold_count[i] = std::count_if(event_counts.begin(), event_counts.end(),
+                                       [&](int64_t count) { return count < kColdLimits[i]; });
+  }
+  return side;
+}
+
+/// Counts labels by value as long as they are few, and by equal bins.
+class LabelCounter {
+ public:
+  LabelCounter(float min, float max) : min_(min), max_(max), bins_(kBinCount) {}
+
+  void Add(float label) {
+    if (!std::isfinite(label)) return;  // named by ValidateDataset
+    sum_ += label;
+    ++count_;
+    if (by_value_.size() <= kMaxDistinctLabels) ++by_value_[label];
+    const double position =
+        (static_cast<double>(label) - min_) / (static_cast<double>(max_) - min_);
+    const double bin = std::floor(position * static_cast<double>(kBinCount));
+    // A range of one value gives NaN; by_value_ is used then.
+    if (bin >= 0) ++bins_[static_cast<size_t>(std::min<double>(bin, kBinCount - 1))];
+  }
+
+  double Mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+
+  std::vector<LabelBin> Bins() const {
+    std::vector<LabelBin> result;
+    if (by_value_.size() <= kMaxDistinctLabels) {
+      for (const auto& [value, count] : by_value_) result.push_back({value, value, count});
+      return result;
+    }
+    const auto edge = [&](int64_t bin) {
+      return static_cast<float>(min_ + (static_cast<double>(max_) - min_) *
+                                           static_cast<double>(bin) / kBinCount);
+    };
+    for (int64_t bin = 0; bin < kBinCount; ++bin) {
+      result.push_back({edge(bin), edge(bin + 1), bins_[static_cast<size_t>(bin)]});
+    }
+    return result;
+  }
+
+ private:
+  float min_, max_;
+  double sum_ = 0;
+  int64_t count_ = 0;
+  std::map<float, int64_t> by_value_;
+  std::vector<int64_t> bins_;
+};
+
+/// Whether a task gives an episode of `support` and kQueryEvents events in the roles it was given.
+bool GivesEpisode(const TaskView& task, int64_t support) {
+  int64_t support_count = task.size();
+  int64_t query_count = task.size();
+  for (const uint8_t role : task.roles) {
+    if (static_cast<EventRole>(role) == EventRole::kQuery) --support_count;
+    if (static_cast<EventRole>(role) == EventRole::kSupport) --query_count;
+  }
+  return support_count >= support && query_count >= kQueryEvents &&
+         task.size() >= support + kQueryEvents;
+}
+
+/// Gathers the figures that need every event.
+struct Totals {
+  std::vector<int64_t> by_owner, by_event_entity;
+  LabelCounter labels;
+  int64_t time_min = std::numeric_limits<int64_t>::max();
+  int64_t time_max = std::numeric_limits<int64_t>::min();
+
+  void Add(const TaskView& task) {
+    by_owner[static_cast<size_t>(task.id)] += task.size();
+    for (const uint32_t item : task.items) ++by_event_entity[item];
+    for (const float label : task.labels) labels.Add(label);
+    for (const int64_t time : task.times) {
+      time_min = std::min(time_min, time);
+      time_max = std::max(time_max, time);
+    }
+  }
+};
+
+PartSummary DescribePart(const Dataset& dataset, Part part, Totals* totals) {
+  PartSummary summary;
+  summary.part = part;
+  std::vector<int64_t> lengths;
+  for (const int64_t index : dataset.ShardsOf(part)) {
+    const ShardReader& shard = dataset.Shard(index);
+    ++summary.shard_count;
+    summary.task_count += shard.task_count();
+    summary.event_count += shard.event_count();
+    for (int64_t row = 0; row < shard.task_count(); ++row) {
+      const TaskView task = shard.task(row);
+      totals->Add(task);
+      lengths.push_back(task.size());
+      for (size_t i = 0; i < kShots.size(); ++i) {
+        summary.episode_count[i] += GivesEpisode(task, kShots[i]) ? 1 : 0;
+      }
+    }
+  }
+  summary.events_per_task = QuantilesOf(std::move(lengths));
+  return summary;
+}
+
+}  // namespace
+
+DatasetSummary DescribeDataset(const Dataset& dataset) {
+  const DatasetManifest& manifest = dataset.manifest();
+  Totals totals{std::vector<int64_t>(static_cast<size_t>(dataset.task_entities().size())),
+                std::vector<int64_t>(static_cast<size_t>(dataset.event_entities().size())),
+                LabelCounter(manifest.label_min, manifest.label_max)};
+  DatasetSummary summary;
+  for (const Part part : AllParts()) {
+    PartSummary of_part = DescribePart(dataset, part, &totals);
+    summary.event_count += of_part.event_count;
+    if (of_part.shard_count > 0) summary.parts.push_back(of_part);
+  }
+  summary.name = manifest.name;
+  summary.task_by = manifest.task_by;
+  const bool by_item = manifest.task_by == "item";
+  std::vector<int64_t>& by_user = by_item ? totals.by_event_entity : totals.by_owner;
+  std::vector<int64_t>& by_item_counts = by_item ? totals.by_owner : totals.by_event_entity;
+  summary.users = Summarize(dataset.users(), by_user);
+  summary.items = Summarize(dataset.items(), by_item_counts);
+
+  const double cells =
+      static_cast<double>(summary.users.count) * static_cast<double>(summary.items.count);
+  const double events = static_cast<double>(summary.event_count);
+  summary.sparsity = cells > 0 ? 1 - events / cells : 0;
+  summary.has_time = totals.time_min <= totals.time_max;
+  if (summary.has_time) {
+    summary.time_min = totals.time_min;
+    summary.time_max = totals.time_max;
+  }
+  summary.label_mean = totals.labels.Mean();
+  summary.labels = totals.labels.Bins();
+
+  summary.top_item_count = std::min(summary.items.count, (summary.items.count + 99) / 100);
+  std::sort(by_item_counts.begin(), by_item_counts.end(), std::greater<>());
+  const int64_t top_events = std::accumulate(
+      by_item_counts.begin(), by_item_counts.begin() + summary.top_item_count, int64_t{0});
+  summary.top_item_share = summary.event_count > 0 ? static_cast<double>(top_events) / events : 0;
+  return summary;
+}
+
+}  // namespace hearth
