@@ -13,18 +13,19 @@ enum class SupportDraw {
 
 /// Which events of a task become support and which become query.
 enum class EpisodeOrder {
-  kTime,    ///< by position in the log: support before query, no support row later than a query row
-  kRandom,  ///< both drawn at random from all events
-  kGiven,   ///< the roles stored in the data; needs DatasetManifest::has_roles
+  kTime,    ///< support: the earliest events; query: drawn at random from those after them
+  kRandom,  ///< both drawn at random
+  kGiven,   ///< as the data says (kAny counts as support); drawn at random when there are more
 };
 
-/// How negatives are drawn. Items the task has any event with are never drawn.
+/// How negatives are drawn: independently, with replacement, never an item the task has an event
+/// with (in its part or in the training part).
 enum class NegativeSampling {
-  kUniform,     ///< every item equally likely
+  kUniform,     ///< every item equally likely; while training, every item of the training part
   kPopularity,  ///< in proportion to the item's event count in the training part
 };
 
-/// What an episode looks like and how tasks are grouped into outer steps (config section `task`).
+/// What an episode looks like and how tasks are grouped into outer steps (config section `tasks`).
 ///
 /// Sizes: a task of n events gives q = min(query, n - support_min) query rows and
 /// s = min(drawn size, n - q) support rows, so an episode always has at least one of each.
@@ -39,7 +40,9 @@ struct TaskOptions {
   int64_t per_step = 32;  ///< tasks per outer step over all ranks; a multiple of `chunk`
   int64_t chunk = 16;     ///< tasks per chunk (the last chunk of a shard may be smaller); >= 1
 
-  int64_t history = 0;    ///< length of the history window of a row, in events; 0 = none
+  /// Length of the history window of a row, in events; 0 = none. A history holds support rows
+  /// only: what the task has shown so far, at training as at serving time.
+  int64_t history = 0;
   int64_t negatives = 0;  ///< negatives per support and query row; 0 = none
   NegativeSampling negative_sampling = NegativeSampling::kUniform;
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "common/random.h"
+#include "sampler/episode_sampler.h"
+#include "sampler/meta_batch.h"
+#include "sampler/task_negatives.h"
+#include "storage/shard/dataset.h"
+
+namespace hearth {
+
+/// Fills chunks: an episode per task, histories and negatives. Thread safe after construction.
+class ChunkBuilder {
+ public:
+  /// `dataset` must outlive this object.
+  ChunkBuilder(const Dataset& dataset, Part part, const TaskOptions& options,
+               const EpisodeSampler& sampler, uint64_t seed);
+
+  /// One chunk of the given tasks (positions in the shard, all eligible). The episodes are a pure
+  /// function of (seed, draw, task id); `draw` is any number, e.g. the epoch.
+  Chunk Build(const ShardReader& shard, std::span<const int64_t> tasks, uint64_t draw) const;
+
+  /// Row counts over the tasks of Build(shard, tasks, draw), without building.
+  EpisodeSizes Sizes(const ShardReader& shard, std::span<const int64_t> tasks, uint64_t draw) const;
+
+ private:
+  RandomStream EpisodeStream(const TaskView& task, uint64_t draw) const;
+  void AppendTask(const TaskView& task, uint64_t draw, Chunk* chunk) const;
+  void AppendHistory(const TaskView& task, const Episode& episode, Chunk* chunk) const;
+  void AppendNegatives(const TaskView& task, const Episode& episode, uint64_t draw,
+                       Chunk* chunk) const;
+
+  TaskOptions options_;
+  EpisodeSampler sampler_;
+  uint64_t seed_;
+  std::optional<TaskNegatives> negatives_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,61 @@
+#include "sampler/task_negatives.h"
+
+#include <algorithm>
+
+#include "common/error.h"
+
+namespace hearth {
+namespace {
+
+template <typename Function>
+void ForEachTrainingTask(const Dataset& dataset, const Function& function) {
+  for (const int64_t index : dataset.ShardsOf(kTrainPart)) {
+    const ShardReader& shard = dataset.Shard(index);
+    for (int64_t task = 0; task < shard.task_count(); ++task) function(shard, task);
+  }
+}
+
+std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
+  const auto item_count = static_cast<size_t>(dataset.event_entities().size());
+  // A cold item is a fair candidate when it is evaluated, and an unfair one in training: it would
+  // only ever be a negative.
+  if (sampling == NegativeSampling::kUniform && part != kTrainPart) {
+    return std::vector<int64_t>(item_count, 1);
+  }
+  std::vector<int64_t> counts(item_count);
+  ForEachTrainingTask(dataset, [&](const ShardReader& shard, int64_t task) {
+    for (const uint32_t item : shard.task(task).items) ++counts[item];
+  });
+  if (sampling == NegativeSampling::kUniform) {
+    for (int64_t& count : counts) count = std::min<int64_t>(count, 1);
+  }
+  return counts;
+}
+
+}  // namespace
+
+TaskNegatives::TaskNegatives(const Dataset& dataset, Part part, const TaskOptions& options)
+    : dataset_(dataset), sampler_(WeightsOf(dataset, part, options.negative_sampling)) {
+  if (part == kTrainPart) return;
+  ForEachTrainingTask(dataset, [&](const ShardReader& shard, int64_t task) {
+    training_tasks_.emplace(shard.task(task).id, Place{&shard, task});
+  });
+}
+
+NegativeSampler::Candidates TaskNegatives::CandidatesFor(const TaskView& task) const {
+  std::vector<int64_t> seen(task.items.begin(), task.items.end());
+  if (const auto found = training_tasks_.find(task.id); found != training_tasks_.end()) {
+    const TaskView training = found->second.shard->task(found->second.task);
+    seen.insert(seen.end(), training.items.begin(), training.items.end());
+  }
+  NegativeSampler::Candidates candidates = sampler_.Without(seen);
+  if (candidates.weight() == 0) {
+    throw DataError(
+        "'{}': task '{}' has an event with every item that could be its negative; set "
+        "tasks.negatives to 0 or leave this task out",
+        dataset_.path(), dataset_.task_entities().ids[static_cast<size_t>(task.id)]);
+  }
+  return candidates;
+}
+
+}  // namespace hearth

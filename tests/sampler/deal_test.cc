@@ -1,0 +1,75 @@
+#include "sampler/deal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/random.h"
+
+namespace hearth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::Lt;
+
+std::vector<int64_t> LoadsOf(const std::vector<int64_t>& costs, int world_size) {
+  std::vector<int64_t> loads(static_cast<size_t>(world_size));
+  const std::vector<int> ranks = DealChunks(costs, world_size);
+  for (size_t i = 0; i < costs.size(); ++i) loads[static_cast<size_t>(ranks[i])] += costs[i];
+  return loads;
+}
+
+TEST(DealChunks, GivesTheDearestFirstToTheLightestRank) {
+  EXPECT_THAT(DealChunks(std::vector<int64_t>{1, 5, 4, 3}, 2), ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(DealChunks(std::vector<int64_t>{2, 2, 2}, 3), ElementsAre(0, 1, 2));
+}
+
+TEST(DealChunks, LeavesRanksWithoutChunksWhenThereAreFewer) {
+  EXPECT_THAT(DealChunks(std::vector<int64_t>{7}, 3), ElementsAre(0));
+  EXPECT_TRUE(DealChunks({}, 3).empty());
+}
+
+TEST(DealChunks, BalancesLogNormalLengthsWithinTenPerCent) {
+  for (const int world_size : {1, 2, 3, 4, 8}) {
+    for (uint64_t trial = 0; trial < 50; ++trial) {
+      RandomStream random(trial, Purpose::kTest);
+      std::vector<int64_t> costs(static_cast<size_t>(16 * world_size));
+      // A chunk's cost: the rows of 16 tasks with log-normal lengths up to 200.
+      for (int64_t& cost : costs) {
+        for (int task = 0; task < 16; ++task) {
+          cost += std::min<int64_t>(static_cast<int64_t>(40 * std::exp(random.NextNormal())), 200);
+        }
+      }
+      EXPECT_THAT(DealChunks(costs, world_size), Each(AllOf(Ge(0), Lt(world_size))));
+      const std::vector<int64_t> loads = LoadsOf(costs, world_size);
+      const double mean = static_cast<double>(std::reduce(loads.begin(), loads.end())) / world_size;
+      EXPECT_LE(static_cast<double>(std::ranges::max(loads)) / mean, 1.10);
+    }
+  }
+}
+
+TEST(DealChunks, IsWithinAThirdOfTheBestDeal) {
+  for (uint64_t trial = 0; trial < 30; ++trial) {
+    RandomStream random(trial, Purpose::kTest);
+    std::vector<int64_t> costs(8);
+    for (int64_t& cost : costs) cost = 1 + static_cast<int64_t>(random.NextBelow(30));
+    int64_t best = std::reduce(costs.begin(), costs.end());
+    for (int deal = 0; deal < 6561; ++deal) {  // 3^8
+      std::vector<int64_t> loads(3);
+      for (int i = 0, rest = deal; i < 8; ++i, rest /= 3) {
+        loads[static_cast<size_t>(rest % 3)] += costs[static_cast<size_t>(i)];
+      }
+      best = std::min(best, std::ranges::max(loads));
+    }
+    EXPECT_LE(3 * std::ranges::max(LoadsOf(costs, 3)), 4 * best);
+  }
+}
+
+}  // namespace
+}  // namespace hearth
