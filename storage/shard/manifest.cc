@@ -120,7 +120,11 @@ ShardEntry ParseShard(const json& value, const std::string& where) {
   JsonFields object(value, where);
   ShardEntry entry;
   entry.file = object.Text("file");
-  entry.part = ParsePart(object.Text("part"));
+  try {
+    entry.part = ParsePart(object.Text("part"));
+  } catch (const DataError& error) {
+    throw DataError("{}: {}", where, error.what());
+  }
   entry.task_count = object.Int("task_count", 0, kMaxCount);
   entry.event_count = object.Int("event_count", 0, kMaxCount);
   entry.size_bytes = object.Int("size_bytes", 0, kMaxCount);

@@ -1,0 +1,188 @@
+#include "storage/shard/dataset.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "tests/storage/shard/dataset_fixture.h"
+
+namespace hearth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::ThrowsMessage;
+using testing_data::AddTask;
+using testing_data::ContentOf;
+using testing_data::ExpectEqual;
+using testing_data::Items;
+using testing_data::NewFolder;
+using testing_data::ReadBytes;
+using testing_data::Shards;
+using testing_data::Users;
+using testing_data::WriteBytes;
+using testing_data::WriteDataset;
+
+TEST(Dataset, OpensEverythingItsManifestNames) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  for (const ReadMode mode : {ReadMode::kMmap, ReadMode::kPread}) {
+    const Dataset dataset({.path = folder, .read = mode, .verify = true});
+    ExpectEqual(dataset.users(), Users());
+    ExpectEqual(dataset.items(), Items());
+    EXPECT_THAT(dataset.ShardsOf(kTrainPart), ElementsAre(0, 1));
+    EXPECT_THAT(dataset.ShardsOf({Split::kTest, Scenario::kItemCold}), ElementsAre(3));
+    EXPECT_THAT(dataset.ShardsOf({Split::kValidation, Scenario::kNonCold}), IsEmpty());
+    const auto shards = Shards();
+    for (size_t i = 0; i < shards.size(); ++i) {
+      ExpectEqual(ContentOf(dataset.Shard(static_cast<int64_t>(i))), std::get<2>(shards[i]));
+    }
+  }
+}
+
+TEST(Dataset, KeepsAReaderOnceOpened) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  const Dataset dataset({.path = folder});
+  const ShardReader* const first = &dataset.Shard(1);
+  std::filesystem::remove(folder + "/train-00001.h5");
+  EXPECT_EQ(&dataset.Shard(1), first);
+  EXPECT_EQ(first->task(0).id, 2);
+}
+
+TEST(Dataset, ManyThreadsOpenTheSameShardOnce) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  for (int round = 0; round < 10; ++round) {
+    const Dataset dataset({.path = folder});
+    std::vector<const ShardReader*> seen(8);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < seen.size(); ++i) {
+      threads.emplace_back([&, i] { seen[i] = &dataset.Shard(static_cast<int64_t>(i % 2)); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (size_t i = 2; i < seen.size(); ++i) EXPECT_EQ(seen[i], seen[i % 2]);
+  }
+}
+
+TEST(Dataset, SwapsTheSidesWhenTasksAreItems) {
+  const std::string folder = NewFolder();
+  DatasetManifest manifest = WriteDataset(folder);
+  manifest.task_by = "item";
+  WriteManifest(folder, manifest);
+  const Dataset dataset({.path = folder});
+  EXPECT_EQ(&dataset.task_entities(), &dataset.items());
+  EXPECT_EQ(&dataset.event_entities(), &dataset.users());
+}
+
+TEST(Dataset, ADamagedEntityFileIsRefusedAtOnce) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  std::string bytes = ReadBytes(folder + "/items.h5");
+  bytes.back() ^= 1;
+  WriteBytes(folder + "/items.h5", bytes);
+  EXPECT_THAT([&] { Dataset({.path = folder}); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr("items.h5"), HasSubstr("SHA-256"))));
+}
+
+TEST(Dataset, VerifyFindsDamageThatOpeningDoesNotRead) {
+  const std::string folder = NewFolder();
+  const DatasetManifest manifest = WriteDataset(folder);
+  const std::string path = folder + "/" + manifest.shards[0].file;
+  std::string bytes = ReadBytes(path);
+  const float label = 3;  // of u0 and i1: one byte of the label column
+  const size_t position = bytes.find(std::string(reinterpret_cast<const char*>(&label), 4));
+  ASSERT_NE(position, std::string::npos);
+  bytes[position] ^= 1;
+  WriteBytes(path, bytes);
+  EXPECT_EQ(Dataset({.path = folder}).Shard(0).task_count(), 2);
+  EXPECT_THAT([&] { Dataset({.path = folder, .read = ReadMode::kMmap, .verify = true}); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr(path), HasSubstr("SHA-256"))));
+}
+
+TEST(Dataset, RefusesAnEntityCountUnlikeTheManifest) {
+  const std::string folder = NewFolder();
+  DatasetManifest manifest = WriteDataset(folder);
+  ++manifest.user_count;
+  WriteManifest(folder, manifest);
+  EXPECT_THAT([&] { Dataset({.path = folder}); },
+              ThrowsMessage<DataError>(HasSubstr("has 6 entities, the manifest says 7")));
+}
+
+TEST(Dataset, RefusesIndicesBeyondTheTables) {
+  const std::string folder = NewFolder();
+  auto shards = Shards();
+  AddTask(2, {{6, 20, 3}}, &std::get<2>(shards[1]));
+  AddTask(6, {{0, 20, 3}}, &std::get<2>(shards[2]));
+  WriteDataset(folder, shards, Users(), Items());
+  const Dataset dataset({.path = folder});
+  EXPECT_THAT([&] { dataset.Shard(1); },
+              ThrowsMessage<DataError>(HasSubstr("/events/item row 1 is 6, expected 0..5")));
+  EXPECT_THAT([&] { dataset.Shard(2); },
+              ThrowsMessage<DataError>(HasSubstr("/tasks/id row 2 is 6, expected 0..5")));
+  EXPECT_EQ(dataset.Shard(0).task_count(), 2);
+}
+
+TEST(Dataset, AFailedOpenIsTriedAgain) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  const std::string path = folder + "/train-00000.h5";
+  const Dataset dataset({.path = folder});
+  std::filesystem::rename(path, path + ".away");
+  EXPECT_THROW(dataset.Shard(0), StorageError);
+  std::filesystem::rename(path + ".away", path);
+  EXPECT_EQ(dataset.Shard(0).task_count(), 2);
+}
+
+TEST(Dataset, RefusesAShardWithoutThePromisedTimes) {
+  const std::string folder = NewFolder();
+  auto shards = Shards();
+  std::get<2>(shards[1]).times.clear();
+  WriteDataset(folder, shards, Users(), Items());
+  EXPECT_THAT([&] { Dataset({.path = folder}).Shard(1); },
+              ThrowsMessage<DataError>(HasSubstr("has no /events/time")));
+}
+
+// The data set in tests/storage/golden was written by format version 1 and must stay readable.
+// HEARTH_WRITE_GOLDEN=1 writes it anew: only for a new format version, in a folder of its own.
+TEST(Dataset, ReadsTheGoldenDataSetOfVersion1) {
+  const std::string folder = std::string(HEARTH_SOURCE_DIR) + "/tests/storage/golden/dataset-v1";
+  if (std::getenv("HEARTH_WRITE_GOLDEN") != nullptr) {
+    std::filesystem::create_directories(folder);
+    WriteDataset(folder);
+  }
+  const Dataset dataset({.path = folder, .read = ReadMode::kMmap, .verify = true});
+  EXPECT_EQ(dataset.manifest().name, "tiny");
+  EXPECT_EQ(dataset.manifest().event_count, 12);
+  EXPECT_EQ(dataset.manifest().facts.at("truth_rmse/test/user_cold"), 0.75);
+  ExpectEqual(dataset.users(), Users());
+  ExpectEqual(dataset.items(), Items());
+  const auto shards = Shards();
+  ASSERT_EQ(dataset.manifest().shards.size(), shards.size());
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const ShardReader& reader = dataset.Shard(static_cast<int64_t>(i));
+    EXPECT_EQ(dataset.manifest().shards[i].file, std::get<0>(shards[i]));
+    ExpectEqual(ContentOf(reader), std::get<2>(shards[i]));
+    reader.VerifyColumns(dataset.manifest().shards[i]);
+  }
+}
+
+TEST(Dataset, TheSameContentGivesTheSameBytes) {
+  const std::string folder = NewFolder();
+  std::filesystem::create_directories(folder + "/a");
+  std::filesystem::create_directories(folder + "/b");
+  WriteDataset(folder + "/a");
+  WriteDataset(folder + "/b");
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/a")) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_EQ(Sha256OfFile(folder + "/a/" + name), Sha256OfFile(folder + "/b/" + name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace hearth
