@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 #include "common/hash.h"
-#include "storage/checkpoint/strict_json.h"
+#include "storage/file/json_fields.h"
 
 namespace hearth {
 namespace {
@@ -61,10 +61,11 @@ std::vector<int64_t> IntList(const json& list, const std::string& where) {
   return values;
 }
 
-ArraySpec ParseSpec(StrictObject& object, const std::string& where) {
+ArraySpec ParseSpec(JsonFields& object, const std::string& where) {
   ArraySpec spec;
-  const std::optional<ColumnType> type = ParseColumnType(object.String("type"));
-  if (!type) object.Refuse("type", "must be uint8, int32, uint32, int64, float32 or float64");
+  const std::string& type_name = object.Text("type");
+  const std::optional<ColumnType> type = ParseColumnType(type_name);
+  if (!type) throw DataError("{}: unknown element type '{}'", where, type_name);
   spec.type = *type;
   spec.shape = IntList(object.Array("shape"), where + ": shape");
   if (spec.shape.empty() || spec.shape.size() > kMaxDimensions) {
@@ -81,12 +82,14 @@ ArraySpec ParseSpec(StrictObject& object, const std::string& where) {
 }
 
 PartArray ParsePartArray(const json& value, int64_t part_size_bytes, const std::string& where) {
-  StrictObject object(value, where);
+  JsonFields object(value, where);
   PartArray array;
   array.spec = ParseSpec(object, where);
   int64_t row_count = 0, last_end = 0;
   for (const json& pair : object.Array("rows")) {
-    if (!pair.is_array() || pair.size() != 2) object.Refuse("rows", "must hold [begin, end] pairs");
+    if (!pair.is_array() || pair.size() != 2) {
+      throw DataError("{}: 'rows' must hold [begin, end] pairs, found {}", where, pair.dump());
+    }
     const std::vector<int64_t> ends = IntList(pair, where + ": rows");
     const RowRange slice{ends[0], ends[1]};
     if (slice.begin < last_end || slice.begin >= slice.end || slice.end > array.spec.row_count()) {
@@ -106,13 +109,15 @@ PartArray ParsePartArray(const json& value, int64_t part_size_bytes, const std::
 }
 
 CheckpointPart ParsePartJson(const json& value, const std::string& where) {
-  StrictObject object(value, where);
+  JsonFields object(value, where);
   CheckpointPart part;
-  part.file = object.String("file");
-  if (!IsPlainName(part.file)) object.Refuse("file", "must be a plain file name");
+  part.file = object.Text("file");
+  if (!IsPlainName(part.file)) {
+    throw DataError("{}: '{}' is not a plain file name", where, part.file);
+  }
   part.rank = static_cast<int>(object.Int("rank", 0, kMaxWorldSize - 1));
   part.size_bytes = object.Int("size_bytes", 1, kMaxInt);
-  part.sha256 = object.Sha256("sha256");
+  part.sha256 = object.Hex("sha256", kHashDigits);
   for (const auto& [name, array] : object.Object("arrays").items()) {
     if (!IsArrayName(name)) throw DataError("{}: bad array name '{}'", where, name);
     part.arrays[name] = ParsePartArray(array, part.size_bytes, where + ": " + name);
@@ -121,7 +126,7 @@ CheckpointPart ParsePartJson(const json& value, const std::string& where) {
   return part;
 }
 
-std::vector<CheckpointPart> ParseParts(StrictObject& object, int world_size,
+std::vector<CheckpointPart> ParseParts(JsonFields& object, int world_size,
                                        const std::string& where) {
   std::vector<CheckpointPart> parts;
   for (const json& value : object.Array("parts")) {
@@ -147,8 +152,10 @@ std::string HashOf(std::string_view text) {
   return hash.HexDigest();
 }
 
-void CheckFormat(StrictObject& object, const std::string& where) {
-  if (object.String("format") != kFormat) object.Refuse("format", "must be hearth-checkpoint");
+void CheckFormat(JsonFields& object, const std::string& where) {
+  if (object.Text("format") != kFormat) {
+    throw DataError("{}: format '{}', expected '{}'", where, object.Text("format"), kFormat);
+  }
   const int64_t version = object.Int("format_version", 1, kMaxInt);
   if (version > CheckpointManifest::kFormatVersion) {
     throw DataError("{}: written by a newer hearth (checkpoint format {}; this one reads up to {})",
@@ -156,12 +163,11 @@ void CheckFormat(StrictObject& object, const std::string& where) {
   }
 }
 
-std::optional<CheckpointMetric> ParseMetric(StrictObject& object, const std::string& where) {
-  if (object.IsNull("metric")) return std::nullopt;
-  StrictObject metric(object.Object("metric"), where + ": metric");
-  CheckpointMetric parsed{metric.String("name"), metric.Number("value")};
-  metric.Finish();
-  return parsed;
+CheckpointMetric ParseMetric(const json& value, const std::string& where) {
+  JsonFields fields(value, where + ": metric");
+  CheckpointMetric metric{fields.Text("name"), fields.Number("value")};
+  fields.Finish();
+  return metric;
 }
 
 }  // namespace
@@ -212,26 +218,23 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
   HEARTH_CHECK(IsPlainName(manifest.run_id), "run id '{}'", manifest.run_id);
   HEARTH_CHECK(manifest.scalars.is_object());
   CheckFinite(manifest.scalars, "scalars");
-  ordered_json metric;
+  ordered_json object = {{"manifest_sha256", kNoHash},
+                         {"format", kFormat},
+                         {"format_version", CheckpointManifest::kFormatVersion},
+                         {"tool_version", manifest.tool_version},
+                         {"run_id", manifest.run_id},
+                         {"step", manifest.step},
+                         {"epoch", manifest.epoch},
+                         {"world_size", manifest.world_size},
+                         {"config_hash", manifest.config_hash},
+                         {"data_hash", manifest.data_hash}};
   if (manifest.metric) {
     CheckFinite(manifest.metric->value, "metric/" + manifest.metric->name);
-    metric = {{"name", manifest.metric->name}, {"value", manifest.metric->value}};
+    object["metric"] = {{"name", manifest.metric->name}, {"value", manifest.metric->value}};
   }
-  ordered_json parts = ordered_json::array();
-  for (const CheckpointPart& part : manifest.parts) parts.push_back(ToJson(part));
-  const ordered_json object = {{"manifest_sha256", kNoHash},
-                               {"format", kFormat},
-                               {"format_version", CheckpointManifest::kFormatVersion},
-                               {"tool_version", manifest.tool_version},
-                               {"run_id", manifest.run_id},
-                               {"step", manifest.step},
-                               {"epoch", manifest.epoch},
-                               {"world_size", manifest.world_size},
-                               {"config_hash", manifest.config_hash},
-                               {"data_hash", manifest.data_hash},
-                               {"metric", metric},
-                               {"scalars", manifest.scalars},
-                               {"parts", std::move(parts)}};
+  object["scalars"] = manifest.scalars;
+  object["parts"] = ordered_json::array();
+  for (const CheckpointPart& part : manifest.parts) object["parts"].push_back(ToJson(part));
   std::string text = object.dump(2) + "\n";
   text.replace(kHashPrefix.size(), kHashDigits, HashOf(text));
   // Reading back what is about to be committed costs little and applies every rule of the reader.
@@ -256,20 +259,22 @@ CheckpointManifest ParseManifest(std::string_view text, const std::string& where
                     CheckpointManifest::kMaxSizeBytes);
   }
   ManifestSha256(text, where);
-  const json root = ParseStrictJson(text, kMaxDepth, where);
-  StrictObject object(root, where);
-  object.Sha256("manifest_sha256");
+  const json root = ParseJson(text, kMaxDepth, where);
+  JsonFields object(root, where);
+  object.Hex("manifest_sha256", kHashDigits);
   CheckFormat(object, where);
   CheckpointManifest manifest;
-  manifest.tool_version = object.String("tool_version");
-  manifest.run_id = object.String("run_id");
-  if (!IsPlainName(manifest.run_id)) object.Refuse("run_id", "must be a plain name");
+  manifest.tool_version = object.Text("tool_version");
+  manifest.run_id = object.Text("run_id");
+  if (!IsPlainName(manifest.run_id)) {
+    throw DataError("{}: run id '{}' is not a plain name", where, manifest.run_id);
+  }
   manifest.step = object.Int("step", 0, kMaxInt);
   manifest.epoch = object.Int("epoch", 0, kMaxInt);
   manifest.world_size = static_cast<int>(object.Int("world_size", 1, kMaxWorldSize));
-  manifest.config_hash = object.String("config_hash");
-  manifest.data_hash = object.String("data_hash");
-  manifest.metric = ParseMetric(object, where);
+  manifest.config_hash = object.Text("config_hash");
+  manifest.data_hash = object.Text("data_hash");
+  if (root.contains("metric")) manifest.metric = ParseMetric(object.Object("metric"), where);
   manifest.scalars = object.Object("scalars");
   manifest.parts = ParseParts(object, manifest.world_size, where);
   object.Finish();
@@ -280,7 +285,7 @@ CheckpointManifest ParseManifest(std::string_view text, const std::string& where
 std::string SerializePart(const CheckpointPart& part) { return ToJson(part).dump(); }
 
 CheckpointPart ParsePart(std::string_view text, const std::string& where) {
-  return ParsePartJson(ParseStrictJson(text, kMaxDepth, where), where);
+  return ParsePartJson(ParseJson(text, kMaxDepth, where), where);
 }
 
 }  // namespace hearth

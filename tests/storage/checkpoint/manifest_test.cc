@@ -141,13 +141,14 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Deviation{R"("format": "hearth-checkpoint")", R"("format": "x")", "hearth-checkpoint"},
         Deviation{R"("format_version": 1)", R"("format_version": 2)", "a newer hearth"},
-        Deviation{R"("step": 12)", R"("step": -1)", "'step' must be an integer"},
-        Deviation{R"("step": 12)", R"("step": 12.0)", "'step' must be an integer"},
+        Deviation{R"("step": 12)", R"("step": -1)", "'step' is -1, expected an integer"},
+        Deviation{R"("step": 12)", R"("step": 12.0)", "'step' is 12.0, expected an integer"},
         Deviation{R"("step": 12)", R"("step": 99999999999999999999)", "'step'"},
         Deviation{R"("step": 12)", R"("step": 18446744073709551615)", "'step'"},
-        Deviation{R"("step": 12)", R"("stepp": 12)", "'step' is required"},
-        Deviation{R"("step": 12)", R"("step": 12, "extra": 1)", "'extra' is not a known field"},
-        Deviation{R"("step": 12)", R"("step": 12, "step": 13)", "duplicate key 'step'"},
+        Deviation{R"("step": 12)", R"("stepp": 12)", "'step' is missing"},
+        Deviation{R"("step": 12)", R"("step": 12, "extra": 1)",
+                  "'extra' is 1, expected no such field"},
+        Deviation{R"("step": 12)", R"("step": 12, "step": 13)", "'step' is there twice"},
         Deviation{R"("run-1")", R"("../run")", "plain name"},
         Deviation{R"("world_size": 2)", R"("world_size": 1)", "part 0 is recorded as rank 0"},
         Deviation{R"("world_size": 2)", R"("world_size": 0)", "'world_size'"},
@@ -156,10 +157,8 @@ INSTANTIATE_TEST_SUITE_P(
         Deviation{R"("rank": 1)", R"("rank": 0)", "recorded as rank 0"},
         Deviation{R"("size_bytes": 4096)", R"("size_bytes": 0)", "'size_bytes'"},
         Deviation{R"("size_bytes": 4096)", R"("size_bytes": 79)", "do not fit into a file of 79"},
-        Deviation{std::string(64, '1'), "1234", "must be a SHA-256"},
-        Deviation{
-            R"("float32")", R"("complex64")",
-            R"('type' must be uint8, int32, uint32, int64, float32 or float64, found "complex64")"},
+        Deviation{std::string(64, '1'), "1234", "expected 64 lower-case hex digits"},
+        Deviation{R"("float32")", R"("complex64")", "unknown element type 'complex64'"},
         Deviation{R"("table")", R"("a//b")", "bad array name"},
         Deviation{R"("table")", R"("tab")", "in no part"},
         Deviation{"10,\n            4", "10,\n            8", "an earlier part says"},
@@ -173,9 +172,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "out of range"},
         Deviation{"[\n              5,\n              10", "[\n              10,\n             10",
                   "are empty"},
-        Deviation{R"("value": 0.8615)", R"("value": "good")", "'value' must be a number"},
+        Deviation{R"("value": 0.8615)", R"("value": "good")",
+                  R"('value' is "good", expected a number)"},
         Deviation{R"("scalars": {)", R"("scalars": {"d":[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]],)",
-                  "levels of JSON"}));
+                  "nested deeper"}));
 
 TEST(CheckpointManifest, OversizedTextIsRefusedBeforeParsing) {
   const std::string text(static_cast<size_t>(CheckpointManifest::kMaxSizeBytes) + 1, ' ');
