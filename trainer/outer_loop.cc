@@ -49,8 +49,8 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   }
   SumOverChunks<double> scalar_sum(3, options_.reduce);  // loss, finite tasks, skipped tasks
   for (const Chunk& chunk : meta_batch.chunks) {
-    const ChunkResult result = engine_.Compute(
-        chunk, parameters_, options_.id_dropout > 0.0 ? hide_id : HideId(nullptr));
+    const ChunkResult result =
+        engine_.Compute(chunk, parameters_, options_.id_dropout > 0.0 ? hide_id : HideId(nullptr));
     dense_sum.Add(SpanOf<Real>(result.dense_gradient));
     for (size_t t = 0; t < row_sums.size(); ++t) {
       row_sums[t].Add(result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));
@@ -95,7 +95,8 @@ void OuterLoop::Update(const at::Tensor& dense, const std::vector<std::vector<in
   for (const at::Tensor& gradient : row_gradients) squared_norm += SquaredNorm(gradient);
   result.gradient_norm = std::sqrt(squared_norm) * per_task;
   const double limit = options_.optimizer.clip_norm;
-  const double clip = limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
+  const double clip =
+      limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
   const at::Device device = parameters_.dense.device();
   dense_optimizer_.Step(parameters_.dense, (dense * (per_task * clip)).to(device),
                         result.rate_factor);

@@ -143,13 +143,13 @@ std::vector<std::string> ModelArrayNames(const CheckpointReader& checkpoint) {
 }
 
 nlohmann::json ToJson(const TrainState& state) {
-  nlohmann::json json = {{"step", state.step},
-                         {"tasks_seen", state.tasks_seen},
-                         {"tasks_skipped", state.tasks_skipped},
-                         {"best_metric", nullptr},
-                         {"best_step", state.best_step},
-                         {"evaluations_without_improvement",
-                          state.evaluations_without_improvement}};
+  nlohmann::json json = {
+      {"step", state.step},
+      {"tasks_seen", state.tasks_seen},
+      {"tasks_skipped", state.tasks_skipped},
+      {"best_metric", nullptr},
+      {"best_step", state.best_step},
+      {"evaluations_without_improvement", state.evaluations_without_improvement}};
   if (std::isfinite(state.best_metric)) json["best_metric"] = state.best_metric;
   return json;
 }

@@ -12,7 +12,7 @@ struct TrainState {
   int64_t tasks_seen = 0;     ///< over all ranks
   int64_t tasks_skipped = 0;  ///< left out because their loss or gradient was not finite
   double best_metric = std::numeric_limits<double>::quiet_NaN();
-  int64_t best_step = -1;     ///< step of best_metric, -1: no evaluation yet
+  int64_t best_step = -1;  ///< step of best_metric, -1: no evaluation yet
   int64_t evaluations_without_improvement = 0;
 };
 

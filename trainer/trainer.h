@@ -16,13 +16,15 @@
 #include "trainer/options.h"
 #include "trainer/outer_loop.h"
 #include "trainer/run_state.h"
+#include "trainer/tensor_setup.h"
 
 namespace hearth {
 
 /// Everything a training run is asked for.
 struct TrainerOptions {
-  std::string run_dir;      ///< must exist; checkpoints go to RUN/checkpoints
-  std::string config_hash;  ///< recorded in checkpoints
+  std::string run_dir;       ///< must exist; checkpoints go to RUN/checkpoints
+  std::string config_hash;   ///< recorded in checkpoints
+  std::string tool_version;  ///< recorded in checkpoints
   uint64_t seed = 1;
   TaskOptions tasks;
   ModelOptions model;
@@ -74,9 +76,11 @@ enum class TrainOutcome {
 /// The training run of one rank. All ranks make one with the same options and data.
 class Trainer {
  public:
-  /// Collective. References must outlive the trainer; `stop_requested` is set by signal handlers.
+  /// References must outlive the trainer; `stop_requested` is set by signal handlers.
+  /// `tensor_options`: from TensorOptionsFor (tensor_setup.h).
   Trainer(const TrainerOptions& options, const Dataset& dataset, Communicator& communicator,
-          TrainObserver& observer, const std::atomic<bool>& stop_requested);
+          TrainObserver& observer, const std::atomic<bool>& stop_requested,
+          at::TensorOptions tensor_options);
   ~Trainer();
 
   /// Collective. Resumes as options.checkpoint.resume says, then runs to the end. A checkpoint of
@@ -89,7 +93,7 @@ class Trainer {
  private:
   void Restore();
   bool Done() const;
-  bool StopAgreed();
+  bool StopAgreed(double elapsed_sec);
   bool DueForEvaluation() const;
   bool DueForCheckpoint() const;
   void Advance(const StepResult& result);
@@ -107,22 +111,9 @@ class Trainer {
   OuterLoop outer_loop_;
   Evaluator evaluator_;
   std::string run_id_;
-  int64_t saved_step_ = -1;
-  int64_t evaluated_step_ = -1;
+  int64_t saved_step_ = -1;      // step of the newest checkpoint, -1: none
+  int64_t evaluated_step_ = -1;  // step of the newest evaluation, -1: none
+  double last_metric_ = 0.0;     // its value
 };
-
-/// dtype and device of a run's tensors. Throws ConfigError when cuda is asked for and there is none;
-/// kAuto takes the GPU `local_rank` selects, else the CPU.
-at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank);
-
-/// A description of the memory a run needs, computed without running it.
-struct MemoryEstimate {
-  int64_t parameters_bytes = 0;  ///< dense parameters, tables and optimizer state
-  int64_t step_bytes = 0;        ///< autograd graph and fast weights of one chunk
-  int64_t batch_bytes = 0;       ///< meta-batches and per-chunk gradients waiting for the reduction
-  int64_t total_bytes() const { return parameters_bytes + step_bytes + batch_bytes; }
-};
-MemoryEstimate EstimateMemory(const TrainerOptions& options, const MetaLearner& learner,
-                              int world_size);
 
 }  // namespace hearth

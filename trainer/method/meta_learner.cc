@@ -44,9 +44,10 @@ void CheckLabels(const MetaOptions& meta, const Dataset& dataset) {
   const DatasetManifest& manifest = dataset.manifest();
   if (meta.loss == MetaOptions::Loss::kBce &&
       (manifest.label_min < 0.0f || manifest.label_max > 1.0f)) {
-    throw ConfigError("meta.loss=bce needs labels in [0, 1], but those of '{}' are in [{}, {}]; "
-                      "convert with --label threshold:X, or use meta.loss=mse",
-                      dataset.path(), manifest.label_min, manifest.label_max);
+    throw ConfigError(
+        "meta.loss=bce needs labels in [0, 1], but those of '{}' are in [{}, {}]; "
+        "convert with --label threshold:X, or use meta.loss=mse",
+        dataset.path(), manifest.label_min, manifest.label_max);
   }
 }
 
@@ -58,8 +59,8 @@ std::vector<double> ToDoubles(const at::Tensor& tensor) {
 
 }  // namespace
 
-MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model,
-                         const MetaOptions& meta, at::TensorOptions options)
+MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model, const MetaOptions& meta,
+                         at::TensorOptions options)
     : meta_(meta),
       options_(options),
       statistics_(ComputeTrainingStatistics(dataset)),
@@ -92,11 +93,11 @@ ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Ch
   if (adapt) adapted = method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
 
   const at::NoGradGuard no_grad;
-  const at::Tensor scores = model_->Score(adapted.values, encoded.tasks,
-                                          GatherRows(encoded.items, batch.query.entity));
+  const at::Tensor scores =
+      model_->Score(adapted.values, encoded.tasks, GatherRows(encoded.items, batch.query.entity));
   ChunkPredictions predictions;
-  predictions.query_loss = ToDoubles(TaskLosses(meta_.loss, *model_, adapted.values, encoded.tasks,
-                                                encoded.items, batch.query));
+  predictions.query_loss = ToDoubles(
+      TaskLosses(meta_.loss, *model_, adapted.values, encoded.tasks, encoded.items, batch.query));
   const std::vector<double> padded = ToDoubles(PredictionOf(meta_.loss, scores));
   const int64_t width = scores.size(1);
   for (int64_t t = 0; t < chunk.task_count(); ++t) {

@@ -16,9 +16,9 @@ struct ChunkPredictions {
   std::vector<double> query_loss;  ///< [task]
 };
 
-/// A model, a method and a loss bound to the fields of a data set: everything about a base model but
-/// its parameters. Training, evaluation and recommendation are built of one.
-/// Immutable after construction; the data set must outlive it.
+/// A model, a method and a loss bound to the fields of a data set: everything about a base model
+/// but its parameters. Training, evaluation and recommendation are built of one. Immutable after
+/// construction; the data set must outlive it.
 class MetaLearner {
  public:
   /// `options`: dtype and device of all tensors. Throws ConfigError when the model does not fit the

@@ -12,15 +12,15 @@ namespace hearth {
 
 /// Interactions of one user to adapt to, in the indexes of the data set.
 struct SupportSet {
-  std::string user;              ///< as named in the output
+  std::string user;                ///< as named in the output
   int64_t owner = kUnknownEntity;  ///< index of the user if the data set knows it
-  std::vector<int64_t> items;    ///< [row]
-  std::vector<float> labels;     ///< [row]
+  std::vector<int64_t> items;      ///< [row]
+  std::vector<float> labels;       ///< [row]
 };
 
-/// Reads support sets from a TSV or CSV file: a header with `item` and, optionally, `user`, `label`,
-/// in any order. Ids are original ids. Without `user` all rows belong to one user named "new".
-/// Throws DataError with file, line and value for unknown items, bad labels, empty files.
+/// Reads support sets from a TSV or CSV file: a header with `item` and, optionally, `user`,
+/// `label`, in any order. Ids are original ids. Without `user` all rows belong to one user named
+/// "new". Throws DataError with file, line and value for unknown items, bad labels, empty files.
 std::vector<SupportSet> ReadSupportFile(const std::string& path, const Dataset& dataset);
 
 /// Support sets of users of the data set, one original id per line: all events of the user's
@@ -29,7 +29,7 @@ std::vector<SupportSet> SupportOfUsers(const std::string& path, const Dataset& d
 
 /// One recommended item.
 struct Recommendation {
-  int64_t item = 0;   ///< index into Dataset::event_entities()
+  int64_t item = 0;  ///< index into Dataset::event_entities()
   double score = 0.0;
 };
 

@@ -20,7 +20,7 @@ struct ParameterSpec {
   std::vector<int64_t> shape;  ///< linear weights are [in, out]
   ParameterInit init = ParameterInit::kZero;
   double init_value = 0.0;
-  double lr_scale = 1.0;  ///< multiplies the outer learning rate
+  bool own_rate = false;  ///< stepped with OptimizerOptions::inner_lr_lr instead of lr
   bool decays = true;     ///< takes part in weight decay
   int64_t offset = 0;     ///< first element in the flat buffer, a multiple of 64 bytes
   int64_t count = 0;      ///< number of elements

@@ -27,17 +27,6 @@ TrainingLog SmallLog() {
 
 const std::vector<int64_t> kAllFour = {0, 1, 2, 3};
 
-TEST(TrainingLog, TransposingTwiceGivesTheLogSortedByColumn) {
-  const TrainingLog log = SmallLog(), transposed = log.Transposed(), back = transposed.Transposed();
-  EXPECT_EQ(transposed.row_count(), 4);
-  EXPECT_THAT(transposed.ColumnsOf(0), ElementsAre(0, 1));
-  EXPECT_THAT(transposed.LabelsOf(0), ElementsAre(5, 1));
-  EXPECT_EQ(transposed.ColumnsOf(3).size(), 0u);
-  EXPECT_EQ(back.offsets, log.offsets);
-  EXPECT_EQ(back.columns, log.columns);
-  EXPECT_EQ(back.labels, log.labels);
-}
-
 TEST(GlobalMean, IsTheMeanOverEvents) {
   EXPECT_THAT(GlobalMean(SmallLog()).Predict({}, kAllFour), Each(3.0));
 }

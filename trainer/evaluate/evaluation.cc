@@ -1,0 +1,231 @@
+#include "trainer/evaluate/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "trainer/evaluate/metric_table.h"
+
+namespace hearth {
+namespace {
+
+constexpr const char* kAdapted = "adapted";
+constexpr const char* kUnadapted = "unadapted";
+
+MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest& manifest) {
+  return {.relevant_at = options.relevant_at,
+          .prediction_min = manifest.label_min,
+          .prediction_max = manifest.label_max};
+}
+
+std::vector<double> QueryLabels(const Chunk& chunk, size_t task) {
+  return {chunk.query.labels.begin() + chunk.query.offsets[task],
+          chunk.query.labels.begin() + chunk.query.offsets[task + 1]};
+}
+
+// Scores that are not on the scale of the labels say nothing about errors and thresholds.
+void KeepOrderMetrics(std::span<const Metric> metrics, std::vector<double>& values) {
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    if (metrics[m].kind != MetricKind::kLoss && !UsesOrderOnly(metrics[m].kind)) {
+      values[m] = kUndefined;
+    }
+  }
+}
+
+MetricValues Named(std::span<const Metric> metrics, const std::vector<MeanInterval>& intervals) {
+  MetricValues values;
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    if (intervals[m].task_count > 0) values[NameOf(metrics[m])] = intervals[m];
+  }
+  return values;
+}
+
+double MeanOf(const MetricValues& values, const std::string& name) {
+  const auto it = values.find(name);
+  return it == values.end() ? 0.0 : it->second.mean;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const MetaLearner& learner, const Dataset& dataset, const TaskOptions& tasks,
+                     const EvalOptions& options, uint64_t seed, Communicator& communicator)
+    : learner_(learner),
+      dataset_(dataset),
+      tasks_(tasks),
+      options_(options),
+      metric_options_(MetricOptionsFor(options, dataset.manifest())),
+      seed_(seed),
+      communicator_(communicator) {}
+
+EvaluationEpisodes Evaluator::EpisodesOf(Part part, int64_t support, int64_t max_tasks) const {
+  return EvaluationEpisodes(
+      dataset_, part, tasks_,
+      {.support = support, .draws = options_.draws, .max_tasks = max_tasks, .seed = seed_},
+      {communicator_.rank(), communicator_.world_size()});
+}
+
+void Evaluator::EvaluateLearner(const MetaParameters& parameters, const Chunk& chunk, bool adapt,
+                                std::span<const Metric> metrics,
+                                std::vector<TaskValues>& out) const {
+  const ChunkPredictions predictions = learner_.Predict(parameters, chunk, adapt);
+  for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
+    const std::vector<double> labels = QueryLabels(chunk, t);
+    const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
+                                            labels.size());
+    std::vector<double> values =
+        EvaluateTask(metrics, predicted, labels, metric_options_, predictions.query_loss[t]);
+    if (learner_.meta().loss == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
+    out.push_back({chunk.number, static_cast<int64_t>(t), chunk.task_ids[t], std::move(values)});
+  }
+}
+
+void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
+                                 std::span<const Metric> metrics,
+                                 std::vector<TaskValues>& out) const {
+  const auto rows_of = [](const TaskRows& rows, const auto& column, size_t task) {
+    return std::span(column).subspan(
+        static_cast<size_t>(rows.offsets[task]),
+        static_cast<size_t>(rows.offsets[task + 1] - rows.offsets[task]));
+  };
+  for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
+    const Support support{rows_of(chunk.support, chunk.support.items, t),
+                          rows_of(chunk.support, chunk.support.labels, t)};
+    const std::vector<double> predicted =
+        baseline.Predict(support, rows_of(chunk.query, chunk.query.items, t));
+    std::vector<double> values =
+        EvaluateTask(metrics, predicted, QueryLabels(chunk, t), metric_options_);
+    if (!baseline.predicts_labels()) KeepOrderMetrics(metrics, values);
+    out.push_back({chunk.number, static_cast<int64_t>(t), chunk.task_ids[t], std::move(values)});
+  }
+}
+
+// Every rank's values on every rank, in an order that does not depend on the number of ranks.
+std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> local,
+                                                     size_t metric_count) const {
+  std::vector<int64_t> keys;
+  std::vector<double> values;
+  for (const TaskValues& task : local) {
+    keys.insert(keys.end(), {task.chunk, task.position, task.task_id});
+    values.insert(values.end(), task.values.begin(), task.values.end());
+  }
+  keys = communicator_.AllGather(std::span<const int64_t>(keys));
+  values = communicator_.AllGather(std::span<const double>(values));
+  std::vector<TaskValues> all;
+  for (size_t i = 0; 3 * i < keys.size(); ++i) {
+    const double* begin = values.data() + i * metric_count;
+    all.push_back({keys[3 * i], keys[3 * i + 1], keys[3 * i + 2], {begin, begin + metric_count}});
+  }
+  std::sort(all.begin(), all.end(), [](const TaskValues& a, const TaskValues& b) {
+    return std::pair(a.chunk, a.position) < std::pair(b.chunk, b.position);
+  });
+  return all;
+}
+
+ValidationResult Evaluator::Validate(const MetaParameters& parameters) const {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::vector<Metric> metrics = {ParseMetric(options_.metric), {.kind = MetricKind::kLoss}};
+  ValidationResult result;
+  result.metric = options_.metric;
+  double metric_sum = 0.0, metric_count = 0.0;
+  for (const Scenario scenario : kAllScenarios) {
+    const EvaluationEpisodes episodes =
+        EpisodesOf({Split::kValidation, scenario}, 0, options_.max_tasks);
+    std::vector<TaskValues> adapted, unadapted;
+    for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
+      const Chunk chunk = episodes.Build(c);
+      EvaluateLearner(parameters, chunk, true, metrics, adapted);
+      EvaluateLearner(parameters, chunk, false, metrics, unadapted);
+    }
+    double scenario_sum = 0.0, scenario_count = 0.0;
+    for (const TaskValues& task : Gather(std::move(adapted), metrics.size())) {
+      result.adapted_loss += task.values[1];
+      ++result.task_count;
+      if (std::isnan(task.values[0])) continue;
+      scenario_sum += task.values[0];
+      scenario_count += 1.0;
+    }
+    for (const TaskValues& task : Gather(std::move(unadapted), metrics.size())) {
+      result.unadapted_loss += task.values[1];
+    }
+    if (scenario_count == 0.0) continue;
+    result.by_scenario[std::string(NameOf(scenario))] = scenario_sum / scenario_count;
+    metric_sum += scenario_sum;
+    metric_count += scenario_count;
+  }
+  if (result.task_count > 0) {
+    result.adapted_loss /= static_cast<double>(result.task_count);
+    result.unadapted_loss /= static_cast<double>(result.task_count);
+  }
+  if (metric_count > 0.0) result.value = metric_sum / metric_count;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+ScenarioResult Evaluator::EvaluatePart(
+    const MetaParameters& parameters, Part part,
+    const std::vector<std::unique_ptr<Baseline>>& baselines) const {
+  const std::vector<Metric> metrics = AllMetrics(options_.top_k);
+  const EvaluationEpisodes episodes = EpisodesOf(part, 0, 0);
+  ScenarioResult result;
+  result.scenario = part.scenario;
+  result.part_task_count = episodes.part_task_count();
+  result.task_count = episodes.task_count();
+  result.rows = {kAdapted, kUnadapted};
+  for (const auto& baseline : baselines) result.rows.emplace_back(baseline->name());
+
+  LocalValues local;
+  for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
+    const Chunk chunk = episodes.Build(c);
+    EvaluateLearner(parameters, chunk, true, metrics, local[kAdapted]);
+    EvaluateLearner(parameters, chunk, false, metrics, local[kUnadapted]);
+    for (const auto& baseline : baselines) {
+      EvaluateBaseline(*baseline, chunk, metrics, local[std::string(baseline->name())]);
+    }
+  }
+  MetricTable table(metrics, options_.bootstrap, seed_);
+  for (const std::string& row : result.rows) {
+    for (const TaskValues& task : Gather(std::move(local[row]), metrics.size())) {
+      table.Add(row, task.task_id, task.values);
+    }
+  }
+  if (result.task_count == 0) return result;
+  for (const auto& [row, intervals] : table.Summarize()) {
+    result.values[row] = Named(metrics, intervals);
+  }
+  for (const std::string& row : result.rows) {
+    if (row == kAdapted) continue;
+    const std::vector<MeanInterval> lower = table.Difference(row, kAdapted);
+    const std::vector<MeanInterval> higher = table.Difference(kAdapted, row);
+    std::vector<MeanInterval> better;
+    for (size_t m = 0; m < metrics.size(); ++m) {
+      better.push_back(HigherIsBetter(metrics[m].kind) ? higher[m] : lower[m]);
+    }
+    result.improvement[row] = Named(metrics, better);
+  }
+  const double unadapted_loss = MeanOf(result.values[kUnadapted], "loss");
+  if (unadapted_loss > 0.0) {
+    result.loss_reduction =
+        (unadapted_loss - MeanOf(result.values[kAdapted], "loss")) / unadapted_loss;
+  }
+  for (const int64_t k : options_.shots) {
+    if (k <= tasks_.support) result.shots[k] = EvaluateShot(parameters, part, k);
+  }
+  return result;
+}
+
+MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part,
+                                     int64_t support) const {
+  const std::vector<Metric> metrics = AllMetrics(options_.top_k);
+  const EvaluationEpisodes episodes = EpisodesOf(part, support, 0);
+  std::vector<TaskValues> local;
+  for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
+    EvaluateLearner(parameters, episodes.Build(c), true, metrics, local);
+  }
+  MetricTable table(metrics, options_.bootstrap, seed_);
+  for (const TaskValues& task : Gather(std::move(local), metrics.size())) {
+    table.Add(kAdapted, task.task_id, task.values);
+  }
+  return Named(metrics, table.Summarize()[kAdapted]);
+}
+
+}  // namespace hearth

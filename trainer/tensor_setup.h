@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/options.h"
+
+namespace hearth {
+
+/// dtype and device of a run's tensors. Throws ConfigError when cuda is asked for and there is
+/// none; kAuto takes the GPU that `local_rank` selects where there is one, else the CPU.
+at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank);
+
+/// "cpu" or "cuda:1", for the start-up line.
+std::string DeviceName(const at::TensorOptions& options);
+
+}  // namespace hearth

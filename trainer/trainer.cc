@@ -1,0 +1,232 @@
+#include "trainer/trainer.h"
+
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "storage/checkpoint/folder.h"
+#include "storage/checkpoint/writer.h"
+#include "trainer/engine/generic_engine.h"
+#include "trainer/evaluate/metrics.h"
+
+namespace hearth {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Text of the root on every rank. Collective.
+std::string BroadcastText(Communicator& communicator, std::string text) {
+  std::array<int64_t, 1> size = {static_cast<int64_t>(text.size())};
+  communicator.Broadcast(std::span<int64_t>(size), 0);
+  text.resize(static_cast<size_t>(size[0]));
+  communicator.Broadcast(std::span<uint8_t>(reinterpret_cast<uint8_t*>(text.data()), text.size()),
+                         0);
+  return text;
+}
+
+std::string NewRunId() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  const std::array<int64_t, 2> entropy = {now, Clock::now().time_since_epoch().count()};
+  return HexOf(Xxh3(entropy.data(), sizeof(entropy)));
+}
+
+RunState InitialState(const TrainerOptions& options, const MetaLearner& learner) {
+  return {.parameters = InitializeMetaParameters(learner.model(), options.optim.table_type,
+                                                 options.seed, learner.tensor_options()),
+          .optimizer =
+              DenseOptimizer(options.optim, learner.model().layout(), learner.tensor_options()),
+          .counters = {}};
+}
+
+OuterLoop::Options OuterLoopOptions(const TrainerOptions& options) {
+  return {.optimizer = options.optim,
+          .reduce = options.dist.reduce,
+          .max_steps = options.train.max_steps,
+          .id_dropout = options.model.item_id ? options.model.id_dropout : 0.0,
+          .seed = options.seed};
+}
+
+bool Due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+}  // namespace
+
+Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communicator& communicator,
+                 TrainObserver& observer, const std::atomic<bool>& stop_requested,
+                 at::TensorOptions tensor_options)
+    : options_(options),
+      dataset_(dataset),
+      communicator_(communicator),
+      observer_(observer),
+      stop_requested_(stop_requested),
+      learner_(dataset, options.model, options.meta, tensor_options),
+      state_(InitialState(options, learner_)),
+      engine_(std::make_unique<GenericEngine>(EngineContext{
+          learner_.model(), learner_.method(), learner_.builder(), options.meta.loss})),
+      outer_loop_(OuterLoopOptions(options), *engine_, state_.parameters, state_.optimizer,
+                  communicator),
+      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator) {
+  at::set_num_threads(1);  // a chunk's bits must not depend on the number of cores
+}
+
+Trainer::~Trainer() = default;
+
+TrainOutcome Trainer::Run() {
+  Restore();
+  MetaBatchLoader loader(dataset_, kTrainPart, options_.tasks, options_.seed,
+                         {communicator_.rank(), communicator_.world_size()});
+  loader.SeekToStep(state_.counters.step);
+  const Clock::time_point begin = Clock::now();
+  bool stopped = false;
+  while (!Done() && !stopped) {
+    const Clock::time_point step_begin = Clock::now();
+    const MetaBatch& meta_batch = loader.Next();  // the one after it is already being prefetched
+    const double load_sec = SecondsSince(step_begin);
+    const StepResult result = outer_loop_.Step(meta_batch);  // collective
+    Advance(result);
+    observer_.OnStep({.step = state_.counters.step,
+                      .max_steps = options_.train.max_steps,
+                      .epoch = meta_batch.epoch,
+                      .result = result,
+                      .step_sec = SecondsSince(step_begin),
+                      .load_sec = load_sec});
+    if (DueForEvaluation()) Evaluate();         // collective
+    if (DueForCheckpoint()) SaveCheckpoint();   // collective
+    stopped = StopAgreed(SecondsSince(begin));  // collective
+  }
+  if (!stopped && evaluated_step_ != state_.counters.step) Evaluate();
+  if (saved_step_ != state_.counters.step) SaveCheckpoint();
+  if (stopped && !Done()) return TrainOutcome::kStopped;
+  return state_.counters.step < options_.train.max_steps ? TrainOutcome::kEarlyStopped
+                                                         : TrainOutcome::kDone;
+}
+
+void Trainer::Restore() {
+  std::string path;
+  const std::string& resume = options_.checkpoint.resume;
+  if (communicator_.is_root() && resume == "auto") {
+    path = FindNewestValid(options_.run_dir, [this](const std::string& refused,
+                                                    const std::string& reason) {
+             observer_.OnRefusedCheckpoint(refused, reason);
+           }).value_or("");
+  } else if (resume != "never") {
+    path = resume;
+  }
+  path = BroadcastText(communicator_, path);
+  if (path.empty()) {
+    run_id_ = BroadcastText(communicator_, NewRunId());
+    return;
+  }
+  const CheckpointReader checkpoint(path);
+  const std::string data_hash = ManifestHash(dataset_.path());
+  if (checkpoint.manifest().data_hash != data_hash) {
+    throw ConfigError(
+        "checkpoint '{}' was trained on other data: its data set has manifest {}, '{}' has {}; "
+        "point data.path at the same data set, or start anew with another run.dir",
+        path, checkpoint.manifest().data_hash.substr(0, 12), dataset_.path(),
+        data_hash.substr(0, 12));
+  }
+  LoadRunState(checkpoint, learner_.model().layout(), state_);
+  run_id_ = checkpoint.manifest().run_id;
+  saved_step_ = state_.counters.step;
+  observer_.OnResume(path, state_.counters.step);
+}
+
+bool Trainer::Done() const {
+  const TrainState& state = state_.counters;
+  const int64_t patience = options_.train.patience;
+  return state.step >= options_.train.max_steps ||
+         (patience > 0 && state.evaluations_without_improvement >= patience);
+}
+
+bool Trainer::StopAgreed(double elapsed_sec) {
+  const double limit = options_.train.max_wall_time_sec;
+  const bool stop = stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit);
+  std::array<int32_t, 1> flag = {stop ? 1 : 0};
+  communicator_.AllReduce(std::span<int32_t>(flag), ReduceOp::kMax);
+  return flag[0] != 0;
+}
+
+bool Trainer::DueForEvaluation() const {
+  return Due(state_.counters.step, options_.eval.every_steps);
+}
+
+bool Trainer::DueForCheckpoint() const {
+  if (saved_step_ == state_.counters.step) return false;
+  // The best step so far must be on disk before a later one can be worse.
+  return Due(state_.counters.step, options_.checkpoint.every_steps) ||
+         state_.counters.best_step == state_.counters.step;
+}
+
+void Trainer::Advance(const StepResult& result) {
+  ++state_.counters.step;
+  state_.counters.tasks_seen += result.task_count + result.skipped_task_count;
+  state_.counters.tasks_skipped += result.skipped_task_count;
+}
+
+void Trainer::Evaluate() {
+  ValidationResult result = evaluator_.Validate(state_.parameters);
+  result.step = state_.counters.step;
+  evaluated_step_ = result.step;
+  if (result.task_count == 0) return;
+  last_metric_ = result.value;
+  TrainState& state = state_.counters;
+  const bool is_best = state.best_step < 0 || (HigherIsBetter(ParseMetric(result.metric).kind)
+                                                   ? result.value > state.best_metric
+                                                   : result.value < state.best_metric);
+  if (is_best) {
+    state.best_metric = result.value;
+    state.best_step = state.step;
+    state.evaluations_without_improvement = 0;
+  } else {
+    ++state.evaluations_without_improvement;
+  }
+  observer_.OnEvaluation(result, is_best);
+}
+
+void Trainer::SaveCheckpoint() {
+  const Clock::time_point begin = Clock::now();
+  const int64_t step = state_.counters.step;
+  const std::string folder = BroadcastText(
+      communicator_,
+      communicator_.is_root() ? PrepareCheckpoint(options_.run_dir, step, run_id_) : "");
+  std::vector<at::Tensor> storage;
+  const std::vector<NamedArray> arrays = ArraysToSave(
+      state_, learner_.model().layout(), communicator_.rank(), communicator_.world_size(), storage);
+  const CheckpointPart part = WriteCheckpointPart(
+      folder, {run_id_, step, communicator_.rank(), communicator_.world_size()}, arrays);
+  const std::vector<std::string> parts = AllGatherText(communicator_, SerializePart(part));
+  CheckpointReport report{.path = folder, .step = step, .size_bytes = 0, .save_sec = 0.0};
+  if (communicator_.is_root()) {
+    CheckpointManifest manifest;
+    manifest.run_id = run_id_;
+    manifest.step = step;
+    manifest.world_size = communicator_.world_size();
+    manifest.config_hash = options_.config_hash;
+    manifest.data_hash = ManifestHash(dataset_.path());
+    manifest.tool_version = options_.tool_version;
+    if (evaluated_step_ == step) {
+      manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};
+    }
+    manifest.scalars = ToJson(state_.counters);
+    for (const std::string& text : parts) manifest.parts.push_back(ParsePart(text, folder));
+    report.path = CommitCheckpoint(options_.run_dir, folder, manifest);
+    report.size_bytes = manifest.size_bytes();
+    const std::array<int64_t, 1> pinned = {state_.counters.best_step};
+    PruneCheckpoints(options_.run_dir, options_.checkpoint.keep, pinned);
+  }
+  communicator_.Barrier();
+  saved_step_ = step;
+  report.save_sec = SecondsSince(begin);
+  observer_.OnCheckpoint(report);
+}
+
+}  // namespace hearth
