@@ -14,9 +14,9 @@
 namespace hearth {
 
 /// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint:
-///   parameters/NAME                              dense parameters, each with its shape
+///   parameters/N.NAME                            dense parameters, each with its shape
 ///   tables/N.NAME/rows                           embedding rows
-///   optimizer/parameters/NAME/{first,second}     moments of the dense optimizer
+///   optimizer/parameters/N.NAME/{first,second}   moments of the dense optimizer
 ///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
 struct RunState {
   MetaParameters parameters;

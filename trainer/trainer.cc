@@ -11,6 +11,7 @@
 #include "common/hash.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
+#include "trainer/baseline/als_start.h"
 #include "trainer/engine/generic_engine.h"
 #include "trainer/evaluate/metrics.h"
 
@@ -122,6 +123,10 @@ void Trainer::Restore() {
   }
   path = BroadcastText(communicator_, path);
   if (path.empty()) {
+    if (options_.model.start == ModelOptions::Start::kAls) {
+      StartFromAls(dataset_, options_.model, learner_.item_fields(), learner_.model(),
+                   options_.seed, state_.parameters);
+    }
     run_id_ = BroadcastText(communicator_, NewRunId());
     return;
   }

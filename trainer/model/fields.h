@@ -46,8 +46,8 @@ class EntityFields {
 
   const std::vector<Field>& fields() const { return fields_; }
   int64_t entity_count() const { return entity_count_; }
-  /// True when `entity` has an id row of its own.
-  bool IsKnown(int64_t entity) const { return id_rows_[static_cast<size_t>(entity)] != 0; }
+  /// The entity's row in the id table; 0, the row of the unknown, when it has none of its own.
+  int64_t IdRowOf(int64_t entity) const { return id_rows_[static_cast<size_t>(entity)]; }
 
   /// Rows of a categorical field. `hide_id[i]` (may be empty) sends entity i to the unknown row.
   FieldIds Ids(const Field& field, std::span<const int64_t> entities,

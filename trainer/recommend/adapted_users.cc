@@ -1,0 +1,139 @@
+#include "trainer/recommend/adapted_users.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+#include <nlohmann/json.hpp>
+
+#include "common/error.h"
+#include "storage/file/durable_file.h"
+#include "storage/file/file_descriptor.h"
+#include "storage/file/hdf5.h"
+
+namespace hearth {
+namespace {
+
+constexpr int kFormatVersion = 1;
+constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
+
+void PrepareFolder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw StorageError("cannot make folder '{}': {}", folder, error.message());
+  if (!std::filesystem::is_empty(folder, error) || error) {
+    throw UsageError("folder '{}' is not empty: name a new one with --output", folder);
+  }
+}
+
+nlohmann::json DescribeUsers(const Dataset& dataset, const AdaptedUsers& users) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const SupportSet& user : users.users) {
+    nlohmann::json seen = nlohmann::json::array();
+    for (const int64_t item : user.items) {
+      seen.push_back(dataset.event_entities().ids[static_cast<size_t>(item)]);
+    }
+    list.push_back({{"user", user.user}, {"known", user.owner != kUnknownEntity}, {"seen", seen}});
+  }
+  return list;
+}
+
+// The values of one adapted parameter of all users, [user, shape...].
+at::Tensor Stack(const AdaptedUsers& users, int64_t parameter) {
+  std::vector<at::Tensor> values;
+  for (const AdaptedTasks& adapted : users.adapted) {
+    values.push_back(adapted.values[static_cast<size_t>(parameter)].to(at::kCPU, at::kDouble));
+  }
+  return at::cat(values, 0).contiguous();
+}
+
+int64_t IndexOf(const IdIndex& index, const std::string& id, const std::string& path) {
+  const auto it = index.find(id);
+  if (it == index.end())
+    throw DataError("'{}' names '{}', which the data set does not have", path, id);
+  return it->second;
+}
+
+}  // namespace
+
+void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, const Dataset& dataset,
+                      const AdaptedUsers& users) {
+  PrepareFolder(folder);
+  nlohmann::json parameters = nlohmann::json::array();
+  PendingFile values(folder + "/adapted.h5");
+  Hdf5File file = Hdf5File::Create(values.temporary_path());
+  for (const int64_t p : learner.method().adapted()) {
+    const ParameterSpec& spec = learner.model().layout().spec(p);
+    const at::Tensor stacked = Stack(users, p);
+    file.WriteDataset(
+        "/parameters/" + spec.name,
+        std::span(stacked.const_data_ptr<double>(), static_cast<size_t>(stacked.numel())),
+        stacked.sizes().vec());
+    parameters.push_back({{"name", spec.name}, {"shape", spec.shape}});
+  }
+  file.Close();
+  values.Commit();
+  const nlohmann::json json = {{"format_version", kFormatVersion},
+                               {"base_checkpoint", users.base_checkpoint},
+                               {"base_hash", users.base_hash},
+                               {"parameters", parameters},
+                               {"users", DescribeUsers(dataset, users)}};
+  WriteFileDurably(folder + "/adapted.json", json.dump(1) + "\n");
+}
+
+AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& learner,
+                              const Dataset& dataset, const MetaParameters& parameters,
+                              const std::string& base_hash) {
+  const std::string path = folder + "/adapted.json";
+  AdaptedUsers users;
+  try {
+    const auto json = nlohmann::json::parse(ReadWholeFile(path, kMaxJsonBytes));
+    if (json.at("format_version").get<int>() != kFormatVersion) {
+      throw DataError("'{}' has format version {}; this hearth reads {}", path,
+                      json.at("format_version").dump(), kFormatVersion);
+    }
+    users.base_checkpoint = json.at("base_checkpoint").get<std::string>();
+    users.base_hash = json.at("base_hash").get<std::string>();
+    const IdIndex owners = BuildIdIndex(dataset.task_entities());
+    const IdIndex items = BuildIdIndex(dataset.event_entities());
+    for (const auto& entry : json.at("users")) {
+      SupportSet& user = users.users.emplace_back();
+      user.user = entry.at("user").get<std::string>();
+      user.owner =
+          entry.at("known").get<bool>() ? IndexOf(owners, user.user, path) : kUnknownEntity;
+      for (const auto& id : entry.at("seen")) {
+        user.items.push_back(IndexOf(items, id.get<std::string>(), path));
+      }
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError("'{}' is not a list of adapted users: {}", path, error.what());
+  }
+  if (users.base_hash != base_hash) {
+    throw DataError("'{}' was adapted from another base model ({}, not {}): adapt again", path,
+                    users.base_hash.substr(0, 12), base_hash.substr(0, 12));
+  }
+  const Hdf5File file = Hdf5File::OpenReadOnly(folder + "/adapted.h5");
+  const auto count = static_cast<int64_t>(users.users.size());
+  users.adapted.assign(users.users.size(),
+                       {.values = ViewParameters(learner.model().layout(), parameters.dense)});
+  for (const int64_t p : learner.method().adapted()) {
+    const ParameterSpec& spec = learner.model().layout().spec(p);
+    std::vector<double> values = file.ReadDataset<double>("/parameters/" + spec.name);
+    if (std::ssize(values) != count * spec.count) {
+      throw DataError("'{}': parameter '{}' has {} numbers, {} users need {}", file.path(),
+                      spec.name, values.size(), count, count * spec.count);
+    }
+    std::vector<int64_t> shape = spec.shape;
+    shape.insert(shape.begin(), count);
+    const at::Tensor all =
+        at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
+            .to(parameters.dense.options(), false, /*copy=*/true);
+    for (int64_t u = 0; u < count; ++u) {
+      users.adapted[static_cast<size_t>(u)].values[static_cast<size_t>(p)] = all.narrow(0, u, 1);
+    }
+  }
+  return users;
+}
+
+}  // namespace hearth
