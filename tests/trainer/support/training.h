@@ -1,0 +1,111 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/communicator.h"
+#include "storage/checkpoint/folder.h"
+#include "storage/checkpoint/reader.h"
+#include "storage/import/synth.h"
+#include "storage/shard/dataset.h"
+#include "trainer/run_state.h"
+#include "trainer/trainer.h"
+
+namespace hearth {
+
+/// A folder of its own below the test's temporary directory, empty.
+inline std::string FreshFolder(const std::string& name) {
+  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  const std::string scope =
+      test == nullptr ? "shared" : std::string(test->test_suite_name()) + "." + test->name();
+  const std::string path = ::testing::TempDir() + "/hearth-" + scope + "-" + name;
+  std::filesystem::remove_all(path);
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+/// A small simulated data set of three training shards.
+inline void SimulateSmallDataset(const std::string& folder) {
+  SynthOptions options;
+  options.output = folder;
+  options.overwrite = true;
+  options.users = 120;
+  options.items = 60;
+  options.events_per_user = 14;
+  options.tasks_per_shard = 40;
+  Synthesize(options);
+}
+
+/// Options of a run that takes milliseconds a step: 16 tasks in 4 chunks.
+inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
+  TrainerOptions options;
+  options.run_dir = run_dir;
+  options.seed = 7;
+  options.tasks.support = 6;
+  options.tasks.query = 4;
+  options.tasks.per_step = 16;
+  options.tasks.chunk = 4;
+  options.model.dim = 4;
+  options.model.layers = {8};
+  options.meta.inner_steps = 2;
+  options.train.max_steps = max_steps;
+  options.train.device = TrainOptions::Device::kCpu;
+  options.eval.every_steps = 0;
+  options.eval.max_tasks = 8;
+  options.checkpoint.every_steps = 0;
+  return options;
+}
+
+/// Remembers what a run reported.
+class RecordingObserver : public TrainObserver {
+ public:
+  void OnResume(const std::string&, int64_t step) override { resumed_from = step; }
+  void OnRefusedCheckpoint(const std::string& path, const std::string& reason) override {
+    refused.push_back(path + ": " + reason);
+  }
+  void OnStep(const StepReport& report) override {
+    losses.push_back(report.result.loss);
+    if (on_step) on_step(report);
+  }
+  void OnEvaluation(const ValidationResult& result, bool) override {
+    evaluations.push_back(result);
+  }
+  void OnCheckpoint(const CheckpointReport& report) override { checkpoints.push_back(report.step); }
+
+  int64_t resumed_from = -1;
+  std::vector<std::string> refused;
+  std::vector<double> losses;
+  std::vector<ValidationResult> evaluations;
+  std::vector<int64_t> checkpoints;
+  std::function<void(const StepReport&)> on_step;
+};
+
+/// Runs one rank of a run to its end.
+inline TrainOutcome Train(const TrainerOptions& options, const Dataset& dataset,
+                          Communicator& communicator, RecordingObserver& observer,
+                          const std::atomic<bool>& stop) {
+  Trainer trainer(options, dataset, communicator, observer, stop,
+                  TensorOptionsFor(options.train, 0));
+  return trainer.Run();
+}
+
+inline TrainOutcome Train(const TrainerOptions& options, const Dataset& dataset,
+                          Communicator& communicator) {
+  RecordingObserver observer;
+  const std::atomic<bool> stop = false;
+  return Train(options, dataset, communicator, observer, stop);
+}
+
+/// SHA-256 of parameters and tables of a committed step.
+inline std::string ModelHash(const std::string& run_dir, int64_t step) {
+  const CheckpointReader checkpoint(CheckpointPath(run_dir, step));
+  return ContentHash(checkpoint, ModelArrayNames(checkpoint));
+}
+
+}  // namespace hearth
