@@ -113,9 +113,14 @@ void ReadMovies(const std::string& path, BadRows* bad_rows, EntityBuilder* items
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[0], "movie id", records.place());
     if (item < 0) continue;
-    items->SetTitle(item, fields[1]);
-    writer.SetYear(item, YearOfTitle(fields[1]));
-    for (const std::string_view genre : SplitText(fields[2], "|")) writer.AddGenre(item, genre);
+    // The genres are the last field: in movies.dat a title may hold the separator.
+    std::string title(fields[1]);
+    for (size_t i = 2; i + 1 < fields.size(); ++i) title += fmt::format("::{}", fields[i]);
+    items->SetTitle(item, title);
+    writer.SetYear(item, YearOfTitle(title));
+    for (const std::string_view genre : SplitText(fields.back(), "|")) {
+      writer.AddGenre(item, genre);
+    }
   }
 }
 
