@@ -10,74 +10,20 @@
 
 #include "common/error.h"
 #include "storage/file/file_descriptor.h"
+#include "storage/file/hdf5_handle.h"
 
 namespace hearth {
 namespace {
+
+using hdf5_internal::Handle;
+using hdf5_internal::LastHdf5Error;
+using hdf5_internal::Must;
+using hdf5_internal::PrepareLibrary;
 
 static_assert(std::endian::native == std::endian::little,
               "columns are mapped as they lie on disk, which is little-endian");
 
 constexpr int kMaxRank = 8;
-
-/// Closes one HDF5 identifier of any kind.
-class Handle {
- public:
-  explicit Handle(hid_t id) : id_(id) {}
-  ~Handle() {
-    if (id_ >= 0) H5Idec_ref(id_);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
-
-  hid_t get() const { return id_; }
-  bool ok() const { return id_ >= 0; }
-
- private:
-  hid_t id_;
-};
-
-/// Prepares HDF5 for this thread: hearth reports errors itself (the automatic printing is per
-/// thread), and a file must not be able to load a plug-in.
-void PrepareLibrary() {
-  // All files are closed by their owners. HDF5's own clean-up at exit adds nothing and crashes when
-  // a file could not be flushed because the disk was full.
-  static const herr_t no_exit_handler = H5dont_atexit();
-  static_cast<void>(no_exit_handler);
-  thread_local const bool prepared = [] {
-    hbool_t thread_safe = false;
-    H5is_library_threadsafe(&thread_safe);
-    if (!thread_safe) {
-      throw StorageError(
-          "this HDF5 library is not thread safe; hearth reads shards from several "
-          "threads: link a thread-safe build (Debian's libhdf5-dev is one)");
-    }
-    H5PLset_loading_state(0);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    return true;
-  }();
-  static_cast<void>(prepared);
-}
-
-/// HDF5's own words for its last failure, the innermost cause.
-std::string LastHdf5Error() {
-  std::string cause = "no cause given";
-  const auto take_first = [](unsigned depth, const H5E_error2_t* error, void* out) -> herr_t {
-    if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
-    return 0;
-  };
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &cause);
-  H5Eclear2(H5E_DEFAULT);
-  std::replace(cause.begin(), cause.end(), '\n', ' ');
-  return cause;
-}
-
-/// For calls on property lists and in-memory types and spaces: they fail only on wrong arguments.
-template <typename Result>
-Result Must(Result result) {
-  HEARTH_CHECK(result >= 0, "HDF5: {}", LastHdf5Error());
-  return result;
-}
 
 struct TypeRow {
   ColumnType type;

@@ -1,0 +1,39 @@
+#include "storage/file/hdf5_handle.h"
+
+#include <algorithm>
+
+namespace hearth::hdf5_internal {
+
+void PrepareLibrary() {
+  // All files are closed by their owners. HDF5's own clean-up at exit adds nothing and crashes when
+  // a file could not be flushed because the disk was full.
+  static const herr_t no_exit_handler = H5dont_atexit();
+  static_cast<void>(no_exit_handler);
+  thread_local const bool prepared = [] {
+    hbool_t thread_safe = false;
+    H5is_library_threadsafe(&thread_safe);
+    if (!thread_safe) {
+      throw StorageError(
+          "this HDF5 library is not thread safe; hearth reads shards from several "
+          "threads: link a thread-safe build (Debian's libhdf5-dev is one)");
+    }
+    H5PLset_loading_state(0);
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    return true;
+  }();
+  static_cast<void>(prepared);
+}
+
+std::string LastHdf5Error() {
+  std::string cause = "no cause given";
+  const auto take_first = [](unsigned depth, const H5E_error2_t* error, void* out) -> herr_t {
+    if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &cause);
+  H5Eclear2(H5E_DEFAULT);
+  std::replace(cause.begin(), cause.end(), '\n', ' ');
+  return cause;
+}
+
+}  // namespace hearth::hdf5_internal

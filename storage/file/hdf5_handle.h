@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <hdf5.h>
+
+#include "common/error.h"
+
+/// What hdf5.cc is built of; nothing else includes this file.
+namespace hearth::hdf5_internal {
+
+/// Closes one HDF5 identifier of any kind.
+class Handle {
+ public:
+  explicit Handle(hid_t id) : id_(id) {}
+  ~Handle() {
+    if (id_ >= 0) H5Idec_ref(id_);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
+
+  hid_t get() const { return id_; }
+  bool ok() const { return id_ >= 0; }
+
+ private:
+  hid_t id_;
+};
+
+/// Prepares HDF5 for the calling thread: hearth reports errors itself (the automatic printing is
+/// per thread), and a file must not be able to load a plug-in. Call before any other HDF5 call.
+/// Throws StorageError when the library is not thread safe.
+void PrepareLibrary();
+
+/// HDF5's own words for its last failure on this thread, the innermost cause; forgets it.
+std::string LastHdf5Error();
+
+/// For calls on property lists and in-memory types and spaces: they fail only on wrong arguments.
+template <typename Result>
+Result Must(Result result) {
+  HEARTH_CHECK(result >= 0, "HDF5: {}", LastHdf5Error());
+  return result;
+}
+
+}  // namespace hearth::hdf5_internal
