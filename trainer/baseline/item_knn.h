@@ -20,7 +20,7 @@ class ItemKnn : public Baseline {
  public:
   struct Options {
     int64_t neighbours = 200;       ///< kept per item, by size of similarity
-    double shrinkage = 20.0;        ///< >= 0, in tasks
+    double shrinkage = 5.0;         ///< >= 0, in tasks
     double damping = 0.5;           ///< > 0, in similarity
     int64_t max_task_events = 500;  ///< of longer tasks the last ones; bounds the work per task
   };
