@@ -1,5 +1,7 @@
 #include "launch/config/combination_checks.h"
 
+#include "launch/config/keys.h"
+
 namespace hearth {
 namespace {
 
@@ -46,7 +48,7 @@ class Checker {
     Require(
         metric != "rmse" && metric != "mae", "eval.metric", "meta.loss",
         fmt::format("eval.metric {} measures predicted labels, and meta.loss bpr predicts none; "
-                    "choose a ranking metric such as ndcg",
+                    "choose a ranking metric such as ndcg@10",
                     metric));
   }
 
@@ -98,6 +100,8 @@ class Checker {
   void RefuseIdle(const std::string& key, const std::string& cause, const std::string& reason) {
     const auto set = origins_.find(key), by = origins_.find(cause);
     if (set == origins_.end()) return;
+    // A resolved configuration ('config show', a run's config.yaml) names every key, idle or not.
+    if (origins_.size() == AllKeys().size()) return;
     if (by != origins_.end() && by->second.layer > set->second.layer) return;
     problems_->Add(set->second.place, fmt::format("{} has no effect: {}", key, reason),
                    "remove one of the two");

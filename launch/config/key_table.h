@@ -74,8 +74,9 @@ class SectionBuilder {
   Key& Path(const char* name, std::string Options::*field, const char* help) {
     return Add(name, "path", "", help, field, ReadPath, WriteString);
   }
-  Key& Word(const char* name, std::string Options::*field, const std::vector<std::string>& words,
-            const char* help);
+  Key& Metric(const char* name, std::string Options::*field, const char* help) {
+    return Add(name, "metric", MetricNames(), help, field, ReadMetric, WriteString);
+  }
   /// One of `words`, or a path.
   Key& WordOrPath(const char* name, std::string Options::*field,
                   const std::vector<std::string>& words, const char* help);

@@ -47,14 +47,6 @@ Key& SectionBuilder<Options>::List(const char* name, std::string type, std::stri
 }
 
 template <typename Options>
-Key& SectionBuilder<Options>::Word(const char* name, std::string Options::*field,
-                                   const std::vector<std::string>& words, const char* help) {
-  return Add(
-      name, "choice", Join(words, ", "), help, field,
-      [words](const RawValue& raw) { return words[ReadName(raw, words)]; }, WriteString);
-}
-
-template <typename Options>
 Key& SectionBuilder<Options>::WordOrPath(const char* name, std::string Options::*field,
                                          const std::vector<std::string>& words, const char* help) {
   return Add(

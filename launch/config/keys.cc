@@ -126,6 +126,8 @@ void AddMeta(std::vector<Key>* keys) {
            "gradient steps on the support set");
   meta.Float("inner_lr", &MetaOptions::inner_lr, Above(0),
              "inner learning rate; its start value where it is learned");
+  meta.Float("support_prior", &MetaOptions::support_prior, AtLeast(0),
+             "pseudo-observations: the inner loss of n support rows is scaled by n / (n + this)");
   meta.Choice("learn_inner_lr", &MetaOptions::learn_inner_lr,
               Names<Learn>{{"no", Learn::kNo},
                            {"per_parameter", Learn::kPerParameter},
@@ -199,10 +201,9 @@ void AddEval(std::vector<Key>* keys) {
   eval.Steps("every", &EvalOptions::every_steps, AtLeast(0),
              "outer steps between evaluations; 0: only at the end")
       .MayChangeOnResume();
-  eval.Word(
-      "metric", &EvalOptions::metric,
-      {"loss", "mae", "rmse", "auc", "precision", "recall", "f1", "ndcg", "p", "r", "hr", "mrr"},
-      "validation metric that picks the best checkpoint");
+  eval.Metric("metric", &EvalOptions::metric, "validation metric that picks the best checkpoint");
+  eval.StringList("scenarios", &EvalOptions::scenarios,
+                  "scenarios whose validation tasks pick the best checkpoint; empty: all");
   eval.Int("top_k", &EvalOptions::top_k, AtLeast(1), "k of ndcg@k, p@k, r@k and hr@k");
   eval.Float("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
              "a label of at least this is relevant");

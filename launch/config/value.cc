@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/text.h"
+#include "trainer/evaluate/metrics.h"
 
 namespace hearth {
 namespace {
@@ -217,6 +218,24 @@ size_t ReadName(const RawValue& raw, const std::vector<std::string>& names) {
   }
   Refuse(raw,
          fmt::format("'{}' is not one of {}{}", text, Join(names, ", "), DidYouMean(text, names)));
+}
+
+std::string ReadMetric(const RawValue& raw) {
+  const std::string& text = ScalarText(raw, "a metric");
+  try {
+    return NameOf(ParseMetric(text));
+  } catch (const ConfigError& error) {
+    Refuse(raw, error.what());
+  }
+}
+
+std::string MetricNames() {
+  std::vector<std::string> names;
+  for (const Metric& metric : AllMetrics(1)) {
+    const std::string name = NameOf(metric);
+    names.push_back(metric.k == 0 ? name : name.substr(0, name.find('@')) + "@K");
+  }
+  return Join(names, ", ");
 }
 
 std::vector<RawValue> ReadList(const RawValue& raw) {

@@ -50,6 +50,9 @@ int64_t ReadSteps(const RawValue& raw, const Range& range);
 double ReadDuration(const RawValue& raw, const Range& range);
 /// Position of the name in `names`.
 size_t ReadName(const RawValue& raw, const std::vector<std::string>& names);
+/// The name of an evaluation metric: "rmse", "ndcg@10".
+std::string ReadMetric(const RawValue& raw);
+std::string MetricNames();
 /// The elements of a list; a text such as `64,64` counts as one on the command line.
 std::vector<RawValue> ReadList(const RawValue& raw);
 

@@ -158,6 +158,12 @@ TEST(LoadConfig, ResumeIsAWordOrAPath) {
             "/folder/old/step-5");
 }
 
+TEST(LoadConfig, MetricsHaveNames) {
+  EXPECT_EQ(LoadConfig({{}, {"eval.metric=ndcg@5"}}).config.eval.metric, "ndcg@5");
+  EXPECT_THAT(RefusalOfOverrides({"eval.metric=ndgc@5"}),
+              HasSubstr("command line: eval.metric=ndgc@5: "));
+}
+
 TEST(CombinationChecks, NameBothKeys) {
   EXPECT_THAT(RefusalOfOverrides({"tasks.support_min=30"}),
               HasSubstr("tasks.support_min (30) must not exceed tasks.support (20)"));
@@ -176,7 +182,7 @@ TEST(CombinationChecks, NameBothKeys) {
 TEST(CombinationChecks, PairwiseLossNeedsNegativesAndARankingMetric) {
   EXPECT_THAT(RefusalOfOverrides({"meta.loss=bpr"}),
               AllOf(HasSubstr("tasks.negatives is 0"), HasSubstr("eval.metric rmse")));
-  EXPECT_EQ(RefusalOfOverrides({"meta.loss=bpr", "tasks.negatives=4", "eval.metric=ndcg"}),
+  EXPECT_EQ(RefusalOfOverrides({"meta.loss=bpr", "tasks.negatives=4", "eval.metric=ndcg@10"}),
             "(accepted)");
 }
 

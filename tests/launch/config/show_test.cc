@@ -22,8 +22,8 @@ Config EveryKeyChanged() {
   LoadedConfig loaded;
   for (const Key& key : AllKeys()) {
     const std::string before = key.write(Config());
-    std::vector<std::string> candidates = {"/a/b c", "7",      "0.25",
-                                           "77step", "[3, 4]", "['it''s', b]"};
+    std::vector<std::string> candidates = {"/a/b c",       "7",  "0.25", "77step", "[3, 4]",
+                                           "['it''s', b]", "mae"};
     std::istringstream words(key.legal);
     if (!key.type.starts_with("choice") && key.type != "bool") words.setstate(std::ios::eofbit);
     for (std::string word; std::getline(words, word, ',');) {

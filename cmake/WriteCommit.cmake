@@ -1,0 +1,12 @@
+# cmake -DGIT= -DSOURCE= -DINPUT= -DOUTPUT= -P WriteCommit.cmake
+# Fills @HEARTH_COMMIT@: the short hash, with "+" when tracked files differ from it; "unknown"
+# outside a git checkout.
+set(HEARTH_COMMIT "unknown")
+if(GIT)
+  execute_process(COMMAND ${GIT} -C ${SOURCE} describe --always --dirty=+ --abbrev=12 --exclude=*
+    OUTPUT_VARIABLE answer OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+  if(NOT failed)
+    set(HEARTH_COMMIT ${answer})
+  endif()
+endif()
+configure_file(${INPUT} ${OUTPUT} @ONLY)  # leaves an equal file alone

@@ -1,0 +1,53 @@
+#include "launch/command/base_model.h"
+
+#include <filesystem>
+
+#include "common/error.h"
+#include "launch/command/options.h"
+#include "launch/command/run_argument.h"
+#include "launch/report/run_folder.h"
+#include "trainer/run_state.h"
+#include "trainer/tensor_setup.h"
+
+namespace hearth {
+namespace {
+
+void RequireSameData(const CheckpointReader& checkpoint, const Dataset& dataset) {
+  const std::string hash = ManifestHash(dataset.path());
+  const std::string& trained_on = checkpoint.manifest().data_hash;
+  if (hash != trained_on) {
+    throw DataError(
+        "{}: trained on a data set with manifest {:.12}, but {} has {:.12}; point at the right one "
+        "with data.path=DIR",
+        checkpoint.path(), trained_on, dataset.path(), hash);
+  }
+}
+
+}  // namespace
+
+void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request) {
+  app->add_option("--run", request->run, "run folder")->required()->type_name("DIR");
+  AddText(app, "--step", &request->step, "best (by the validation metric), last, or a step number");
+  app->add_option("settings", request->overrides,
+                  "settings other than the run's, such as data.path=DIR or eval.top_k=20")
+      ->type_name("KEY=VALUE");
+}
+
+std::string BaseModel::Hash() const { return ContentHash(checkpoint, ModelArrayNames(checkpoint)); }
+
+BaseModel OpenBaseModel(const BaseModelRequest& request, int local_rank) {
+  RequireRunFolder(request.run);
+  Config config = ReadRunConfig(request.run, request.overrides);
+  CheckpointReader checkpoint(FindCheckpoint(request.run, request.step));
+  auto dataset = std::make_unique<Dataset>(config.data);
+  RequireSameData(checkpoint, *dataset);
+  const at::TensorOptions tensors = TensorOptionsFor(config.train, local_rank);
+  auto learner = std::make_unique<MetaLearner>(*dataset, config.model, config.meta, tensors);
+  MetaParameters parameters = InitializeMetaParameters(
+      learner->model(), config.optim.table_type, static_cast<uint64_t>(config.run.seed), tensors);
+  LoadParameters(checkpoint, learner->model().layout(), parameters);
+  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(learner),
+          std::move(parameters)};
+}
+
+}  // namespace hearth

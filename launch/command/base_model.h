@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "launch/config/config.h"
+#include "storage/checkpoint/reader.h"
+#include "storage/shard/dataset.h"
+#include "trainer/embedding/embedding_table.h"
+#include "trainer/method/meta_learner.h"
+
+namespace hearth {
+
+/// Which trained model a command works with.
+struct BaseModelRequest {
+  std::string run;
+  std::string step = "best";           ///< best (by the validation metric), last, or a step number
+  std::vector<std::string> overrides;  ///< of the run's configuration, such as data.path=DIR
+};
+
+/// --run, --step and key=value arguments.
+void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request);
+
+/// A trained model, opened: its run's configuration, data and parameters.
+struct BaseModel {
+  Config config;
+  CheckpointReader checkpoint;
+  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<MetaLearner> learner;
+  MetaParameters parameters;
+
+  /// ContentHash of the parameters and tables.
+  std::string Hash() const;
+};
+
+/// Not collective: every rank reads. Throws UsageError (no such run), ConfigError (overrides),
+/// DataError (no checkpoint, damaged, other data), StorageError.
+BaseModel OpenBaseModel(const BaseModelRequest& request, int local_rank);
+
+}  // namespace hearth

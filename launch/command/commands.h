@@ -1,0 +1,26 @@
+#pragma once
+
+#include "launch/command/invocation.h"
+
+namespace hearth {
+
+/// Each adds one command below `parent`, one file per command.
+void AddDataConvert(CLI::App* parent, Invocation* invocation);
+void AddDataSynth(CLI::App* parent, Invocation* invocation);
+void AddDataSplit(CLI::App* parent, Invocation* invocation);
+void AddDataDescribe(CLI::App* parent, Invocation* invocation);
+void AddDataValidate(CLI::App* parent, Invocation* invocation);
+void AddDataHead(CLI::App* parent, Invocation* invocation);
+void AddConfigShow(CLI::App* parent, Invocation* invocation);
+void AddConfigKeys(CLI::App* parent, Invocation* invocation);
+void AddConfigCheck(CLI::App* parent, Invocation* invocation);
+void AddTrain(CLI::App* parent, Invocation* invocation);
+void AddEval(CLI::App* parent, Invocation* invocation);
+void AddAdapt(CLI::App* parent, Invocation* invocation);
+void AddRecommend(CLI::App* parent, Invocation* invocation);
+void AddCkptList(CLI::App* parent, Invocation* invocation);
+void AddCkptVerify(CLI::App* parent, Invocation* invocation);
+void AddCkptHash(CLI::App* parent, Invocation* invocation);
+void AddDoctor(CLI::App* parent, Invocation* invocation);
+
+}  // namespace hearth

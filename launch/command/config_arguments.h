@@ -1,0 +1,19 @@
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "launch/config/load.h"
+
+namespace hearth {
+
+/// `-c FILE` (several times) and `key=value` arguments.
+inline void AddConfigArguments(CLI::App* app, ConfigRequest* request) {
+  app->add_option("-c,--config", request->files, "configuration file; of several, later ones win")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  app->add_option("settings", request->overrides,
+                  "settings that win over files, such as meta.inner_steps=5")
+      ->type_name("KEY=VALUE");
+}
+
+}  // namespace hearth

@@ -1,0 +1,87 @@
+#include <cstdio>
+#include <memory>
+
+#include "common/text.h"
+#include "launch/command/commands.h"
+#include "launch/command/options.h"
+#include "launch/command/split_options.h"
+#include "launch/report/convert_report_text.h"
+#include "storage/import/convert.h"
+
+namespace hearth {
+namespace {
+
+void AddCsvOptions(CLI::App* app, CsvOptions* csv) {
+  const auto add = [&](const char* flag, std::string* value, const char* help) {
+    AddText(app, flag, value, help)
+        ->group("CSV (--format csv): columns are names, or numbers from 1");
+  };
+  add("--user-col", &csv->user_column, "user id");
+  add("--item-col", &csv->item_column, "item id");
+  add("--label-col", &csv->label_column, "label; none: every row is a positive event");
+  add("--time-col", &csv->time_column, "time; none: rows keep their order");
+  add("--delimiter", &csv->delimiter, "one character; default: comma for .csv, else tab");
+  add("--time-unit", &csv->time_unit, "of numeric times: s, ms or us since 1970");
+  add("--user-features", &csv->user_features, "file of user features, with the user column");
+  add("--item-features", &csv->item_features, "file of item features, with the item column");
+  add("--title-col", &csv->title_column, "titles in the item features");
+  add("--category-separator", &csv->category_separator, "between the categories of one cell");
+  app->add_flag("--header,!--no-header", csv->header, "whether the first line names the columns")
+      ->group("CSV (--format csv): columns are names, or numbers from 1");
+}
+
+void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
+  const char* group = "Cleaning";
+  AddParsed(app, "--duplicates", &clean->duplicates, ParseDuplicateRule, NameOf,
+            "a (user, item) pair twice: keep last or first, mean of the labels, or refuse")
+      ->group(group);
+  AddParsed(app, "--missing", &clean->missing, ParseMissingRule, NameOf,
+            "an empty label: refuse, drop, or fill with zero, one, mean")
+      ->group(group);
+  AddParsed(app, "--label", &clean->label_transform, ParseLabelTransform, NameOf,
+            "rewrite labels: raw, threshold, minmax, zscore")
+      ->group(group);
+  AddFloat(app, "--threshold", &clean->label_threshold, AnyNumber(),
+           "--label threshold: labels of at least this become 1, others 0")
+      ->group(group);
+  AddInt(app, "--min-user-events", &clean->min_user_events, AtLeast(1),
+         "leave out users with fewer events")
+      ->group(group);
+  AddInt(app, "--min-item-events", &clean->min_item_events, AtLeast(1),
+         "leave out items with fewer events")
+      ->group(group);
+  AddParsed(app, "--on-bad-row", &clean->on_bad_row, ParseBadRowRule, NameOf,
+            "a row that cannot be read: refuse, or skip and count")
+      ->group(group);
+  AddInt(app, "--max-bad", &clean->max_bad, AtLeast(0), "--on-bad-row skip: give up beyond so many")
+      ->group(group);
+}
+
+}  // namespace
+
+void AddDataConvert(CLI::App* parent, Invocation* invocation) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* app = parent->add_subcommand("convert", "convert a raw log into shards");
+  AddName(app, "--format", &options->format, ConvertFormats(), "format of the input")->required();
+  AddText(app, "--input", &options->input, "file or folder of the raw log")->required();
+  AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
+  app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");
+  AddText(app, "--name", &options->name, "display name; default: the last part of the input path");
+  AddText(app, "--task-by", &options->task_by, "what a task is: user, item, or (csv) a column");
+  AddInt(app, "--tasks-per-shard", &options->tasks_per_shard, Between(1, 1e6),
+         "tasks per shard; memory in use is about one shard");
+  app->add_flag("--keep-unseen-items", options->keep_unseen_items,
+                "keep items that only the side file knows");
+  AddText(app, "--features", &options->features,
+          "metahin: MovieLens folder with features of the same ids");
+  AddCsvOptions(app, &options->csv);
+  AddCleanOptions(app, &options->clean);
+  AddSplitOptions(app, &options->split);
+  OnChosen(app, invocation, [options](Job&) {
+    const ConvertReport report = ConvertLog(*options);
+    std::fputs(TextOf(report, options->output).c_str(), stdout);
+    return 0;
+  });
+}
+
+}  // namespace hearth

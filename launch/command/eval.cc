@@ -1,0 +1,75 @@
+#include <cstdio>
+#include <memory>
+
+#include <ATen/Parallel.h>
+
+#include "common/error.h"
+#include "launch/command/base_model.h"
+#include "launch/command/commands.h"
+#include "launch/command/options.h"
+#include "launch/report/evaluation_report.h"
+#include "storage/file/durable_file.h"
+#include "trainer/evaluate/evaluation.h"
+
+namespace hearth {
+namespace {
+
+struct Options {
+  BaseModelRequest model;
+  std::string split = "test", json;
+};
+
+/// Collective: every scenario of the split that the data set has.
+std::vector<ScenarioResult> EvaluateSplit(const BaseModel& base, Split split,
+                                          Communicator& communicator) {
+  const auto seed = static_cast<uint64_t>(base.config.run.seed);
+  const Evaluator evaluator(*base.learner, *base.dataset, base.config.tasks, base.config.eval, seed,
+                            communicator);
+  const auto baselines = FitBaselines(ReadTrainingLog(*base.dataset), seed);
+  std::vector<ScenarioResult> results;
+  for (const Scenario scenario : kAllScenarios) {
+    const Part part{split, scenario};
+    if (base.dataset->ShardsOf(part).empty()) continue;
+    results.push_back(evaluator.EvaluatePart(base.parameters, part, baselines));
+  }
+  if (results.empty()) {
+    throw DataError("{}: the data set has no {} part to evaluate on", base.dataset->path(),
+                    NameOf(split));
+  }
+  return results;
+}
+
+int Run(const Options& options, Job& job) {
+  const BaseModel base = OpenBaseModel(options.model, job.local_rank());
+  const Split split = ParseSplit(options.split);
+  at::set_num_threads(1);  // as in training: values must not depend on the number of cores
+  job.StartTogether();
+  const auto communicator = job.MakeCommunicator({.deadline_sec = base.config.dist.timeout_sec});
+  const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *communicator);
+  if (!job.is_root()) return 0;
+  std::printf(
+      "%s, data set %s\n\n%s", base.checkpoint.path().c_str(),
+      base.dataset->manifest().name.c_str(),
+      EvaluationText(results, split, base.config.eval.metric, base.dataset->manifest()).c_str());
+  if (!options.json.empty()) {
+    WriteFileDurably(options.json, EvaluationJson(results).dump(2) + "\n", kSharedFile);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddEval(CLI::App* parent, Invocation* invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = parent->add_subcommand(
+      "eval",
+      "evaluate a base model and the baselines on the same episodes; alone or under mpirun");
+  AddBaseModelOptions(app, &options->model);
+  AddName(app, "--split", &options->split, {"validation", "test"}, "which parts");
+  AddText(app, "--json", &options->json,
+          "also write {scenario: {row: {metric: ...}}} to this file");
+  OnChosen(
+      app, invocation, [options](Job& job) { return Run(*options, job); }, /*on_all_ranks=*/true);
+}
+
+}  // namespace hearth

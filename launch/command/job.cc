@@ -1,0 +1,153 @@
+#include "launch/command/job.h"
+
+#include <cstdio>
+#include <new>
+
+#include <c10/util/Exception.h>
+#include <unistd.h>
+
+#include "cluster/self_communicator.h"
+#include "common/error.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "launch/config/place.h"
+#include "launch/report/exit_file.h"
+
+namespace hearth {
+namespace {
+
+constexpr const char* kMemoryHint =
+    "out of memory; lower tasks.per_step, tasks.chunk, meta.inner_steps or model.layers, or set "
+    "meta.method=fomaml, which keeps no second-order graph";
+
+Failure ErrorFailure(ExitCode code, const std::string& message) {
+  return {static_cast<int>(code), "hearth: error: " + message};
+}
+
+bool SpeaksOfMemory(std::string_view text) {
+  return text.find("out of memory") != std::string_view::npos ||
+         text.find("not enough memory") != std::string_view::npos ||
+         text.find("can't allocate memory") != std::string_view::npos;
+}
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+void Print(const std::string& text) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+}  // namespace
+
+Failure FailureOf(std::exception_ptr exception) {
+  try {
+    std::rethrow_exception(std::move(exception));
+  } catch (const PlacedConfigError& error) {
+    return {static_cast<int>(error.code()), error.what()};
+  } catch (const Error& error) {
+    return ErrorFailure(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    if (SpeaksOfMemory(text)) return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
+    return ErrorFailure(ExitCode::kNumeric, "internal: LibTorch: " + text);
+  } catch (const std::exception& error) {
+    return ErrorFailure(ExitCode::kNumeric, std::string("internal: ") + error.what());
+  } catch (...) {
+    return ErrorFailure(ExitCode::kNumeric, "internal: unknown exception");
+  }
+}
+
+Job::Job(int* argc, char*** argv) {
+  if (MpiSession::LaunchedByMpi()) session_.emplace(argc, argv);
+}
+
+Job::~Job() = default;
+
+std::unique_ptr<Communicator> Job::MakeCommunicator(const CommunicatorOptions& options) const {
+  if (session_) return session_->MakeCommunicator(options);
+  return std::make_unique<SelfCommunicator>();
+}
+
+void Job::SetRunFolder(const std::string& folder) {
+  run_folder_ = folder;
+  if (is_root()) RemoveExitFile(folder);
+}
+
+int Job::Run(const std::function<int(Job&)>& body) {
+  std::optional<Failure> failure;
+  int code = 0;
+  try {
+    code = body(*this);
+  } catch (const PeerFailed& peer) {
+    return peer.code;
+  } catch (...) {
+    failure = FailureOf(std::current_exception());
+  }
+  if (!started_) {
+    try {
+      if (const std::optional<int> agreed = CompareNotes(failure)) return *agreed;
+      return code;
+    } catch (const CommError& error) {
+      FailAlone(failure ? *failure : ErrorFailure(error.code(), error.what()));
+    }
+  }
+  if (!failure) return code;
+  if (world_size() == 1) {
+    Print(failure->message);
+    return failure->code;
+  }
+  FailAlone(*failure);
+}
+
+void Job::StartTogether() {
+  HEARTH_CHECK(!started_);
+  const std::optional<int> code = CompareNotes(std::nullopt);
+  started_ = true;
+  if (code) throw PeerFailed{*code};
+}
+
+std::optional<int> Job::CompareNotes(const std::optional<Failure>& own) {
+  if (world_size() == 1) {
+    if (!own) return std::nullopt;
+    Print(own->message);
+    return own->code;
+  }
+  const auto communicator = MakeCommunicator({});
+  const auto codes =
+      communicator->AllGather(std::span<const int32_t>(std::vector<int32_t>{own ? own->code : 0}));
+  const auto messages = AllGatherText(*communicator, own ? own->message : "");
+  const auto hosts = AllGatherText(*communicator, HostName());
+  size_t first = 0;
+  while (first < codes.size() && codes[first] == 0) ++first;
+  if (first == codes.size()) return std::nullopt;
+
+  bool shared_by_all = true;
+  for (const std::string& message : messages) shared_by_all &= message == messages[first];
+  if (is_root()) {
+    Print(shared_by_all ? messages[first]
+                        : fmt::format("[rank {} on {}] {}", first, hosts[first], messages[first]));
+    if (!shared_by_all && !run_folder_.empty()) {
+      WriteExitFile(run_folder_,
+                    {codes[first], static_cast<int>(first), hosts[first], messages[first]});
+    }
+  }
+  return codes[first];
+}
+
+void Job::FailAlone(const Failure& failure) const {
+  spdlog::default_logger()->flush();
+  const bool first =
+      run_folder_.empty() ||
+      WriteExitFile(run_folder_, {failure.code, rank(), HostName(), failure.message});
+  if (first) Print(fmt::format("[rank {} on {}] {}", rank(), HostName(), failure.message));
+  std::fflush(nullptr);
+  MpiSession::Abort(failure.code);
+}
+
+}  // namespace hearth

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cluster/communicator.h"
+#include "cluster/mpi_session.h"
+
+namespace hearth {
+
+/// What a command ends with when it throws: an exit code and one message.
+struct Failure {
+  int code = 0;
+  std::string message;  ///< with its "hearth: error: ", ready to print
+};
+
+/// Every exception a command can end with, as a failure. Rethrows nothing.
+Failure FailureOf(std::exception_ptr exception);
+
+/// The processes that run one command: this one alone, or the ranks of an MPI launch.
+///
+/// Only one process speaks. Until StartTogether() the ranks compare notes: an error that all of
+/// them have is printed once, one that only some have is printed with rank and host, and all end
+/// with its code. Afterwards a rank that fails cannot ask the others; it leaves exit.json in the
+/// run folder (the first one to do so speaks) and ends the job.
+class Job {
+ public:
+  /// Collective when started by MPI. Throws what MpiSession throws.
+  Job(int* argc, char*** argv);
+  ~Job();
+
+  int rank() const { return session_ ? session_->world_rank() : 0; }
+  int world_size() const { return session_ ? session_->world_size() : 1; }
+  /// Rank among the ranks of this host: picks the GPU.
+  int local_rank() const { return session_ ? session_->local_rank() : 0; }
+  bool is_root() const { return rank() == 0; }
+  bool launched_by_mpi() const { return session_.has_value(); }
+
+  /// A communicator over all ranks. Collective.
+  std::unique_ptr<Communicator> MakeCommunicator(const CommunicatorOptions& options) const;
+
+  /// Where exit.json goes. An older one there is removed (rank 0).
+  void SetRunFolder(const std::string& folder);
+
+  /// Runs `body` (a command) to its exit code, whatever it throws. Collective.
+  int Run(const std::function<int(Job&)>& body);
+
+  /// Every rank got this far without an error; from here on collectives are in use.
+  /// Collective. Does not return on any rank when some rank failed: it throws what Run() expects.
+  void StartTogether();
+
+ private:
+  struct PeerFailed {
+    int code;
+  };
+
+  /// Collective. The code to end with when some rank failed, else nothing. Rank 0 prints.
+  std::optional<int> CompareNotes(const std::optional<Failure>& own);
+  [[noreturn]] void FailAlone(const Failure& failure) const;
+
+  std::optional<MpiSession> session_;
+  std::string run_folder_;
+  bool started_ = false;
+};
+
+}  // namespace hearth

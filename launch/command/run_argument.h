@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include <CLI/App.hpp>
+
+namespace hearth {
+
+/// The positional argument RUN of commands that look into a run folder.
+inline void AddRunArgument(CLI::App* app, std::string* run) {
+  app->add_option("run", *run, "run folder")->required()->type_name("RUN");
+}
+
+/// Throws UsageError unless `run` is a folder.
+void RequireRunFolder(const std::string& run);
+
+/// The checkpoint a command works on: of step `step` of a run folder. "best": the best validation
+/// value (the last step when there was no evaluation), "last", or a number.
+/// Throws UsageError for a bad `step`, DataError when there is no such checkpoint.
+std::string FindCheckpoint(const std::string& run, const std::string& step);
+
+}  // namespace hearth

@@ -1,0 +1,34 @@
+#include <memory>
+
+#include "launch/command/commands.h"
+#include "launch/command/config_arguments.h"
+#include "launch/command/options.h"
+#include "launch/command/train_run.h"
+
+namespace hearth {
+
+void AddTrain(CLI::App* parent, Invocation* invocation) {
+  struct Options {
+    ConfigRequest request;
+    std::string progress = "auto";
+    bool dry_run = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* app = parent->add_subcommand("train", "meta-train a base model; alone or under mpirun");
+  AddConfigArguments(app, &options->request);
+  AddName(app, "--progress", &options->progress, {"auto", "plain", "bar", "off"},
+          "auto: a bar on a terminal without mpirun, else a line every log.every");
+  app->add_flag("--dry-run", options->dry_run,
+                "check configuration and data and estimate memory, without training");
+  OnChosen(
+      app, invocation,
+      [options, invocation](Job& job) {
+        const LoadedConfig loaded = LoadConfig(options->request);
+        RequireTrainingKeys(loaded.config);
+        if (options->dry_run) return DryRun(loaded.config, job);
+        return TrainRun(loaded.config, *invocation, options->progress, job);
+      },
+      /*on_all_ranks=*/true);
+}
+
+}  // namespace hearth

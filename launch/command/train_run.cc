@@ -1,0 +1,139 @@
+#include "launch/command/train_run.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "cluster/consensus.h"
+#include "common/build_info.h"
+#include "common/error.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "launch/command/stop_signals.h"
+#include "launch/config/resume_check.h"
+#include "launch/report/run_folder.h"
+#include "launch/report/train_reporter.h"
+#include "trainer/memory_estimate.h"
+#include "trainer/tensor_setup.h"
+#include "trainer/trainer.h"
+
+namespace hearth {
+namespace {
+
+double SecondsNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+TrainerOptions TrainerOptionsOf(const Config& config) {
+  TrainerOptions options;
+  options.run_dir = config.run.dir;
+  options.config_hash = ConfigHash(config);
+  options.tool_version = ThisBuild().version;
+  options.seed = static_cast<uint64_t>(config.run.seed);
+  options.tasks = config.tasks;
+  options.model = config.model;
+  options.meta = config.meta;
+  options.optim = config.optim;
+  options.train = config.train;
+  options.eval = config.eval;
+  options.checkpoint = config.checkpoint;
+  options.dist = config.dist;
+  return options;
+}
+
+std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::string& progress,
+                                            const Job& job) {
+  TrainReporter::Options options;
+  options.run_folder = config.run.dir;
+  options.metrics_every_steps = config.log.metrics_every_steps;
+  options.progress = {.style = StyleOf(progress, isatty(STDERR_FILENO) == 1, job.launched_by_mpi()),
+                      .every_sec = config.log.every_sec,
+                      .clock = SecondsNow,
+                      .log_line = [](const std::string& line) { spdlog::info("{}", line); },
+                      .draw = [](const std::string& text) { std::fputs(text.c_str(), stderr); }};
+  return std::make_unique<TrainReporter>(options);
+}
+
+/// A mixed launch (another binary, configuration or data on some host) must not train.
+void RequireSameStart(Communicator& communicator, const Config& config,
+                      const std::string& data_hash) {
+  RequireSameFacts(communicator, {{"hearth version", std::string(ThisBuild().version)},
+                                  {"hearth commit", std::string(ThisBuild().commit)},
+                                  {"configuration", ConfigHash(config)},
+                                  {"train.max_steps", std::to_string(config.train.max_steps)},
+                                  {"data set", data_hash}});
+}
+
+}  // namespace
+
+void RequireTrainingKeys(const Config& config) {
+  if (config.data.path.empty()) {
+    throw ConfigError(
+        "data.path is not set; give data.path=DIR, a folder made by 'hearth data convert'");
+  }
+  if (config.run.dir.empty()) {
+    throw ConfigError(
+        "run.dir is not set; give run.dir=DIR, the folder for checkpoints and metrics");
+  }
+}
+
+int DryRun(const Config& config, Job& job) {
+  const Dataset dataset(config.data);
+  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
+  const MetaLearner learner(dataset, config.model, config.meta, tensors);
+  const MemoryEstimate memory =
+      EstimateMemory(learner, config.tasks, config.optim.table_type, job.world_size());
+  if (!job.is_root()) return 0;
+  const DatasetManifest& data = dataset.manifest();
+  std::printf(
+      "configuration and data are good; nothing was trained\n"
+      "  data        %s: %lld training tasks, %lld events\n"
+      "  device      %s\n"
+      "  parameters  %lld dense, %s with tables and optimizer state\n"
+      "  chunk       %s for the gradient of %lld tasks\n"
+      "  sums        %s until the reduction\n"
+      "  memory      %s per rank, above start-up\n",
+      data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
+      static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
+      static_cast<long long>(learner.model().layout().size()),
+      FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
+      static_cast<long long>(config.tasks.chunk), FormatBytes(memory.sums_bytes).c_str(),
+      FormatBytes(memory.total_bytes()).c_str());
+  return 0;
+}
+
+int TrainRun(const Config& config, const Invocation& invocation, const std::string& progress,
+             Job& job) {
+  const Dataset dataset(config.data);
+  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
+  const std::string data_hash = ManifestHash(config.data.path);
+  if (job.is_root()) {
+    PrepareRunFolder(config,
+                     {invocation.arguments, job.world_size(), DeviceName(tensors), data_hash});
+  }
+  job.SetRunFolder(config.run.dir);
+  const std::atomic<bool>& stop_requested = CatchStopSignals();
+  job.StartTogether();
+
+  const auto communicator = job.MakeCommunicator({.deadline_sec = config.dist.timeout_sec});
+  RequireSameStart(*communicator, config, data_hash);
+  SilentObserver silent;
+  std::unique_ptr<TrainReporter> reporter;
+  if (job.is_root()) {
+    LogOptions log = invocation.log;
+    log.file = LogPath(config.run.dir);
+    SetUpLogging(log);
+    reporter = MakeReporter(config, progress, job);
+    reporter->OnStart(dataset, DeviceName(tensors), job.world_size());
+  }
+  TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
+  const double begin = SecondsNow();
+  Trainer trainer(TrainerOptionsOf(config), dataset, *communicator, observer, stop_requested,
+                  tensors);
+  const TrainOutcome outcome = trainer.Run();
+  if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);
+  return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;
+}
+
+}  // namespace hearth

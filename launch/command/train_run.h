@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "launch/command/invocation.h"
+#include "launch/config/config.h"
+
+namespace hearth {
+
+/// What `hearth train` needs beyond a legal configuration. Throws ConfigError naming the key.
+void RequireTrainingKeys(const Config& config);
+
+/// `hearth train --dry-run`: opens the data, builds the model, prints sizes and memory. Returns 0.
+int DryRun(const Config& config, Job& job);
+
+/// `hearth train`. Collective. Returns 0 when done and 75 when stopped with a checkpoint.
+int TrainRun(const Config& config, const Invocation& invocation, const std::string& progress,
+             Job& job);
+
+}  // namespace hearth

@@ -1,0 +1,125 @@
+#include "launch/report/evaluation_report.h"
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "common/text.h"
+
+namespace hearth {
+namespace {
+
+nlohmann::ordered_json JsonOf(const MetricValues& values) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& [metric, value] : values) {
+    if (value.task_count == 0) continue;
+    json[metric] = {{"mean", value.mean},
+                    {"low", value.low},
+                    {"high", value.high},
+                    {"tasks", value.task_count}};
+  }
+  return json;
+}
+
+/// The value of one metric, or null when no task defines it.
+const MeanInterval* Find(const MetricValues& values, const std::string& metric) {
+  const auto found = values.find(metric);
+  return found == values.end() || found->second.task_count == 0 ? nullptr : &found->second;
+}
+
+std::string IntervalText(const MeanInterval& value) {
+  return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.mean, value.low, value.high);
+}
+
+/// Every metric some row has, the chosen one first.
+std::vector<std::string> Columns(const ScenarioResult& result, const std::string& chosen) {
+  std::vector<std::string> columns = {chosen};
+  for (const auto& [metric, value] : result.values.at("adapted")) {
+    if (metric != chosen && value.task_count > 0) columns.push_back(metric);
+  }
+  return columns;
+}
+
+std::string RowText(const std::string& row, const MetricValues& values,
+                    const std::vector<std::string>& columns) {
+  std::string line = fmt::format("  {:<13}", row);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const MeanInterval* value = Find(values, columns[i]);
+    const std::string text = value == nullptr ? "-"
+                             : i == 0         ? IntervalText(*value)
+                                              : fmt::format("{:.4f}", value->mean);
+    line += fmt::format(" {:>{}}", text, i == 0 ? 25 : 9);
+  }
+  return line + "\n";
+}
+
+std::string ScenarioText(const ScenarioResult& result, Part part, const std::string& metric,
+                         const DatasetManifest& manifest) {
+  const std::string part_name = NameOf(part);
+  std::string text =
+      fmt::format("{}: {} of {} tasks\n", part_name, result.task_count, result.part_task_count);
+  if (result.task_count == 0) return text + "  no task has enough events\n";
+  const std::vector<std::string> columns = Columns(result, metric);
+  text += fmt::format("  {:<13}", "");
+  for (size_t i = 0; i < columns.size(); ++i) {
+    text += fmt::format(" {:>{}}", i == 0 ? metric + " [95 %]" : columns[i], i == 0 ? 25 : 9);
+  }
+  text += "\n";
+  for (const std::string& row : result.rows) text += RowText(row, result.values.at(row), columns);
+
+  const auto truth = manifest.facts.find(fmt::format("truth_{}/{}", metric, part_name));
+  if (truth != manifest.facts.end()) {
+    text += fmt::format("  {:<13} {:>8.4f} (best reachable, all events of the part)\n", "truth",
+                        truth->second);
+  }
+  text += fmt::format("  adaptation lowers the loss by {:.1f} %\n", 100.0 * result.loss_reduction);
+  for (const auto& [row, values] : result.improvement) {
+    if (const MeanInterval* value = Find(values, metric)) {
+      text +=
+          fmt::format("  adapted better than {:<13} {} by {}\n", row, metric, IntervalText(*value));
+    }
+  }
+  for (const auto& [shots, values] : result.shots) {
+    if (const MeanInterval* value = Find(values, metric)) {
+      text += fmt::format("  support of {:<4} {} {}\n", shots, metric, IntervalText(*value));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+nlohmann::ordered_json EvaluationJson(const std::vector<ScenarioResult>& results) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const ScenarioResult& result : results) {
+    nlohmann::ordered_json scenario = nlohmann::ordered_json::object();
+    for (const std::string& row : result.rows) scenario[row] = JsonOf(result.values.at(row));
+    if (result.task_count > 0) {
+      scenario["adapted"]["loss_reduction"] = {{"mean", result.loss_reduction},
+                                               {"low", nullptr},
+                                               {"high", nullptr},
+                                               {"tasks", result.task_count}};
+    }
+    for (const auto& [row, values] : result.improvement) {
+      scenario["improvement_over_" + row] = JsonOf(values);
+    }
+    for (const auto& [shots, values] : result.shots) {
+      scenario[fmt::format("adapted_shot_{}", shots)] = JsonOf(values);
+    }
+    json[std::string(NameOf(result.scenario))] = std::move(scenario);
+  }
+  return json;
+}
+
+std::string EvaluationText(const std::vector<ScenarioResult>& results, Split split,
+                           const std::string& metric, const DatasetManifest& manifest) {
+  std::string text;
+  for (const ScenarioResult& result : results) {
+    if (!text.empty()) text += "\n";
+    text += ScenarioText(result, {split, result.scenario}, metric, manifest);
+  }
+  return text;
+}
+
+}  // namespace hearth

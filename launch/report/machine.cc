@@ -1,0 +1,135 @@
+#include "launch/report/machine.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+
+#include "common/build_info.h"
+#include "common/text.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The value of `name` in a file of "name : value" lines, or "".
+std::string LineValue(const std::string& path, std::string_view name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(':');
+    if (colon != std::string::npos && Trim(std::string_view(line).substr(0, colon)) == name) {
+      return std::string(Trim(std::string_view(line).substr(colon + 1)));
+    }
+  }
+  return {};
+}
+
+Finding ExamineCpu() {
+  Finding finding{"cpu", "", ""};
+  const std::string model = LineValue("/proc/cpuinfo", "model name");
+  finding.text = fmt::format("{}, {} cores for this process, {} LibTorch threads",
+                             model.empty() ? "unknown model" : model,
+                             std::thread::hardware_concurrency(), at::get_num_threads());
+  const std::string flags = " " + LineValue("/proc/cpuinfo", "flags") + " ";
+  if (flags.size() > 2 && flags.find(" avx2 ") == std::string::npos) {
+    finding.hint = "this build needs AVX2, which the CPU does not have";
+  }
+  return finding;
+}
+
+Finding ExamineMemory() {
+  const auto bytes_of = [](const char* name) -> int64_t {
+    int64_t kibibytes = 0;
+    const std::string value = LineValue("/proc/meminfo", name);  // "16303428 kB"
+    return ParseInt64(value.substr(0, value.find(' ')), &kibibytes) ? kibibytes * 1024 : 0;
+  };
+  const int64_t available = bytes_of("MemAvailable");
+  Finding finding{
+      "memory",
+      fmt::format("{}, {} available", FormatBytes(bytes_of("MemTotal")), FormatBytes(available)),
+      ""};
+  if (available < int64_t{1} << 30) finding.hint = "less than 1 GiB available: expect failures";
+  return finding;
+}
+
+/// The kernel driver's list, which is there whatever this build can use.
+std::vector<std::string> DriverGpus() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error)) {
+    names.push_back(LineValue(entry.path().string() + "/information", "Model"));
+  }
+  return names;
+}
+
+Finding ExamineGpus() {
+  const std::vector<std::string> present = DriverGpus();
+  const bool usable = at::detail::getCUDAHooks().hasCUDA();
+  const int64_t usable_count = usable ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+  Finding finding{"gpu", "", ""};
+  finding.text = present.empty() && usable_count == 0
+                     ? "none"
+                     : fmt::format("{} usable of {} present{}{}", usable_count, present.size(),
+                                   present.empty() ? "" : ": ", Join(present, ", "));
+  if (usable_count == 0 && !present.empty()) {
+    finding.hint =
+        ThisBuild().flavour == "CPU"
+            ? "this is the CPU flavour; build with a CUDA toolkit on PATH to use the GPU"
+            : "the driver may be older than CUDA needs, or CUDA_VISIBLE_DEVICES hides the GPU";
+  }
+  return finding;
+}
+
+Finding ExamineDisk() {
+  struct statvfs disk {};
+  std::error_code error;
+  const fs::path folder = fs::current_path(error);
+  if (error || statvfs(folder.c_str(), &disk) != 0) {
+    return {"disk", "the working folder cannot be looked at", "change to a folder that exists"};
+  }
+  const auto free_bytes = static_cast<int64_t>(disk.f_bavail * disk.f_frsize);
+  Finding finding{"disk", fmt::format("{} free in {}", FormatBytes(free_bytes), folder.string()),
+                  ""};
+  if (free_bytes < int64_t{1} << 30) finding.hint = "less than 1 GiB free: checkpoints may not fit";
+  return finding;
+}
+
+std::string LimitText(rlim_t limit, bool bytes) {
+  if (limit == RLIM_INFINITY) return "unlimited";
+  return bytes ? FormatBytes(static_cast<int64_t>(limit)) : std::to_string(limit);
+}
+
+Finding ExamineLimits() {
+  rlimit files{}, address_space{}, locked{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  getrlimit(RLIMIT_AS, &address_space);
+  getrlimit(RLIMIT_MEMLOCK, &locked);
+  Finding finding{
+      "limits",
+      fmt::format("{} open files, address space {}, locked memory {}",
+                  LimitText(files.rlim_cur, false), LimitText(address_space.rlim_cur, true),
+                  LimitText(locked.rlim_cur, true)),
+      ""};
+  if (files.rlim_cur < 1024) {
+    finding.hint = "raise the open-file limit (ulimit -n 4096): every shard stays open";
+  } else if (address_space.rlim_cur != RLIM_INFINITY) {
+    finding.hint = "shards are mapped: with a limited address space set data.read=pread";
+  }
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> ExamineMachine() {
+  return {ExamineCpu(), ExamineMemory(), ExamineGpus(), ExamineDisk(), ExamineLimits()};
+}
+
+}  // namespace hearth

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace hearth {
+
+/// One thing `hearth doctor` looked at.
+struct Finding {
+  std::string topic;  ///< "memory"
+  std::string text;   ///< "15.2 GB, 9.8 GB available"
+  std::string hint;   ///< what to do, or empty
+};
+
+/// Looks at the CPU, memory, GPUs, the file system of the working directory and process limits.
+/// Never throws: what cannot be found out is said so.
+std::vector<Finding> ExamineMachine();
+
+}  // namespace hearth

@@ -1,0 +1,46 @@
+#include "launch/report/recommendation_report.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace hearth {
+namespace {
+
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string RecommendationTsvHeader() { return "user\titem\trank\tscore\ttitle\n"; }
+
+std::string RecommendationTsv(const std::string& user, const std::vector<Recommendation>& items,
+                              const Dataset& dataset) {
+  const EntityTable& catalogue = dataset.event_entities();
+  std::string text;
+  int64_t rank = 0;
+  for (const Recommendation& recommended : items) {
+    const std::string& id = catalogue.ids[static_cast<size_t>(recommended.item)];
+    text += fmt::format("{}\t{}\t{}\t{:.6g}\t{}\n", Printable(user), Printable(id), ++rank,
+                        recommended.score, Printable(catalogue.TitleOf(recommended.item)));
+  }
+  return text;
+}
+
+std::string RecommendationJson(const std::string& user, const std::vector<Recommendation>& items,
+                               const Dataset& dataset) {
+  const EntityTable& catalogue = dataset.event_entities();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Recommendation& recommended : items) {
+    list.push_back({{"item", catalogue.ids[static_cast<size_t>(recommended.item)]},
+                    {"score", recommended.score},
+                    {"title", catalogue.TitleOf(recommended.item)}});
+  }
+  const nlohmann::ordered_json line = {{"user", user}, {"items", std::move(list)}};
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hearth

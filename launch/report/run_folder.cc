@@ -1,0 +1,144 @@
+#include "launch/report/run_folder.h"
+
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include "common/build_info.h"
+#include "common/text.h"
+#include "launch/config/load.h"
+#include "launch/config/resume_check.h"
+#include "launch/config/show.h"
+#include "storage/file/durable_file.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string BuildPath(const std::string& run_folder) { return run_folder + "/build.json"; }
+
+/// What an earlier start may leave in a folder before it holds a run.
+bool IsStray(const fs::path& path) { return path.filename() == "exit.json"; }
+
+void MakeFolder(const std::string& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    throw ConfigError("run.dir: {} is not a folder", folder);
+  }
+  fs::create_directories(folder, error);
+  if (error == std::errc::permission_denied || error == std::errc::read_only_file_system) {
+    throw PermissionError("run.dir: cannot make the folder {}: {}", folder, error.message());
+  }
+  if (error) throw StorageError("run.dir: cannot make the folder {}: {}", folder, error.message());
+  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
+    throw PermissionError("run.dir: the folder {} cannot be written to by this user", folder);
+  }
+}
+
+/// The data hash of the start before, or "" when build.json is gone or damaged.
+std::string EarlierDataHash(const std::string& folder) {
+  std::ifstream file(BuildPath(folder));
+  const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() && json.contains("data") && json["data"].is_object()
+             ? json["data"].value("manifest_sha256", "")
+             : "";
+}
+
+void CheckEarlierRun(const Config& config, const RunStart& start) {
+  const std::string& folder = config.run.dir;
+  if (config.checkpoint.resume == "never") {
+    throw ConfigError(
+        "run.dir: {} holds a run, and checkpoint.resume is never; choose another folder, or "
+        "checkpoint.resume=auto to go on with it",
+        folder);
+  }
+  const std::vector<std::string> differences =
+      ForbiddenDifferences(ReadRunConfig(folder, {}), config);
+  if (!differences.empty()) {
+    throw ConfigError(
+        "run.dir: {} holds a run with another configuration:\n  {}\n  choose another folder, or "
+        "give the old values to go on with it",
+        folder, Join(differences, "\n  "));
+  }
+  const std::string earlier = EarlierDataHash(folder);
+  if (!earlier.empty() && earlier != start.data_hash) {
+    throw ConfigError(
+        "data.path: {} is not the data set that the run in {} was started with (manifest {:.12}, "
+        "then {:.12}); choose another run.dir, or the old data",
+        config.data.path, folder, start.data_hash, earlier);
+  }
+}
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string UtcNow() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string BuildText(const Config& config, const RunStart& start) {
+  const BuildInfo& build = ThisBuild();
+  const nlohmann::ordered_json json = {
+      {"started", UtcNow()},
+      {"version", build.version},
+      {"commit", build.commit},
+      {"build",
+       {{"type", build.build_type}, {"flavour", build.flavour}, {"compiler", build.compiler}}},
+      {"libraries", {{"libtorch", TORCH_VERSION}, {"mpi", build.mpi}, {"hdf5", build.hdf5}}},
+      {"command_line", start.arguments},
+      {"host", HostName()},
+      {"world_size", start.world_size},
+      {"device", start.device},
+      {"data", {{"path", config.data.path}, {"manifest_sha256", start.data_hash}}},
+      {"config_sha256", ConfigHash(config)}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string ConfigPath(const std::string& run_folder) { return run_folder + "/config.yaml"; }
+std::string LogPath(const std::string& run_folder) { return run_folder + "/log.txt"; }
+std::string MetricsPath(const std::string& run_folder) { return run_folder + "/metrics.jsonl"; }
+
+void PrepareRunFolder(const Config& config, const RunStart& start) {
+  const std::string& folder = config.run.dir;
+  MakeFolder(folder);
+  if (fs::exists(ConfigPath(folder))) {
+    CheckEarlierRun(config, start);
+  } else {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      if (IsStray(entry.path())) continue;
+      throw ConfigError(
+          "run.dir: {} is not empty and holds no run (there is {}); choose a new folder", folder,
+          entry.path().filename().string());
+    }
+  }
+  Config relocatable = config;
+  relocatable.run.dir =
+      std::string(".");  // relative to its file: a copied run folder stays a run folder
+  WriteFileDurably(ConfigPath(folder), ShowConfig(relocatable, /*minimal=*/false), kSharedFile);
+  WriteFileDurably(BuildPath(folder), BuildText(config, start), kSharedFile);
+}
+
+Config ReadRunConfig(const std::string& run_folder, const std::vector<std::string>& overrides) {
+  if (!fs::exists(ConfigPath(run_folder))) {
+    throw ConfigError("{}: holds no run (no config.yaml)", run_folder);
+  }
+  return LoadConfig({{ConfigPath(run_folder)}, overrides}).config;
+}
+
+}  // namespace hearth

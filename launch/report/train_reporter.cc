@@ -1,0 +1,133 @@
+#include "launch/report/train_reporter.h"
+
+#include "common/build_info.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "launch/report/run_folder.h"
+
+namespace hearth {
+namespace {
+
+const char* NameOf(TrainOutcome outcome) {
+  switch (outcome) {
+    case TrainOutcome::kDone:
+      return "done";
+    case TrainOutcome::kEarlyStopped:
+      return "early_stopped";
+    case TrainOutcome::kStopped:
+      return "stopped";
+  }
+  HEARTH_CHECK(false);
+  return "";
+}
+
+}  // namespace
+
+TrainReporter::TrainReporter(const Options& options)
+    : metrics_(MetricsPath(options.run_folder)),
+      metrics_every_steps_(options.metrics_every_steps),
+      progress_(options.progress) {}
+
+void TrainReporter::OnStart(const Dataset& dataset, const std::string& device, int world_size) {
+  const DatasetManifest& data = dataset.manifest();
+  Say(fmt::format("data {}: {} users, {} items, {} training tasks with {} events", data.name,
+                  data.user_count, data.item_count, data.TaskCount(kTrainPart),
+                  data.EventCount(kTrainPart)));
+  Say(fmt::format("hearth {} ({}), {} rank{} on {}", ThisBuild().version, ThisBuild().commit,
+                  world_size, world_size == 1 ? "" : "s", device));
+  metrics_.Write({{"event", "start"},
+                  {"version", ThisBuild().version},
+                  {"commit", ThisBuild().commit},
+                  {"world_size", world_size},
+                  {"device", device}});
+}
+
+void TrainReporter::OnEnd(TrainOutcome outcome, const TrainState& state, double seconds) {
+  Say(fmt::format("{} at step {} after {}; {} tasks seen, {} skipped",
+                  outcome == TrainOutcome::kDone           ? "done"
+                  : outcome == TrainOutcome::kEarlyStopped ? "stopped early: no more improvement,"
+                                                           : "stopped as asked, with a checkpoint,",
+                  state.step, FormatDuration(seconds), state.tasks_seen, state.tasks_skipped));
+  if (state.best_step >= 0) {
+    Say(fmt::format("best validation value {:.5f} at step {}", state.best_metric, state.best_step));
+  }
+  metrics_.Write({{"event", "end"},
+                  {"outcome", NameOf(outcome)},
+                  {"step", state.step},
+                  {"tasks_seen", state.tasks_seen},
+                  {"tasks_skipped", state.tasks_skipped},
+                  {"best_step", state.best_step},
+                  {"best_value", state.best_metric},
+                  {"seconds", seconds}});
+}
+
+void TrainReporter::OnResume(const std::string& checkpoint_path, int64_t step) {
+  Say(fmt::format("resuming from {} (step {})", checkpoint_path, step));
+  metrics_.Write({{"event", "resume"}, {"step", step}, {"checkpoint", checkpoint_path}});
+}
+
+void TrainReporter::OnRefusedCheckpoint(const std::string& path, const std::string& reason) {
+  progress_.Interrupt();
+  spdlog::error("checkpoint {} REFUSED, trying the one before: {}", path, reason);
+  metrics_.Write({{"event", "refused_checkpoint"}, {"checkpoint", path}, {"reason", reason}});
+}
+
+void TrainReporter::OnStep(const StepReport& report) {
+  const StepResult& result = report.result;
+  progress_.OnStep(report.step, report.max_steps, report.epoch, result.loss, result.task_count);
+  if (result.skipped_task_count > 0) {
+    Say(fmt::format("step {}: {} of {} tasks skipped: their loss or gradient was not finite",
+                    report.step, result.skipped_task_count,
+                    result.skipped_task_count + result.task_count));
+  }
+  if (report.step % metrics_every_steps_ != 0 && report.step != report.max_steps) return;
+  metrics_.Write({{"event", "step"},
+                  {"step", report.step},
+                  {"epoch", report.epoch},
+                  {"loss", result.loss},
+                  {"gradient_norm", result.gradient_norm},
+                  {"rate_factor", result.rate_factor},
+                  {"tasks", result.task_count},
+                  {"skipped", result.skipped_task_count},
+                  {"step_sec", report.step_sec},
+                  {"load_sec", report.load_sec}});
+}
+
+void TrainReporter::OnEvaluation(const ValidationResult& result, bool is_best) {
+  progress_.OnMetric(result.metric, result.value);
+  std::string scenarios;
+  for (const auto& [scenario, value] : result.by_scenario) {
+    scenarios += fmt::format("  {} {:.4f}", scenario, value);
+  }
+  Say(fmt::format(
+      "validation at step {}: {} {:.4f}{}{}  adaptation lowers the loss by {:.1f} % ({})",
+      result.step, result.metric, result.value, is_best ? " (best)" : "", scenarios,
+      100.0 * result.loss_reduction(), FormatDuration(result.seconds)));
+  metrics_.Write({{"event", "evaluation"},
+                  {"step", result.step},
+                  {"metric", result.metric},
+                  {"value", result.value},
+                  {"best", is_best},
+                  {"adapted_loss", result.adapted_loss},
+                  {"unadapted_loss", result.unadapted_loss},
+                  {"tasks", result.task_count},
+                  {"by_scenario", result.by_scenario},
+                  {"seconds", result.seconds}});
+}
+
+void TrainReporter::OnCheckpoint(const CheckpointReport& report) {
+  Say(fmt::format("checkpoint of step {}: {} in {:.2f} s", report.step,
+                  FormatBytes(report.size_bytes), report.save_sec));
+  metrics_.Write({{"event", "checkpoint"},
+                  {"step", report.step},
+                  {"path", report.path},
+                  {"size_bytes", report.size_bytes},
+                  {"seconds", report.save_sec}});
+}
+
+void TrainReporter::Say(const std::string& text) {
+  progress_.Interrupt();
+  spdlog::info("{}", text);
+}
+
+}  // namespace hearth

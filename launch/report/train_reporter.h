@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include "launch/report/metrics_log.h"
+#include "launch/report/progress.h"
+#include "trainer/trainer.h"
+
+namespace hearth {
+
+/// Tells people (log and progress) and programs (metrics.jsonl) what a run does. Rank 0 only.
+class TrainReporter : public TrainObserver {
+ public:
+  struct Options {
+    std::string run_folder;
+    int64_t metrics_every_steps = 10;
+    Progress::Options progress;
+  };
+  explicit TrainReporter(const Options& options);
+
+  /// The first line of this start.
+  void OnStart(const Dataset& dataset, const std::string& device, int world_size);
+  void OnEnd(TrainOutcome outcome, const TrainState& state, double seconds);
+
+  void OnResume(const std::string& checkpoint_path, int64_t step) override;
+  void OnRefusedCheckpoint(const std::string& path, const std::string& reason) override;
+  void OnStep(const StepReport& report) override;
+  void OnEvaluation(const ValidationResult& result, bool is_best) override;
+  void OnCheckpoint(const CheckpointReport& report) override;
+
+ private:
+  /// A log line that does not run into the progress bar.
+  void Say(const std::string& text);
+
+  MetricsLog metrics_;
+  int64_t metrics_every_steps_;
+  Progress progress_;
+};
+
+/// Hears everything and says nothing: ranks other than 0.
+class SilentObserver : public TrainObserver {
+ public:
+  void OnResume(const std::string&, int64_t) override {}
+  void OnRefusedCheckpoint(const std::string&, const std::string&) override {}
+  void OnStep(const StepReport&) override {}
+  void OnEvaluation(const ValidationResult&, bool) override {}
+  void OnCheckpoint(const CheckpointReport&) override {}
+};
+
+}  // namespace hearth
