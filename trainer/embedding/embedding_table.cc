@@ -41,14 +41,14 @@ at::Tensor StartRows(const TableSpec& spec, uint64_t seed) {
 
 }  // namespace
 
-EmbeddingTable::EmbeddingTable(const TableSpec& spec, OptimizerOptions::TableType optimizer,
-                               uint64_t seed, at::TensorOptions options)
+EmbeddingTable::EmbeddingTable(const TableSpec& spec, TableOptimizer optimizer, uint64_t seed,
+                               at::TensorOptions options)
     : name_(spec.name),
       optimizer_(optimizer),
       rows_(StartRows(spec, seed).to(options)),
       second_moment_(at::zeros({spec.row_count}, options)),
       age_(at::zeros({spec.row_count}, options)) {
-  if (optimizer == OptimizerOptions::TableType::kAdam) first_moment_ = at::zeros_like(rows_);
+  if (optimizer == TableOptimizer::kAdam) first_moment_ = at::zeros_like(rows_);
 }
 
 at::Tensor EmbeddingTable::Gather(const std::vector<int64_t>& ids) const {
@@ -66,7 +66,7 @@ void EmbeddingTable::Apply(const std::vector<int64_t>& ids, const at::Tensor& gr
   age_.index_copy_(0, index, age);
   at::Tensor second = second_moment_.index_select(0, index);
   at::Tensor step;
-  if (optimizer_ == OptimizerOptions::TableType::kAdagrad) {
+  if (optimizer_ == TableOptimizer::kAdagrad) {
     second = second + square;
     step = g / (second.sqrt() + kEpsilon).unsqueeze(1);
   } else {
@@ -82,9 +82,8 @@ void EmbeddingTable::Apply(const std::vector<int64_t>& ids, const at::Tensor& gr
   rows_.index_copy_(0, index, old - step * lr);
 }
 
-MetaParameters InitializeMetaParameters(const Recommender& model,
-                                        OptimizerOptions::TableType optimizer, uint64_t seed,
-                                        at::TensorOptions options) {
+MetaParameters InitializeMetaParameters(const Recommender& model, TableOptimizer optimizer,
+                                        uint64_t seed, at::TensorOptions options) {
   MetaParameters parameters{.dense = InitializeParameters(model.layout(), seed, options),
                             .tables = {}};
   for (const TableSpec& spec : model.tables()) {

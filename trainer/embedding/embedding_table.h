@@ -7,9 +7,11 @@
 #include <ATen/core/Tensor.h>
 
 #include "trainer/model/recommender.h"
-#include "trainer/options.h"
 
 namespace hearth {
+
+/// Row-wise optimizers: one second-moment number per row.
+enum class TableOptimizer { kAdam, kAdagrad };
 
 /// An embedding table with its row-wise optimizer. It lives outside autograd: it hands out rows and
 /// takes back row gradients. Only touched rows cost anything in a step.
@@ -22,7 +24,7 @@ namespace hearth {
 class EmbeddingTable {
  public:
   /// Start values: normal with TableSpec::init_scale, a pure function of (seed, table, row).
-  EmbeddingTable(const TableSpec& spec, OptimizerOptions::TableType optimizer, uint64_t seed,
+  EmbeddingTable(const TableSpec& spec, TableOptimizer optimizer, uint64_t seed,
                  at::TensorOptions options);
 
   const std::string& name() const { return name_; }
@@ -46,7 +48,7 @@ class EmbeddingTable {
 
  private:
   std::string name_;
-  OptimizerOptions::TableType optimizer_;
+  TableOptimizer optimizer_;
   at::Tensor rows_;
   at::Tensor first_moment_;
   at::Tensor second_moment_;
@@ -60,8 +62,7 @@ struct MetaParameters {
 };
 
 /// First values of a model: a pure function of (model, seed).
-MetaParameters InitializeMetaParameters(const Recommender& model,
-                                        OptimizerOptions::TableType optimizer, uint64_t seed,
-                                        at::TensorOptions options);
+MetaParameters InitializeMetaParameters(const Recommender& model, TableOptimizer optimizer,
+                                        uint64_t seed, at::TensorOptions options);
 
 }  // namespace hearth

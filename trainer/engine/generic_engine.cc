@@ -143,8 +143,8 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
       for (const int64_t p : context_.method.adapted()) {
         values.push_back(fast[static_cast<size_t>(p)]);
       }
-      const at::Tensor loss = TaskLosses(context_.loss, context_.model, fast, single.tasks,
-                                         single.items, rows_of(whole.support))
+      const at::Tensor loss = SupportLosses(options_, context_.model, fast, single.tasks,
+                                            single.items, rows_of(whole.support))
                                   .sum();
       const std::vector<at::Tensor> gradients =
           torch::autograd::grad({loss}, values, {}, true, second_order);

@@ -40,6 +40,13 @@ MetricValues Named(std::span<const Metric> metrics, const std::vector<MeanInterv
   return values;
 }
 
+std::vector<Scenario> ChosenScenarios(const EvalOptions& options) {
+  if (options.scenarios.empty()) return {kAllScenarios.begin(), kAllScenarios.end()};
+  std::vector<Scenario> scenarios;
+  for (const std::string& name : options.scenarios) scenarios.push_back(ParseScenario(name));
+  return scenarios;
+}
+
 double MeanOf(const MetricValues& values, const std::string& name) {
   const auto it = values.find(name);
   return it == values.end() ? 0.0 : it->second.mean;
@@ -127,7 +134,7 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) const {
   ValidationResult result;
   result.metric = options_.metric;
   double metric_sum = 0.0, metric_count = 0.0;
-  for (const Scenario scenario : kAllScenarios) {
+  for (const Scenario scenario : ChosenScenarios(options_)) {
     const EvaluationEpisodes episodes =
         EpisodesOf({Split::kValidation, scenario}, 0, options_.max_tasks);
     std::vector<TaskValues> adapted, unadapted;

@@ -14,9 +14,9 @@
 #include "trainer/baseline/baseline.h"
 #include "trainer/embedding/embedding_table.h"
 #include "trainer/evaluate/bootstrap.h"
+#include "trainer/evaluate/eval_options.h"
 #include "trainer/evaluate/metrics.h"
 #include "trainer/method/meta_learner.h"
-#include "trainer/options.h"
 
 namespace hearth {
 

@@ -64,7 +64,7 @@ AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedC
     }
     // Tasks are independent, so the gradient of the sum of their losses is each task's own.
     const at::Tensor loss =
-        TaskLosses(options_.loss, model_, adapted.values, chunk.tasks, chunk.items, support).sum();
+        SupportLosses(options_, model_, adapted.values, chunk.tasks, chunk.items, support).sum();
     const std::vector<at::Tensor> gradients = torch::autograd::grad(
         {loss}, fast, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
         /*allow_unused=*/true);

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "trainer/method/meta_options.h"
 #include "trainer/model/recommender.h"
-#include "trainer/options.h"
 
 namespace hearth {
 

@@ -40,6 +40,14 @@ at::Tensor TaskLosses(MetaOptions::Loss loss, const Recommender& model,
   return (row_losses * rows.mask).sum(1) * rows.inverse_count;
 }
 
+at::Tensor SupportLosses(const MetaOptions& options, const Recommender& model,
+                         const ParameterValues& values, const at::Tensor& tasks,
+                         const at::Tensor& items, const RowBatch& rows) {
+  const at::Tensor losses = TaskLosses(options.loss, model, values, tasks, items, rows);
+  if (options.support_prior == 0.0) return losses;
+  return losses / (rows.inverse_count * options.support_prior + 1.0);
+}
+
 at::Tensor PredictionOf(MetaOptions::Loss loss, const at::Tensor& score) {
   return loss == MetaOptions::Loss::kBce ? at::sigmoid(score) : score;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "trainer/method/meta_options.h"
 #include "trainer/model/recommender.h"
 
 namespace hearth {
@@ -12,6 +13,12 @@ namespace hearth {
 at::Tensor TaskLosses(MetaOptions::Loss loss, const Recommender& model,
                       const ParameterValues& values, const at::Tensor& tasks,
                       const at::Tensor& items, const RowBatch& rows);
+
+/// What the inner loop descends on: TaskLosses of the support rows, each scaled by n / (n + prior)
+/// for a task of n rows (MetaOptions::support_prior). Returns [tasks].
+at::Tensor SupportLosses(const MetaOptions& options, const Recommender& model,
+                         const ParameterValues& values, const at::Tensor& tasks,
+                         const at::Tensor& items, const RowBatch& rows);
 
 /// A raw score as people read it: a probability for bce, unchanged otherwise.
 at::Tensor PredictionOf(MetaOptions::Loss loss, const at::Tensor& score);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "storage/shard/dataset.h"
+#include "trainer/model/model_options.h"
 #include "trainer/model/training_statistics.h"
-#include "trainer/options.h"
 
 namespace hearth {
 

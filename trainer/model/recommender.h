@@ -9,7 +9,7 @@
 
 #include "trainer/model/chunk_batch.h"
 #include "trainer/model/fields.h"
-#include "trainer/options.h"
+#include "trainer/model/model_options.h"
 #include "trainer/tensor/parameters.h"
 
 namespace hearth {

@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "trainer/options.h"
+#include "trainer/optimize/optimizer_options.h"
 #include "trainer/tensor/parameter_layout.h"
 
 namespace hearth {

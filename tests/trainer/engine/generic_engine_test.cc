@@ -71,6 +71,7 @@ SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precis
                          .inner_steps = 3,
                          .inner_lr = 0.07,
                          .learn_inner_lr = c.learn,
+                         .support_prior = 1.5,
                          .loss = c.loss};
   return SmallWorld(SmallModel(c.type, activation), meta, precision);
 }

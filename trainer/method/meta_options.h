@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+namespace hearth {
+
+/// What adaptation is. Config section `meta`.
+struct MetaOptions {
+  enum class Method { kJoint, kMaml, kFomaml, kAnil };
+  enum class Adapt { kDense, kHead };
+  enum class LearnInnerLr { kNo, kPerParameter, kPerParameterAndStep };
+  enum class Loss { kMse, kBce, kBpr };
+
+  Method method = Method::kMaml;
+  int64_t inner_steps = 3;  ///< gradient steps on the support set, >= 1 (joint: ignored)
+  double inner_lr = 0.02;   ///< start value where it is learned, > 0
+  LearnInnerLr learn_inner_lr = LearnInnerLr::kPerParameter;
+  /// Pseudo-observations in the support loss of the inner loop: its mean over n rows is scaled by
+  /// n / (n + support_prior), so that small supports move the parameters less, as in ridge
+  /// regression. 0: the plain mean.
+  double support_prior = 0.0;
+  Adapt adapt = Adapt::kDense;  ///< all dense layers, or the last one (anil: always the last one)
+  Loss loss = Loss::kMse;
+};
+
+}  // namespace hearth
