@@ -1,0 +1,79 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace hearth {
+
+/// One contestant: `run` does one unit of work of `items` items.
+struct Contestant {
+  std::string name;
+  double items = 1.0;
+  std::function<void()> run;
+};
+
+/// Times contestants in turn, A B A B ..., `rounds` rounds of at least `round_sec` each, after one
+/// round that does not count. Ratios are formed within a round, so they survive a machine whose
+/// speed drifts.
+class InterleavedRounds {
+ public:
+  InterleavedRounds(int rounds, double round_sec) : rounds_(rounds), round_sec_(round_sec) {}
+
+  void Run(const std::vector<Contestant>& contestants) {
+    rates_.assign(contestants.size(), {});
+    for (int round = -1; round < rounds_; ++round) {
+      for (size_t c = 0; c < contestants.size(); ++c) {
+        const double rate = RateOf(contestants[c]);
+        if (round >= 0) rates_[c].push_back(rate);
+      }
+    }
+  }
+
+  /// Median items per second of a contestant.
+  double Rate(size_t contestant) const { return Median(rates_[contestant]); }
+  /// Rate of `a` over rate of `b`, round by round.
+  std::vector<double> Ratios(size_t a, size_t b) const {
+    std::vector<double> ratios;
+    for (size_t r = 0; r < rates_[a].size(); ++r) ratios.push_back(rates_[a][r] / rates_[b][r]);
+    return ratios;
+  }
+
+  /// {"median": m, "min": l, "max": h} of Ratios.
+  nlohmann::json RatioJson(size_t a, size_t b) const {
+    const std::vector<double> ratios = Ratios(a, b);
+    return {{"median", Median(ratios)},
+            {"min", *std::min_element(ratios.begin(), ratios.end())},
+            {"max", *std::max_element(ratios.begin(), ratios.end())}};
+  }
+
+  static double Median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+  }
+
+ private:
+  double RateOf(const Contestant& contestant) const {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point begin = Clock::now();
+    double done = 0.0, seconds = 0.0;
+    while (seconds < round_sec_) {
+      contestant.run();
+      done += contestant.items;
+      seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    }
+    return done / seconds;
+  }
+
+  int rounds_;
+  double round_sec_;
+  std::vector<std::vector<double>> rates_;  // [contestant][round]
+};
+
+}  // namespace hearth
