@@ -62,8 +62,6 @@ target_include_directories(libtorch::libtorch SYSTEM INTERFACE
 target_link_options(libtorch::libtorch INTERFACE -Wl,-rpath,${torch_lib} -Wl,--allow-shlib-undefined)
 target_link_libraries(libtorch::libtorch INTERFACE ${torch_lib}/libtorch_cpu.so ${torch_lib}/libc10.so)
 if(HEARTH_WITH_CUDA)
-  target_compile_definitions(libtorch::libtorch INTERFACE HEARTH_WITH_CUDA=1)
-  target_include_directories(libtorch::libtorch SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   # Old-style tags: only DT_RPATH of the program is searched for what libtorch_cuda.so needs in turn, so
   # a toolkit outside the loader's default folders is found.
   target_link_options(libtorch::libtorch INTERFACE -Wl,--disable-new-dtags -Wl,-rpath,${CUDAToolkit_LIBRARY_DIR})
