@@ -27,7 +27,8 @@ struct DatasetManifest {
   std::vector<ShardEntry> shards;  ///< ordered by part (AllParts()), then by number
   std::string users_file = "users.h5", users_sha256;
   std::string items_file = "items.h5", items_sha256;
-  std::string source;  ///< importer, input files with their hashes, options (JSON text)
+  /// A JSON object as text, or "": importer, input files with their hashes, options.
+  std::string source;
   std::string tool_version;
   /// Facts the maker knows, e.g. {"truth_rmse/test/user_cold": 0.71} from the simulator.
   std::map<std::string, double> facts;

@@ -116,6 +116,14 @@ ordered_json EntitiesToJson(const std::string& folder, const std::string& file,
           {"features", FeatureSchema(folder + "/" + file)}};
 }
 
+/// `source` is made by hearth's own code: text that is no JSON object is our bug.
+ordered_json SourceToJson(const std::string& source) {
+  if (source.empty()) return ordered_json::object();
+  ordered_json value = ordered_json::parse(source, nullptr, /*allow_exceptions=*/false);
+  HEARTH_CHECK(value.is_object(), "source is no JSON object: {}", source);
+  return value;
+}
+
 ShardEntry ParseShard(const json& value, const std::string& where) {
   JsonFields object(value, where);
   ShardEntry entry;
@@ -233,8 +241,7 @@ void WriteManifest(const std::string& folder, const DatasetManifest& manifest) {
   value["shards"] = ordered_json::array();
   for (const ShardEntry& entry : manifest.shards) value["shards"].push_back(ToJson(entry));
   value["tool_version"] = manifest.tool_version;
-  value["source"] =
-      manifest.source.empty() ? ordered_json::object() : ordered_json::parse(manifest.source);
+  value["source"] = SourceToJson(manifest.source);
   value["facts"] = manifest.facts.empty() ? ordered_json::object() : ordered_json(manifest.facts);
   // Ids and titles of strangers may be no UTF-8; the manifest always is.
   const std::string text = value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

@@ -129,7 +129,7 @@ TEST(EntityFile, DamageNeverCrashes) {
   WriteEntities(path, Items());
   const std::string bytes = ReadBytes(path);
   int64_t refused = 0;
-  for (size_t position = 0; position < bytes.size(); position += 7) {
+  for (size_t position = 0; position < bytes.size(); position += 17) {
     std::string damaged = bytes;
     damaged[position] = static_cast<char>(damaged[position] ^ 0x81);
     WriteBytes(path, damaged);
