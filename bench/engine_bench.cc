@@ -89,7 +89,7 @@ class Workload {
     const GenericEngine engine({*model_, *method_, *builder_, MetaOptions::Loss::kMse});
     at::Tensor sum;
     for (const Chunk& chunk : chunks_) {
-      const at::Tensor gradient = engine.Compute(chunk, *parameters_, nullptr).dense_gradient;
+      const at::Tensor gradient = engine.Compute(chunk, *parameters_, false).dense_gradient;
       sum = sum.defined() ? sum + gradient : gradient;
     }
     return sum;

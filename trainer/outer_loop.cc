@@ -33,15 +33,16 @@ StepResult OuterLoop::Step(const MetaBatch& meta_batch) {
                                                         : StepAs<float>(meta_batch);
 }
 
+bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
+  RandomStream random(options_.seed, Purpose::kDropout, static_cast<uint64_t>(step),
+                      static_cast<uint64_t>(chunk));
+  return random.NextDouble() < options_.id_dropout;
+}
+
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   const auto type = std::is_same_v<Real, double> ? at::kDouble : at::kFloat;
   const auto cpu = at::TensorOptions().dtype(type);
-  const HideId hide_id = [this, step = meta_batch.step](int64_t item) {
-    RandomStream random(options_.seed, Purpose::kDropout, static_cast<uint64_t>(step),
-                        static_cast<uint64_t>(item));
-    return random.NextDouble() < options_.id_dropout;
-  };
   SumOverChunks<Real> dense_sum(parameters_.dense.numel(), options_.reduce);
   std::vector<RowSumOverChunks<Real>> row_sums;
   for (const EmbeddingTable& table : parameters_.tables) {
@@ -50,7 +51,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   SumOverChunks<double> scalar_sum(3, options_.reduce);  // loss, finite tasks, skipped tasks
   for (const Chunk& chunk : meta_batch.chunks) {
     const ChunkResult result =
-        engine_.Compute(chunk, parameters_, options_.id_dropout > 0.0 ? hide_id : HideId(nullptr));
+        engine_.Compute(chunk, parameters_, HidesItemIds(meta_batch.step, chunk.number));
     dense_sum.Add(SpanOf<Real>(result.dense_gradient));
     for (size_t t = 0; t < row_sums.size(); ++t) {
       row_sums[t].Add(result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));

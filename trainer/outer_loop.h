@@ -45,6 +45,8 @@ class OuterLoop {
   StepResult Step(const MetaBatch& meta_batch);
 
  private:
+  // Whether a chunk plays tasks whose items are all new (ModelOptions::id_dropout).
+  bool HidesItemIds(int64_t step, int64_t chunk) const;
   template <typename Real>
   StepResult StepAs(const MetaBatch& meta_batch);
   void Update(const at::Tensor& dense, const std::vector<std::vector<int64_t>>& table_rows,

@@ -100,7 +100,7 @@ void AddModel(std::vector<Key>* keys) {
   model.Int("min_item_events", &ModelOptions::min_item_events, AtLeast(0),
             "items with fewer training events share one 'unknown' row");
   model.Float("id_dropout", &ModelOptions::id_dropout, FromBelow(0, 1),
-              "share of items whose id is hidden in a training step");
+              "share of training chunks whose item ids are all hidden");
   model.Float("init_scale", &ModelOptions::init_scale, Above(0),
               "standard deviation of new embedding rows");
   model.Choice("start", &ModelOptions::start,

@@ -40,7 +40,7 @@ class Engine {
   virtual ~Engine() = default;
   virtual std::string name() const = 0;
   virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                              const HideId& hide_id) const = 0;
+                              bool hide_item_ids) const = 0;
 };
 
 /// The tasks `keep` (ascending) of a chunk as a chunk of their own.

@@ -35,9 +35,9 @@ std::vector<double> ToDoubles(const at::Tensor& tensor) {
 }  // namespace
 
 ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
-                                      const HideId& hide_id) const {
+                                      bool hide_item_ids) const {
   const ParameterLayout& layout = context_.model.layout();
-  const ChunkBatch batch = context_.builder.Build(chunk, hide_id);
+  const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
   ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows;
   for (size_t t = 0; t < parameters.tables.size(); ++t) {
@@ -71,26 +71,27 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
 
 std::vector<int64_t> GenericEngine::FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
                                                     const MetaParameters& parameters,
-                                                    const HideId& hide_id) const {
+                                                    bool hide_item_ids) const {
   std::vector<int64_t> keep;
   for (int64_t task = 0; task < chunk.task_count(); ++task) {
     if (!std::isfinite(result.query_loss[static_cast<size_t>(task)])) continue;
-    if (IsFinite(ComputeAll(SelectTasks(chunk, {task}), parameters, hide_id))) keep.push_back(task);
+    if (IsFinite(ComputeAll(SelectTasks(chunk, {task}), parameters, hide_item_ids)))
+      keep.push_back(task);
   }
   return keep;
 }
 
 ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
-                                   const HideId& hide_id) const {
-  ChunkResult result = ComputeAll(chunk, parameters, hide_id);
+                                   bool hide_item_ids) const {
+  ChunkResult result = ComputeAll(chunk, parameters, hide_item_ids);
   if (!IsFinite(result)) {
-    const std::vector<int64_t> keep = FindFiniteTasks(chunk, result, parameters, hide_id);
+    const std::vector<int64_t> keep = FindFiniteTasks(chunk, result, parameters, hide_item_ids);
     std::vector<double> losses(result.query_loss.size(), std::numeric_limits<double>::quiet_NaN());
     if (keep.empty()) {
       result.dense_gradient.zero_();
       for (at::Tensor& gradient : result.row_gradients) gradient.zero_();
     } else {
-      result = ComputeAll(SelectTasks(chunk, keep), parameters, hide_id);
+      result = ComputeAll(SelectTasks(chunk, keep), parameters, hide_item_ids);
       for (size_t i = 0; i < keep.size(); ++i) {
         losses[static_cast<size_t>(keep[i])] = result.query_loss[i];
       }
@@ -106,10 +107,10 @@ ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& par
 }
 
 ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
-                                     const HideId& hide_id) const {
+                                     bool hide_item_ids) const {
   const ParameterLayout& layout = context_.model.layout();
   const bool second_order = options_.method != MetaOptions::Method::kFomaml;
-  const ChunkBatch whole = context_.builder.Build(chunk, hide_id);
+  const ChunkBatch whole = context_.builder.Build(chunk, hide_item_ids);
   ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows;
   for (size_t t = 0; t < parameters.tables.size(); ++t) {

@@ -12,16 +12,15 @@ class GenericEngine : public Engine {
 
   std::string name() const override { return "generic"; }
   ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                      const HideId& hide_id) const override;
+                      bool hide_item_ids) const override;
 
  private:
   // One pass over the chunk; the result is not finite when any task's is not.
   ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
-                         const HideId& hide_id) const;
+                         bool hide_item_ids) const;
   // Positions of the tasks whose loss and gradient are finite on their own.
   std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
-                                       const MetaParameters& parameters,
-                                       const HideId& hide_id) const;
+                                       const MetaParameters& parameters, bool hide_item_ids) const;
 
   EngineContext context_;
 };
@@ -36,7 +35,7 @@ class ReferenceEngine : public Engine {
 
   std::string name() const override { return "reference"; }
   ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                      const HideId& hide_id) const override;
+                      bool hide_item_ids) const override;
 
  private:
   EngineContext context_;

@@ -51,8 +51,7 @@ bool IsOnePerEntity(const FieldIds& ids, size_t entity_count) {
 }  // namespace
 
 EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
-                                       std::span<const int64_t> entities,
-                                       std::span<const uint8_t> hide_id,
+                                       std::span<const int64_t> entities, bool hide_ids,
                                        std::vector<std::vector<int64_t>>& table_rows) const {
   EntityBatch batch{.count = static_cast<int64_t>(entities.size()), .fields = {}};
   for (const Field& field : fields.fields()) {
@@ -62,7 +61,7 @@ EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
           RealTensor(fields.Numbers(field, entities), {batch.count, field.width}, options_);
       continue;
     }
-    FieldIds ids = fields.Ids(field, entities, hide_id);
+    FieldIds ids = fields.Ids(field, entities, hide_ids);
     std::vector<int64_t> unique = SortedUnique(ids.ids);
     for (int64_t& id : ids.ids) id = PositionOf(id, unique);
     const auto id_count = static_cast<int64_t>(ids.ids.size());
@@ -119,22 +118,18 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> u
   return batch;
 }
 
-ChunkBatch BatchBuilder::Build(const Chunk& chunk, const HideId& hide_id) const {
+ChunkBatch BatchBuilder::Build(const Chunk& chunk, bool hide_item_ids) const {
   std::vector<int64_t> items;
   for (const TaskRows* rows : {&chunk.support, &chunk.query}) {
     items.insert(items.end(), rows->items.begin(), rows->items.end());
     items.insert(items.end(), rows->negatives.begin(), rows->negatives.end());
   }
   items = SortedUnique(std::move(items));
-  std::vector<uint8_t> hidden;
-  if (hide_id) {
-    for (const int64_t item : items) hidden.push_back(hide_id(item) ? 1 : 0);
-  }
   ChunkBatch batch;
   batch.task_count = chunk.task_count();
   batch.query_row_count = chunk.query.row_count();
-  batch.tasks = MakeEntities(task_fields_, chunk.task_ids, {}, batch.table_rows);
-  batch.items = MakeEntities(item_fields_, items, hidden, batch.table_rows);
+  batch.tasks = MakeEntities(task_fields_, chunk.task_ids, false, batch.table_rows);
+  batch.items = MakeEntities(item_fields_, items, hide_item_ids, batch.table_rows);
   batch.support = MakeRows(chunk.support, items, chunk.negatives_per_row);
   batch.query = MakeRows(chunk.query, items, chunk.negatives_per_row);
   return batch;
@@ -144,8 +139,8 @@ ChunkBatch BatchBuilder::BuildEntities(std::span<const int64_t> tasks,
                                        std::span<const int64_t> items) const {
   ChunkBatch batch;
   batch.task_count = static_cast<int64_t>(tasks.size());
-  batch.tasks = MakeEntities(task_fields_, tasks, {}, batch.table_rows);
-  batch.items = MakeEntities(item_fields_, items, {}, batch.table_rows);
+  batch.tasks = MakeEntities(task_fields_, tasks, false, batch.table_rows);
+  batch.items = MakeEntities(item_fields_, items, false, batch.table_rows);
   return batch;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -49,9 +48,6 @@ struct ChunkBatch {
   std::vector<std::vector<int64_t>> table_rows;
 };
 
-/// Decides whether an item's id is hidden in this step (ModelOptions::id_dropout).
-using HideId = std::function<bool(int64_t item)>;
-
 /// Turns chunks and lists of entities into tensors. Tables are numbered: categorical fields of the
 /// task side, then of the row side, in field order.
 class BatchBuilder {
@@ -61,16 +57,15 @@ class BatchBuilder {
                at::TensorOptions options)
       : task_fields_(task_fields), item_fields_(item_fields), options_(options) {}
 
-  /// `hide_id` may be null: nothing hidden.
-  ChunkBatch Build(const Chunk& chunk, const HideId& hide_id = nullptr) const;
+  /// `hide_item_ids`: every item uses the row of the unknown, as if all were new.
+  ChunkBatch Build(const Chunk& chunk, bool hide_item_ids = false) const;
 
   /// Entities alone, to encode a catalogue: fills `tasks` and `items` (each list may be empty).
   ChunkBatch BuildEntities(std::span<const int64_t> tasks, std::span<const int64_t> items) const;
 
  private:
   EntityBatch MakeEntities(const EntityFields& fields, std::span<const int64_t> entities,
-                           std::span<const uint8_t> hide_id,
-                           std::vector<std::vector<int64_t>>& table_rows) const;
+                           bool hide_ids, std::vector<std::vector<int64_t>>& table_rows) const;
   RowBatch MakeRows(const TaskRows& rows, std::span<const int64_t> unique_items,
                     int64_t negatives_per_row) const;
 

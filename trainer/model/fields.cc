@@ -66,12 +66,12 @@ EntityFields::Scale EntityFields::MeasureScale(const FeatureColumn& column) cons
 }
 
 FieldIds EntityFields::Ids(const Field& field, std::span<const int64_t> entities,
-                           std::span<const uint8_t> hide_id) const {
+                           bool hide_ids) const {
   FieldIds result;
   for (size_t i = 0; i < entities.size(); ++i) {
     const int64_t entity = entities[i];
-    const bool hidden = entity == kUnknownEntity || (!hide_id.empty() && hide_id[i] != 0);
     if (field.column == nullptr) {
+      const bool hidden = hide_ids || entity == kUnknownEntity;
       result.ids.push_back(hidden ? 0 : id_rows_[static_cast<size_t>(entity)]);
       result.segment.push_back(static_cast<int64_t>(i));
       continue;

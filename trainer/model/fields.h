@@ -49,9 +49,8 @@ class EntityFields {
   /// The entity's row in the id table; 0, the row of the unknown, when it has none of its own.
   int64_t IdRowOf(int64_t entity) const { return id_rows_[static_cast<size_t>(entity)]; }
 
-  /// Rows of a categorical field. `hide_id[i]` (may be empty) sends entity i to the unknown row.
-  FieldIds Ids(const Field& field, std::span<const int64_t> entities,
-               std::span<const uint8_t> hide_id) const;
+  /// Rows of a categorical field. `hide_ids`: the id field sends every entity to the unknown row.
+  FieldIds Ids(const Field& field, std::span<const int64_t> entities, bool hide_ids) const;
   /// Standardised numbers [entity, width] of a numeric field; missing values are 0, the mean.
   std::vector<float> Numbers(const Field& field, std::span<const int64_t> entities) const;
 

@@ -19,7 +19,8 @@ struct ModelOptions {
   bool item_id = true;                        ///< embed the item's id beside its features
   /// Items with fewer training events share the `unknown` row instead of a row of their own.
   int64_t min_item_events = 3;
-  /// Share of items whose id is hidden in a training step, so that features alone stay useful.
+  /// Share of training chunks in which all item ids are hidden: tasks whose items are all new, so
+  /// that features alone, and adaptation on features alone, stay useful.
   double id_dropout = 0.1;  ///< [0, 1)
   double init_scale = 0.1;  ///< standard deviation of new embedding rows
   /// kAls: item rows start from a biased matrix factorisation of the training part.

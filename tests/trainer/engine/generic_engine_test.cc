@@ -125,7 +125,7 @@ double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const Paramete
 std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chunk& chunk) {
   if (c.method != Method::kFomaml) {
     return [&world, chunk] {
-      return world.generic().Compute(chunk, world.parameters(), nullptr).loss_sum;
+      return world.generic().Compute(chunk, world.parameters(), false).loss_sum;
     };
   }
   const ChunkBatch batch = world.builder().Build(chunk);
@@ -159,7 +159,7 @@ TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kTanh, at::kDouble);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), nullptr);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
   const std::function<double()> loss = LossFunction(c, world, chunk);
   const double scale = result.dense_gradient.abs().max().item<double>();
 
@@ -190,8 +190,8 @@ TEST_P(EveryMethodAndModel, SmoothModelMatchesThePerTaskReferenceInFloat32) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kGelu, at::kFloat);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), nullptr);
-  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), nullptr);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
   EXPECT_LT(RelativeError(batched, loop), 1e-5);
   EXPECT_NEAR(batched.loss_sum, loop.loss_sum, 1e-5 * loop.loss_sum);
 }
@@ -200,8 +200,8 @@ TEST_P(EveryMethodAndModel, ReluModelMatchesThePerTaskReferenceInFloat64) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kDouble);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), nullptr);
-  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), nullptr);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
   EXPECT_LT(RelativeError(batched, loop), 1e-12);
 }
 
@@ -212,8 +212,8 @@ TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {
     const Chunk chunk = MakeChunkFor(second);
     SmallWorld a = MakeWorld(second, Activation::kTanh, at::kDouble);
     SmallWorld b = MakeWorld(first, Activation::kTanh, at::kDouble);
-    const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), nullptr);
-    const ChunkResult dropped = b.generic().Compute(chunk, b.parameters(), nullptr);
+    const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
+    const ChunkResult dropped = b.generic().Compute(chunk, b.parameters(), false);
     EXPECT_GT(RelativeError(dropped, exact), 1e-3);
     EXPECT_DOUBLE_EQ(dropped.loss_sum, exact.loss_sum);
   }
@@ -226,9 +226,9 @@ TEST(GenericEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
     Chunk chunk = MakeChunkFor(c);
     TaskRows& rows = in_support ? chunk.support : chunk.query;
     rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
-    const ChunkResult result = world.generic().Compute(chunk, world.parameters(), nullptr);
+    const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
     const ChunkResult others =
-        world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), nullptr);
+        world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), false);
     EXPECT_EQ(result.finite_task_count, 5);
     EXPECT_TRUE(std::isnan(result.query_loss[2]));
     EXPECT_DOUBLE_EQ(result.query_loss[3], others.query_loss[2]);
@@ -241,7 +241,7 @@ TEST(GenericEngine, AChunkWithoutFiniteTasksGivesZeroGradients) {
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
   Chunk chunk = MakeChunkFor(c, 2);
   for (float& label : chunk.query.labels) label = std::numeric_limits<float>::quiet_NaN();
-  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), nullptr);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
   EXPECT_EQ(result.finite_task_count, 0);
   EXPECT_EQ(result.dense_gradient.abs().max().item<float>(), 0.0f);
   for (const at::Tensor& rows : result.row_gradients) {
@@ -249,12 +249,11 @@ TEST(GenericEngine, AChunkWithoutFiniteTasksGivesZeroGradients) {
   }
 }
 
-TEST(GenericEngine, HidingAnItemsIdMovesItsGradientToTheUnknownRow) {
+TEST(GenericEngine, HidingItemIdsMovesTheirGradientToTheUnknownRow) {
   const Case c{Type::kEmbeddingDot, Method::kMaml, Learn::kNo, Loss::kMse, ""};
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult result =
-      world.generic().Compute(chunk, world.parameters(), [](int64_t) { return true; });
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), true);
   EXPECT_THAT(result.table_rows.back(), ::testing::ElementsAre(0));
 }
 
