@@ -72,8 +72,7 @@ class Workload {
     method_ = MakeMethod(meta, *model_);
     const auto options = at::TensorOptions().dtype(type);
     builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(
-        InitializeMetaParameters(*model_, OptimizerOptions::TableType::kAdam, 3, options));
+    parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam, 3, options));
     for (int64_t begin = 0; begin < tasks; begin += 16) {
       Chunk chunk;
       for (int64_t t = begin; t < std::min(tasks, begin + 16); ++t) chunk.task_ids.push_back(t);

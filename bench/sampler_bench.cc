@@ -95,7 +95,7 @@ int Main(int argc, char** argv) {
       std::memcpy(by_mmap.items.data(), task.items.data(), task.items.size_bytes());
       std::memcpy(by_mmap.times.data(), task.times.data(), task.times.size_bytes());
       std::memcpy(by_mmap.labels.data(), task.labels.data(), task.labels.size_bytes());
-      by_mmap.checksum += by_mmap.labels[0] + by_mmap.items[0];
+      by_mmap.checksum += by_mmap.labels[0] + static_cast<double>(by_mmap.items[0]);
     };
     const auto read_hdf5 = [&](int64_t user) {
       const auto i = static_cast<size_t>(user);
@@ -103,7 +103,7 @@ int Main(int argc, char** argv) {
       items.Read(begin, count, by_hdf5.items.data());
       times.Read(begin, count, by_hdf5.times.data());
       labels.Read(begin, count, by_hdf5.labels.data());
-      by_hdf5.checksum += by_hdf5.labels[0] + by_hdf5.items[0];
+      by_hdf5.checksum += by_hdf5.labels[0] + static_cast<double>(by_hdf5.items[0]);
     };
     each_user(0, read_mmap);
     each_user(0, read_hdf5);

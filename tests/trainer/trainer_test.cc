@@ -258,7 +258,7 @@ TEST_F(TrainerTest, ValidationDoesNotDependOnTheNumberOfRanks) {
     const MetaLearner learner(*dataset_, options.model, options.meta,
                               TensorOptionsFor(options.train, 0));
     const MetaParameters parameters = InitializeMetaParameters(
-        learner.model(), OptimizerOptions::TableType::kAdam, 1, learner.tensor_options());
+        learner.model(), TableOptimizer::kAdam, 1, learner.tensor_options());
     return Evaluator(learner, *dataset_, options.tasks, options.eval, 1, communicator)
         .Validate(parameters);
   };

@@ -36,7 +36,7 @@ class SmallWorld {
     model_ = MakeRecommender(model_options, user_fields_, item_fields_, 3.5);
     method_ = MakeMethod(meta_options, *model_);
     builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(InitializeMetaParameters(*model_, OptimizerOptions::TableType::kAdam,
+    parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam,
                                                  /*seed=*/11, options));
     // The start values of biases and projections are zero; zero hides wrong gradients.
     RandomStream random(5, Purpose::kTest);
