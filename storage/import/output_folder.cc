@@ -17,7 +17,7 @@ constexpr const char* kTemporary = ".conversion";
 /// Whether hearth wrote it: manifest, shards, entity files, leftovers of an interrupted conversion.
 bool IsOurs(const fs::path& path) {
   return path.filename() == "manifest.json" || path.filename() == kTemporary ||
-         path.extension() == ".h5" || path.extension() == ".tmp";
+         path.extension() == ".h5" || path.extension().string().starts_with(".tmp-");
 }
 
 std::vector<fs::path> ListFolder(const std::string& path) {
