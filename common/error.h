@@ -11,15 +11,15 @@ namespace hearth {
 /// Exit codes of every hearth command; the one table (docs/errors.md shows it to users).
 enum class ExitCode : int {
   kOk = 0,
-  kUsage = 64,         ///< wrong command line
-  kData = 65,          ///< bad input data, shard or checkpoint
-  kComm = 69,          ///< peer lost or communication timed out; a batch script may requeue
-  kNumeric = 70,       ///< numeric budget spent, or a broken invariant inside hearth
-  kStorage = 74,       ///< writing or reading storage failed
-  kStopped = 75,       ///< stopped early with a committed checkpoint; a batch script may requeue
-  kGateRefused = 76,   ///< retraining ran, but its gate refused to publish
-  kPermission = 77,    ///< the operating system refused access
-  kConfig = 78,        ///< bad configuration
+  kUsage = 64,        ///< wrong command line
+  kData = 65,         ///< bad input data, shard or checkpoint
+  kComm = 69,         ///< peer lost or communication timed out; a batch script may requeue
+  kNumeric = 70,      ///< numeric budget spent, or a broken invariant inside hearth
+  kStorage = 74,      ///< writing or reading storage failed
+  kStopped = 75,      ///< stopped early with a committed checkpoint; a batch script may requeue
+  kGateRefused = 76,  ///< retraining ran, but its gate refused to publish
+  kPermission = 77,   ///< the operating system refused access
+  kConfig = 78,       ///< bad configuration
 };
 
 /// Base of every error a user or the environment can cause. The message says what, which value,
@@ -58,12 +58,11 @@ using ConfigError = ErrorOf<ExitCode::kConfig>;
 
 /// Broken invariant: our bug, never reachable by user input. Always on.
 /// HEARTH_CHECK(a == b) or HEARTH_CHECK(a == b, "rows {} of {}", a, b).
-#define HEARTH_CHECK(expression, ...)                                          \
-  do {                                                                         \
-    if (!(expression)) [[unlikely]] {                                          \
-      ::hearth::FailCheck(__FILE__, __LINE__, #expression,                     \
-                          ::hearth::CheckDetail(__VA_ARGS__));                 \
-    }                                                                          \
+#define HEARTH_CHECK(expression, ...)                                                           \
+  do {                                                                                          \
+    if (!(expression)) [[unlikely]] {                                                           \
+      ::hearth::FailCheck(__FILE__, __LINE__, #expression, ::hearth::CheckDetail(__VA_ARGS__)); \
+    }                                                                                           \
   } while (false)
 
 namespace hearth {

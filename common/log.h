@@ -11,7 +11,7 @@ namespace hearth {
 struct LogOptions {
   std::string level = "info";  ///< trace|debug|info|warn|error|off
   std::string file;            ///< also append to this file (no colours); empty: stderr only
-  bool color = false;          ///< colour on stderr; decided by the caller, never by isatty(1) under MPI
+  bool color = false;  ///< colour on stderr; decided by the caller, never by isatty(1) under MPI
   bool stderr_enabled = true;  ///< false: file only (every rank but 0)
   int rank = 0;
   int world_size = 1;

@@ -67,9 +67,7 @@ uint64_t RandomStream::NextBelow(uint64_t bound) {
   }
 }
 
-double RandomStream::NextDouble() {
-  return static_cast<double>(NextUint64() >> 11) * 0x1.0p-53;
-}
+double RandomStream::NextDouble() { return static_cast<double>(NextUint64() >> 11) * 0x1.0p-53; }
 
 double RandomStream::NextNormal() {
   if (has_spare_normal_) {
