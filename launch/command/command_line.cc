@@ -40,37 +40,6 @@ std::string FullName(const CLI::App* app) {
   return parent == nullptr ? app->get_name() : FullName(parent) + " " + app->get_name();
 }
 
-/// CLI11 reports a misspelt command or option as a missing one. Walks the arguments the way it does
-/// and says which word is unknown; falls back to CLI11's own words.
-std::string Explain(const CLI::App* app, const std::vector<std::string>& arguments,
-                    const CLI::ParseError& error) {
-  for (const std::string& argument : arguments) {
-    const std::vector<std::string> commands = CommandNames(app);
-    if (argument == "--") break;
-    if (argument.size() > 1 && argument[0] == '-') {
-      const std::string name = argument.substr(0, argument.find('='));
-      const std::vector<std::string> known = OptionNames(app);
-      const bool is_long = name.starts_with("--");
-      if (is_long && std::find(known.begin(), known.end(), name) == known.end()) {
-        return fmt::format("unknown option '{}' of '{}'{}", name, FullName(app),
-                           DidYouMean(name, known));
-      }
-      continue;
-    }
-    if (commands.empty()) break;
-    if (std::find(commands.begin(), commands.end(), argument) == commands.end()) {
-      return fmt::format("unknown command '{} {}'{}", FullName(app), argument,
-                         DidYouMean(argument, commands));
-    }
-    app = app->get_subcommand(argument);
-  }
-  const std::vector<std::string> commands = CommandNames(app);
-  if (!commands.empty()) {
-    return fmt::format("'{}' needs a command: {}", FullName(app), Join(commands, ", "));
-  }
-  return fmt::format("{}: {}", FullName(app), error.what());
-}
-
 /// The command whose help was asked for, or that went wrong: the last one on the line.
 const CLI::App* ChosenCommand(const CLI::App* app, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
@@ -80,6 +49,45 @@ const CLI::App* ChosenCommand(const CLI::App* app, const std::vector<std::string
     }
   }
   return app;
+}
+
+/// The first word that no command or option answers to, with the nearest one that would; "" when
+/// all are known. CLI11 reports a misspelt name as a missing one.
+std::string UnknownWord(const CLI::App* app, const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    const std::vector<std::string> commands = CommandNames(app);
+    if (argument.starts_with("--") && argument.size() > 2) {
+      const std::string name = argument.substr(0, argument.find('='));
+      const std::vector<std::string> known = OptionNames(app);
+      if (std::find(known.begin(), known.end(), name) == known.end()) {
+        return fmt::format("unknown option '{}' of '{}'{}", name, FullName(app),
+                           DidYouMean(name, known));
+      }
+    } else if (!argument.starts_with('-') && !commands.empty()) {
+      if (std::find(commands.begin(), commands.end(), argument) == commands.end()) {
+        return fmt::format("unknown command '{} {}'{}", FullName(app), argument,
+                           DidYouMean(argument, commands));
+      }
+      app = app->get_subcommand(argument);
+    }
+  }
+  return {};
+}
+
+std::string Explain(const CLI::App* app, const std::vector<std::string>& arguments,
+                    const CLI::ParseError& error) {
+  const bool about_names = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                           dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  const CLI::App* chosen = ChosenCommand(app, arguments);
+  if (about_names) {
+    const std::string unknown = UnknownWord(app, arguments);
+    if (!unknown.empty()) return unknown;
+    const std::vector<std::string> commands = CommandNames(chosen);
+    if (!commands.empty()) {
+      return fmt::format("'{}' needs a command: {}", FullName(chosen), Join(commands, ", "));
+    }
+  }
+  return fmt::format("{}: {}", FullName(chosen), error.what());
 }
 
 CLI::App* AddGroup(CLI::App* app, const char* name, const char* help) {

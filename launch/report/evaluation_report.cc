@@ -1,7 +1,6 @@
 #include "launch/report/evaluation_report.h"
 
-#include <cmath>
-#include <limits>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -32,12 +31,16 @@ std::string IntervalText(const MeanInterval& value) {
   return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.mean, value.low, value.high);
 }
 
-/// Every metric some row has, the chosen one first.
+/// Every metric that some row has a value of, the chosen one first.
 std::vector<std::string> Columns(const ScenarioResult& result, const std::string& chosen) {
-  std::vector<std::string> columns = {chosen};
-  for (const auto& [metric, value] : result.values.at("adapted")) {
-    if (metric != chosen && value.task_count > 0) columns.push_back(metric);
+  std::set<std::string> others;
+  for (const auto& [row, values] : result.values) {
+    for (const auto& [metric, value] : values) {
+      if (metric != chosen && value.task_count > 0) others.insert(metric);
+    }
   }
+  std::vector<std::string> columns = {chosen};
+  columns.insert(columns.end(), others.begin(), others.end());
   return columns;
 }
 
@@ -74,15 +77,16 @@ std::string ScenarioText(const ScenarioResult& result, Part part, const std::str
                         truth->second);
   }
   text += fmt::format("  adaptation lowers the loss by {:.1f} %\n", 100.0 * result.loss_reduction);
+  text += "  improvement by adaptation over (positive: adapted is better)\n";
   for (const auto& [row, values] : result.improvement) {
     if (const MeanInterval* value = Find(values, metric)) {
-      text +=
-          fmt::format("  adapted better than {:<13} {} by {}\n", row, metric, IntervalText(*value));
+      text += fmt::format("    {:<13} {:>33}\n", row, IntervalText(*value));
     }
   }
+  text += "  adapted to support sets of\n";
   for (const auto& [shots, values] : result.shots) {
     if (const MeanInterval* value = Find(values, metric)) {
-      text += fmt::format("  support of {:<4} {} {}\n", shots, metric, IntervalText(*value));
+      text += fmt::format("    {:<13} {:>33}\n", shots, IntervalText(*value));
     }
   }
   return text;
@@ -93,21 +97,20 @@ std::string ScenarioText(const ScenarioResult& result, Part part, const std::str
 nlohmann::ordered_json EvaluationJson(const std::vector<ScenarioResult>& results) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const ScenarioResult& result : results) {
-    nlohmann::ordered_json scenario = nlohmann::ordered_json::object();
+    nlohmann::ordered_json& scenario = json[std::string(NameOf(result.scenario))];
+    scenario = nlohmann::ordered_json::object();
+    if (result.task_count == 0) continue;
     for (const std::string& row : result.rows) scenario[row] = JsonOf(result.values.at(row));
-    if (result.task_count > 0) {
-      scenario["adapted"]["loss_reduction"] = {{"mean", result.loss_reduction},
-                                               {"low", nullptr},
-                                               {"high", nullptr},
-                                               {"tasks", result.task_count}};
-    }
+    scenario["adapted"]["loss_reduction"] = {{"mean", result.loss_reduction},
+                                             {"low", nullptr},
+                                             {"high", nullptr},
+                                             {"tasks", result.task_count}};
     for (const auto& [row, values] : result.improvement) {
       scenario["improvement_over_" + row] = JsonOf(values);
     }
     for (const auto& [shots, values] : result.shots) {
       scenario[fmt::format("adapted_shot_{}", shots)] = JsonOf(values);
     }
-    json[std::string(NameOf(result.scenario))] = std::move(scenario);
   }
   return json;
 }
