@@ -17,4 +17,8 @@ function(hearth_warnings target)
     # GCC bug 105651: false alarms on "literal" + std::string at -O2.
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
   endif()
+  if(HEARTH_SANITIZE)
+    # GCC warns of uninitialised values inside the standard library in instrumented code.
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
 endfunction()
