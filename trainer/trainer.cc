@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include "cluster/consensus.h"
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/checkpoint/folder.h"
@@ -90,6 +91,7 @@ TrainOutcome Trainer::Run() {
   while (!Done() && !stopped) {
     const Clock::time_point step_begin = Clock::now();
     const MetaBatch& meta_batch = loader.Next();  // the one after it is already being prefetched
+    epoch_ = meta_batch.epoch;
     const double load_sec = SecondsSince(step_begin);
     const StepResult result = outer_loop_.Step(meta_batch);  // collective
     Advance(result);
@@ -154,10 +156,7 @@ bool Trainer::Done() const {
 
 bool Trainer::StopAgreed(double elapsed_sec) {
   const double limit = options_.train.max_wall_time_sec;
-  const bool stop = stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit);
-  std::array<int32_t, 1> flag = {stop ? 1 : 0};
-  communicator_.AllReduce(std::span<int32_t>(flag), ReduceOp::kMax);
-  return flag[0] != 0;
+  return AnyRank(communicator_, stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit));
 }
 
 bool Trainer::DueForEvaluation() const {
@@ -214,6 +213,7 @@ void Trainer::SaveCheckpoint() {
     CheckpointManifest manifest;
     manifest.run_id = run_id_;
     manifest.step = step;
+    manifest.epoch = epoch_;
     manifest.world_size = communicator_.world_size();
     manifest.config_hash = options_.config_hash;
     manifest.data_hash = ManifestHash(dataset_.path());

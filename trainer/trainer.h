@@ -111,6 +111,7 @@ class Trainer {
   OuterLoop outer_loop_;
   Evaluator evaluator_;
   std::string run_id_;
+  int64_t epoch_ = 0;            // of the newest step
   int64_t saved_step_ = -1;      // step of the newest checkpoint, -1: none
   int64_t evaluated_step_ = -1;  // step of the newest evaluation, -1: none
   double last_metric_ = 0.0;     // its value

@@ -100,6 +100,8 @@ TEST_F(TrainerTest, ResumedRunEndsInTheBitsOfAnUnbrokenOne) {
   TrainerOptions options = SmallRun(FreshFolder("unbroken"), 24);
   options.eval.every_steps = 10;
   const std::string unbroken = TrainAlone(options);
+  const CheckpointReader last(CheckpointPath(options.run_dir, 24));
+  ASSERT_GT(last.manifest().epoch, 0);  // so that some of the stops below are mid-epoch
   for (const int64_t stop_at : {1, 7, 10, 13, 23}) {  // an epoch has several steps
     TrainerOptions first = options;
     first.run_dir = FreshFolder("stopped");
