@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "cluster/fixed_point.h"
@@ -27,6 +30,18 @@ namespace {
       Join(places, "; "));
 }
 
+// Magnitudes order like their bits. Not finite if any value is not.
+template <typename Real>
+Real LargestMagnitude(std::span<const Real> values) {
+  using Bits = std::conditional_t<sizeof(Real) == 4, uint32_t, uint64_t>;
+  constexpr Bits kWithoutSign = std::numeric_limits<Bits>::max() >> 1;
+  Bits largest = 0;
+  for (const Real value : values) {
+    largest = std::max(largest, std::bit_cast<Bits>(value) & kWithoutSign);
+  }
+  return std::bit_cast<Real>(largest);
+}
+
 // The first value that is not finite and its place, or "". name_of(i): words for the i-th vector.
 template <typename Real, typename NameOf>
 std::string FirstNonFinite(std::span<const Real> values, int64_t length, const NameOf& name_of) {
@@ -36,28 +51,25 @@ std::string FirstNonFinite(std::span<const Real> values, int64_t length, const N
   return fmt::format("{} in {}, element {}", *bad, name_of(position / length), position % length);
 }
 
-// The unit all ranks use for these values. Collective.
-template <typename Real>
-FixedPoint AgreeOnUnit(Communicator& communicator, std::span<const Real> values, int64_t terms,
-                       const std::string& where_not_finite) {
-  double largest = 0;
-  if (where_not_finite.empty()) {
-    for (const Real value : values) largest = std::max(largest, std::abs(double{value}));
-  }
-  std::array<double, 2> agreed = {largest, where_not_finite.empty() ? 0.0 : 1.0};
+// The unit all ranks use for these values, vectors of `length`. Collective.
+template <typename Real, typename NameOf>
+FixedPoint AgreeOnUnit(Communicator& communicator, std::span<const Real> values, int64_t length,
+                       int64_t terms, const NameOf& name_of) {
+  const double largest{LargestMagnitude(values)};
+  std::array<double, 2> agreed = {0.0, 1.0};  // largest, not finite
+  if (std::isfinite(largest)) agreed = {largest, 0.0};
   communicator.AllReduce(std::span<double>(agreed), ReduceOp::kMax);
-  if (agreed[1] > 0) RefuseNonFinite(communicator, where_not_finite);
+  if (agreed[1] > 0) {
+    RefuseNonFinite(communicator, FirstNonFinite(values, length, name_of));
+  }
   return FixedPoint(agreed[0], terms);
 }
 
 template <typename Real>
 void RequireFiniteSum(std::span<const Real> sum) {
-  const std::string where =
-      FirstNonFinite(sum, std::max<int64_t>(std::ssize(sum), 1), [](int64_t) { return "the sum"; });
-  if (!where.empty()) {
-    throw NumericError("sum over chunks: beyond the range of a {}-bit float ({})", 8 * sizeof(Real),
-                       where);
-  }
+  if (std::isfinite(LargestMagnitude(sum))) return;
+  throw NumericError("sum over chunks: beyond the range of a {}-bit float ({})", 8 * sizeof(Real),
+                     FirstNonFinite(sum, std::ssize(sum), [](int64_t) { return "the sum"; }));
 }
 
 // The head-room of exact mode counts one row of an id per chunk.
@@ -123,13 +135,11 @@ template <typename Real>
 void SumOverChunks<Real>::Reduce(Communicator& communicator, int64_t global_chunk_count,
                                  std::span<Real> out) {
   HEARTH_CHECK(std::ssize(out) == length_, "{} values of {}", out.size(), length_);
-  const std::vector<Real> values = std::exchange(values_, {});
+  std::vector<Real> values = std::exchange(values_, {});
   const int64_t chunk_count = std::exchange(chunk_count_, 0);
-  const std::string where =
-      FirstNonFinite(std::span<const Real>(values), length_,
-                     [](int64_t chunk) { return fmt::format("chunk {}", chunk); });
   const FixedPoint fixed =
-      AgreeOnUnit(communicator, std::span<const Real>(values), global_chunk_count, where);
+      AgreeOnUnit(communicator, std::span<const Real>(values), length_, global_chunk_count,
+                  [](int64_t chunk) { return fmt::format("chunk {}", chunk); });
 
   if (mode_ == ReduceMode::kFast) {
     std::ranges::fill(out, Real{0});
@@ -156,6 +166,8 @@ void SumOverChunks<Real>::Reduce(Communicator& communicator, int64_t global_chun
     }
   }
   RequireFiniteSum(std::span<const Real>(out));
+  values.clear();
+  values_ = std::move(values);  // keeps its memory for the next step
 }
 
 template <typename Real>
@@ -182,10 +194,9 @@ RowSum<Real> RowSumOverChunks<Real>::Reduce(Communicator& communicator,
   HEARTH_CHECK(chunk_count <= global_chunk_count, "{} chunks here, {} announced", chunk_count,
                global_chunk_count);
   const std::span<const Real> values(rows);
-  const std::string where = FirstNonFinite(values, dim_, [&](int64_t row) {
-    return fmt::format("the row of id {}", ids[static_cast<size_t>(row)]);
-  });
-  const FixedPoint fixed = AgreeOnUnit(communicator, values, global_chunk_count, where);
+  const FixedPoint fixed = AgreeOnUnit(
+      communicator, values, dim_, global_chunk_count,
+      [&](int64_t row) { return fmt::format("the row of id {}", ids[static_cast<size_t>(row)]); });
 
   RowSum<Real> sum;
   if (mode_ == ReduceMode::kFast) {
