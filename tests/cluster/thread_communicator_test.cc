@@ -47,7 +47,8 @@ TEST(ThreadCommunicator, RankThatNeverArrivesRaisesCommErrorAtTheDeadline) {
         kShort);
   });
   EXPECT_EQ(errors, 2);
-  EXPECT_THAT(message, AllOf(HasSubstr("Barrier"), HasSubstr("of 3 waited 0.05 s")));
+  // Either rank may be first: the one whose wait ended, or the other one, told of it.
+  EXPECT_THAT(message, AllOf(HasSubstr("Barrier"), HasSubstr("waited 0.05 s")));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
 }
 
