@@ -1,0 +1,96 @@
+// The real binary under mpirun: who speaks, exit codes and exit.json.
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/launch/command/run_hearth.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+size_t CountOf(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+class Mpirun : public ::testing::Test {
+ protected:
+  Mpirun() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = ::testing::TempDir() + "mpirun_" + test->name() + "_" + std::to_string(getpid());
+    fs::create_directories(folder_);
+    std::ofstream(folder_ + "/config.yaml") << "data: {path: data}\n"
+                                               "run: {dir: run}\n"
+                                               "tasks: {per_step: 8, chunk: 8}\n"
+                                               "model: {dim: 4, layers: [4]}\n"
+                                               "train: {max_steps: 2, device: cpu}\n";
+    EXPECT_EQ(RunHearth({"data", "synth", "--output", folder_ + "/data", "--users", "60", "--items",
+                         "48", "--events-per-user", "12"})
+                  .code,
+              0);
+  }
+  ~Mpirun() override { fs::remove_all(folder_); }
+
+  /// Rank 0 and rank 1 with these settings behind the same configuration file.
+  Outcome Train(const std::string& rank_0, const std::string& rank_1) const {
+    const std::string train = std::string(HEARTH_BINARY) + " train -c " + folder_ + "/config.yaml ";
+    const std::string command =
+        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 1 " +
+        train + rank_0 + " : -np 1 " + train + rank_1 + " >" + folder_ + "/out 2>" + folder_ +
+        "/err";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadWhole(folder_ + "/out"),
+            ReadWhole(folder_ + "/err")};
+  }
+  bool HasExitFile() const { return fs::exists(folder_ + "/run/exit.json"); }
+  nlohmann::json ExitFile() const {
+    return nlohmann::json::parse(ReadWhole(folder_ + "/run/exit.json"));
+  }
+
+  std::string folder_;
+};
+
+TEST_F(Mpirun, OnlyRankZeroTalksWhenAllIsWell) {
+  const Outcome outcome = Train("", "");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(CountOf(outcome.err, "done at step 2"), 1u) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("2 ranks on cpu"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("\033")));
+  EXPECT_FALSE(HasExitFile());
+}
+
+TEST_F(Mpirun, AnErrorOfAllRanksIsPrintedOnce) {
+  const Outcome outcome = Train("meta.inner_step=2", "meta.inner_step=2");
+  EXPECT_EQ(outcome.code, 78);
+  EXPECT_EQ(CountOf(outcome.err, "unknown key 'meta.inner_step'"), 1u) << outcome.err;
+  EXPECT_THAT(outcome.err, Not(HasSubstr("[rank")));
+}
+
+TEST_F(Mpirun, ARankThatFailsAloneBeforeTheStartIsNamed) {
+  const Outcome outcome = Train("", "data.path=" + folder_ + "/none");
+  EXPECT_THAT(outcome.err, HasSubstr("[rank 1 on "));
+  EXPECT_EQ(outcome.code, ExitFile()["code"]) << outcome.err;
+  EXPECT_EQ(ExitFile()["rank"], 1);
+  EXPECT_THAT(ExitFile()["message"].get<std::string>(), HasSubstr("/none"));
+}
+
+TEST_F(Mpirun, RanksWithDifferentConfigurationsDoNotTrain) {
+  const Outcome outcome = Train("", "meta.inner_steps=2");
+  EXPECT_EQ(outcome.code, 78) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("configuration"));
+  EXPECT_EQ(CountOf(outcome.err, "hearth: error: "), 1u) << outcome.err;
+  EXPECT_EQ(ExitFile()["code"], 78);
+  EXPECT_FALSE(fs::exists(folder_ + "/run/checkpoints"));
+}
+
+}  // namespace
+}  // namespace hearth
