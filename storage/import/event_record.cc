@@ -48,7 +48,8 @@ std::vector<EventRecord> SpillStore::Load(int64_t file) const {
   std::FILE* stream = error ? nullptr : std::fopen(path.c_str(), "rb");
   if (stream == nullptr) throw StorageError("cannot read the temporary file {}", path);
   std::vector<EventRecord> events(size_bytes / sizeof(EventRecord));
-  const size_t count = std::fread(events.data(), sizeof(EventRecord), events.size(), stream);
+  const size_t count =
+      events.empty() ? 0 : std::fread(events.data(), sizeof(EventRecord), events.size(), stream);
   std::fclose(stream);
   if (count != events.size()) throw StorageError("the temporary file {} was cut short", path);
   return events;
@@ -67,7 +68,9 @@ void SpillStore::Write(int64_t file, const std::vector<EventRecord>& events,
   const std::string path = PathOf(file);
   std::FILE* stream = std::fopen(path.c_str(), mode);
   if (stream == nullptr) throw StorageError("cannot write {}: {}", path, std::strerror(errno));
-  const size_t count = std::fwrite(events.data(), sizeof(EventRecord), events.size(), stream);
+  const size_t count = events.empty()
+                           ? 0  // data() may be null, which fwrite must not be given
+                           : std::fwrite(events.data(), sizeof(EventRecord), events.size(), stream);
   const bool closed = std::fclose(stream) == 0;
   if (count != events.size() || !closed) {
     throw StorageError("writing the temporary file {} failed: {}", path, std::strerror(errno));
