@@ -140,11 +140,8 @@ class Workload {
     const ParameterValues theta = ViewParameters(model_->layout(), parameters_->dense);
     for (const Chunk& chunk : chunks_) {
       const ChunkBatch batch = builder_->Build(chunk);
-      std::vector<at::Tensor> rows;
-      for (size_t t = 0; t < parameters_->tables.size(); ++t) {
-        rows.push_back(parameters_->tables[t].Gather(batch.table_rows[t]));
-      }
-      const EncodedChunk encoded = hearth::Encode(*model_, theta, batch, rows);
+      const EncodedChunk encoded =
+          hearth::Encode(*model_, theta, batch, GatherTableRows(*parameters_, batch.table_rows));
       const auto inputs = [&](const RowBatch& of, int64_t t) {
         const at::Tensor items = GatherRows(encoded.items, of.entity).select(0, t);
         const at::Tensor user = encoded.tasks.narrow(0, t, 1).expand({items.size(0), -1});

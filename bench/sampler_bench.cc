@@ -67,6 +67,77 @@ class DatasetPerUser {
   hid_t dataset_, space_, type_;
 };
 
+// One user at a time through hearth's reader.
+class MappedUsers {
+ public:
+  MappedUsers(const std::string& path, const ShardEntry& entry, size_t capacity)
+      : reader_(path, entry, ReadMode::kMmap), columns_(capacity) {}
+  void Read(int64_t user) {
+    const TaskView task = reader_.task(user);
+    std::memcpy(columns_.items.data(), task.items.data(), task.items.size_bytes());
+    std::memcpy(columns_.times.data(), task.times.data(), task.times.size_bytes());
+    std::memcpy(columns_.labels.data(), task.labels.data(), task.labels.size_bytes());
+    columns_.checksum += columns_.labels[0] + static_cast<double>(columns_.items[0]);
+  }
+  double checksum() const { return columns_.checksum; }
+
+ private:
+  ShardReader reader_;
+  Columns columns_;
+};
+
+// One H5Dread per user and column.
+class Hdf5Users {
+ public:
+  Hdf5Users(const std::string& path, const std::vector<int64_t>& offsets, size_t capacity)
+      : offsets_(offsets),
+        file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)),
+        items_(file_, "/events/item", H5T_NATIVE_UINT32),
+        times_(file_, "/events/time", H5T_NATIVE_INT64),
+        labels_(file_, "/events/label", H5T_NATIVE_FLOAT),
+        columns_(capacity) {
+    H5Fclose(file_);  // the open data sets keep it
+  }
+  void Read(int64_t user) {
+    const auto i = static_cast<size_t>(user);
+    const int64_t begin = offsets_[i], count = offsets_[i + 1] - begin;
+    items_.Read(begin, count, columns_.items.data());
+    times_.Read(begin, count, columns_.times.data());
+    labels_.Read(begin, count, columns_.labels.data());
+    columns_.checksum += columns_.labels[0] + static_cast<double>(columns_.items[0]);
+  }
+  double checksum() const { return columns_.checksum; }
+
+ private:
+  const std::vector<int64_t>& offsets_;
+  hid_t file_;
+  DatasetPerUser items_, times_, labels_;
+  Columns columns_;
+};
+
+// Reads block number `block`: kBlock users at random.
+void ReadBlock(uint64_t block, int64_t user_count, auto& users) {
+  RandomStream random(2, Purpose::kTest, block);
+  for (int64_t i = 0; i < kBlock; ++i) {
+    users.Read(static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(user_count))));
+  }
+}
+
+void Report(const InterleavedRounds& timing, int64_t users, int64_t events, int rounds) {
+  const nlohmann::json ratio = timing.RatioJson(0, 1);
+  std::printf("random users, %lld users x %lld events (mean), 3 columns, 1 core, %d rounds\n",
+              static_cast<long long>(users), static_cast<long long>(events), rounds);
+  std::printf("%-28s %14.0f users/s\n", "H5Dread per user", timing.Rate(1));
+  std::printf("%-28s %14.0f users/s\n", "hearth ShardReader (mmap)", timing.Rate(0));
+  std::printf("mmap / H5Dread: %.1fx (rounds %.1f .. %.1f)\n", ratio["median"].get<double>(),
+              ratio["min"].get<double>(), ratio["max"].get<double>());
+  const nlohmann::json json = {{"users", users},
+                               {"mmap_users_per_s", timing.Rate(0)},
+                               {"hdf5_users_per_s", timing.Rate(1)},
+                               {"ratio", ratio}};
+  std::printf("%s\n", json.dump().c_str());
+}
+
 int Main(int argc, char** argv) {
   const int64_t users = argc > 1 ? std::atoll(argv[1]) : 200000;
   const int64_t events = argc > 2 ? std::atoll(argv[2]) : 50;
@@ -76,56 +147,18 @@ int Main(int argc, char** argv) {
   const ShardContent content = MakeContent(users, events);
   const ShardEntry entry = WriteShard(folder, "train-00000.h5", kTrainPart, "user", content);
   const std::string path = folder + "/train-00000.h5";
-  const ShardReader reader(path, entry, ReadMode::kMmap);
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  {
-    const DatasetPerUser items(file, "/events/item", H5T_NATIVE_UINT32);
-    const DatasetPerUser times(file, "/events/time", H5T_NATIVE_INT64);
-    const DatasetPerUser labels(file, "/events/label", H5T_NATIVE_FLOAT);
-    Columns by_mmap(static_cast<size_t>(2 * events)), by_hdf5(static_cast<size_t>(2 * events));
-    uint64_t mmap_block = 0, hdf5_block = 0;
-    const auto each_user = [&](uint64_t block, const auto& visit) {
-      RandomStream random(2, Purpose::kTest, block);
-      for (int64_t i = 0; i < kBlock; ++i) {
-        visit(static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(users))));
-      }
-    };
-    const auto read_mmap = [&](int64_t user) {
-      const TaskView task = reader.task(user);
-      std::memcpy(by_mmap.items.data(), task.items.data(), task.items.size_bytes());
-      std::memcpy(by_mmap.times.data(), task.times.data(), task.times.size_bytes());
-      std::memcpy(by_mmap.labels.data(), task.labels.data(), task.labels.size_bytes());
-      by_mmap.checksum += by_mmap.labels[0] + static_cast<double>(by_mmap.items[0]);
-    };
-    const auto read_hdf5 = [&](int64_t user) {
-      const auto i = static_cast<size_t>(user);
-      const int64_t begin = content.offsets[i], count = content.offsets[i + 1] - begin;
-      items.Read(begin, count, by_hdf5.items.data());
-      times.Read(begin, count, by_hdf5.times.data());
-      labels.Read(begin, count, by_hdf5.labels.data());
-      by_hdf5.checksum += by_hdf5.labels[0] + static_cast<double>(by_hdf5.items[0]);
-    };
-    each_user(0, read_mmap);
-    each_user(0, read_hdf5);
-    HEARTH_CHECK(by_mmap.checksum == by_hdf5.checksum, "the two ways read different values");
+  const auto longest = static_cast<size_t>(2 * events);
+  MappedUsers mapped(path, entry, longest);
+  Hdf5Users hdf5(path, content.offsets, longest);
+  ReadBlock(0, users, mapped);
+  ReadBlock(0, users, hdf5);
+  HEARTH_CHECK(mapped.checksum() == hdf5.checksum(), "the two ways read different values");
 
-    InterleavedRounds timing(rounds, 1.0);
-    timing.Run({{"mmap", kBlock, [&] { each_user(mmap_block++, read_mmap); }},
-                {"hdf5", kBlock, [&] { each_user(hdf5_block++, read_hdf5); }}});
-    const nlohmann::json ratio = timing.RatioJson(0, 1);
-    std::printf("random users, %lld users x %lld events (mean), 3 columns, 1 core, %d rounds\n",
-                static_cast<long long>(users), static_cast<long long>(events), rounds);
-    std::printf("%-28s %14.0f users/s\n", "H5Dread per user", timing.Rate(1));
-    std::printf("%-28s %14.0f users/s\n", "hearth ShardReader (mmap)", timing.Rate(0));
-    std::printf("mmap / H5Dread: %.1fx (rounds %.1f .. %.1f)\n", ratio["median"].get<double>(),
-                ratio["min"].get<double>(), ratio["max"].get<double>());
-    const nlohmann::json json = {{"users", users},
-                                 {"mmap_users_per_s", timing.Rate(0)},
-                                 {"hdf5_users_per_s", timing.Rate(1)},
-                                 {"ratio", ratio}};
-    std::printf("%s\n", json.dump().c_str());
-  }
-  H5Fclose(file);
+  InterleavedRounds timing(rounds, 1.0);
+  uint64_t mapped_block = 0, hdf5_block = 0;
+  timing.Run({{"mmap", kBlock, [&] { ReadBlock(mapped_block++, users, mapped); }},
+              {"hdf5", kBlock, [&] { ReadBlock(hdf5_block++, users, hdf5); }}});
+  Report(timing, users, events, rounds);
   std::filesystem::remove_all(folder);
   return 0;
 }

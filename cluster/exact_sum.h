@@ -33,6 +33,7 @@ template <typename Real>
 class SumOverChunks {
  public:
   SumOverChunks(int64_t length, ReduceMode mode);
+  int64_t length() const { return length_; }
   /// `values`: length elements, copied.
   void Add(std::span<const Real> values);
   /// Collective: all ranks must call, also those without a chunk.
@@ -60,6 +61,7 @@ template <typename Real>
 class RowSumOverChunks {
  public:
   RowSumOverChunks(int64_t dim, ReduceMode mode);
+  int64_t dim() const { return dim_; }
   /// `ids` unique within the chunk, `rows` [ids, dim]; both copied.
   void Add(std::span<const int64_t> ids, std::span<const Real> rows);
   /// Collective: all ranks must call, also those without a chunk. Clears.

@@ -26,6 +26,51 @@ double SquaredNorm(const at::Tensor& tensor) {
   return sum;
 }
 
+// Sums of this rank's chunks, then of all ranks'.
+template <typename Real>
+class MetaGradientSum {
+ public:
+  MetaGradientSum(const MetaParameters& parameters, ReduceMode mode)
+      : dense_(parameters.dense.numel(), mode), scalars_(3, mode) {
+    for (const EmbeddingTable& table : parameters.tables) rows_.emplace_back(table.dim(), mode);
+  }
+
+  void Add(const Chunk& chunk, const ChunkResult& result) {
+    dense_.Add(SpanOf<Real>(result.dense_gradient));
+    for (size_t t = 0; t < rows_.size(); ++t) {
+      rows_[t].Add(result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));
+    }
+    const auto finite = static_cast<double>(result.finite_task_count);
+    const auto skipped = static_cast<double>(chunk.task_count()) - finite;
+    scalars_.Add(std::array{result.loss_sum, finite, skipped});
+  }
+
+  // Collective. Returns the sums over all ranks: loss, finite tasks, skipped tasks.
+  std::array<double, 3> Reduce(Communicator& communicator, int64_t chunk_count,
+                               OuterLoop::Gradient* gradient) {
+    std::array<double, 3> scalars{};
+    scalars_.Reduce(communicator, chunk_count, scalars);
+    const auto options = at::TensorOptions().dtype(at::CppTypeToScalarType<Real>::value);
+    gradient->dense = at::empty({dense_.length()}, options);
+    dense_.Reduce(communicator, chunk_count,
+                  {gradient->dense.template mutable_data_ptr<Real>(),
+                   static_cast<size_t>(gradient->dense.numel())});
+    for (RowSumOverChunks<Real>& rows : rows_) {
+      RowSum<Real> sum = rows.Reduce(communicator, chunk_count);
+      const auto count = static_cast<int64_t>(sum.ids.size());
+      gradient->rows.push_back(
+          at::from_blob(sum.rows.data(), {count, rows.dim()}, options).clone());
+      gradient->table_rows.push_back(std::move(sum.ids));
+    }
+    return scalars;
+  }
+
+ private:
+  SumOverChunks<Real> dense_;
+  std::vector<RowSumOverChunks<Real>> rows_;
+  SumOverChunks<double> scalars_;  // loss, finite tasks, skipped tasks
+};
+
 }  // namespace
 
 StepResult OuterLoop::Step(const MetaBatch& meta_batch) {
@@ -41,42 +86,16 @@ bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
 
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
-  const auto type = std::is_same_v<Real, double> ? at::kDouble : at::kFloat;
-  const auto cpu = at::TensorOptions().dtype(type);
-  SumOverChunks<Real> dense_sum(parameters_.dense.numel(), options_.reduce);
-  std::vector<RowSumOverChunks<Real>> row_sums;
-  for (const EmbeddingTable& table : parameters_.tables) {
-    row_sums.emplace_back(table.dim(), options_.reduce);
-  }
-  SumOverChunks<double> scalar_sum(3, options_.reduce);  // loss, finite tasks, skipped tasks
+  MetaGradientSum<Real> sum(parameters_, options_.reduce);
   for (const Chunk& chunk : meta_batch.chunks) {
-    const ChunkResult result =
-        engine_.Compute(chunk, parameters_, HidesItemIds(meta_batch.step, chunk.number));
-    dense_sum.Add(SpanOf<Real>(result.dense_gradient));
-    for (size_t t = 0; t < row_sums.size(); ++t) {
-      row_sums[t].Add(result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));
-    }
-    const auto finite = static_cast<double>(result.finite_task_count);
-    const auto skipped = static_cast<double>(chunk.task_count()) - finite;
-    scalar_sum.Add(std::array{result.loss_sum, finite, skipped});
+    const bool hide = HidesItemIds(meta_batch.step, chunk.number);
+    sum.Add(chunk, engine_.Compute(chunk, parameters_, hide));
   }
-
-  std::array<double, 3> scalars{};
-  scalar_sum.Reduce(communicator_, meta_batch.global_chunk_count, scalars);
+  Gradient gradient;
+  const std::array<double, 3> scalars =
+      sum.Reduce(communicator_, meta_batch.global_chunk_count, &gradient);
   StepResult result{.task_count = std::llround(scalars[1]),
                     .skipped_task_count = std::llround(scalars[2])};
-  at::Tensor dense = at::empty({parameters_.dense.numel()}, cpu);
-  dense_sum.Reduce(communicator_, meta_batch.global_chunk_count,
-                   {dense.mutable_data_ptr<Real>(), static_cast<size_t>(dense.numel())});
-  std::vector<std::vector<int64_t>> table_rows;
-  std::vector<at::Tensor> row_gradients;
-  for (size_t t = 0; t < row_sums.size(); ++t) {
-    RowSum<Real> sum = row_sums[t].Reduce(communicator_, meta_batch.global_chunk_count);
-    const auto count = static_cast<int64_t>(sum.ids.size());
-    row_gradients.push_back(
-        at::from_blob(sum.rows.data(), {count, parameters_.tables[t].dim()}, cpu).clone());
-    table_rows.push_back(std::move(sum.ids));
-  }
   if (result.task_count == 0) {
     throw NumericError(
         "outer step {}: none of its {} tasks has a finite loss and gradient; lower meta.inner_lr "
@@ -85,24 +104,23 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   }
   result.loss = scalars[0] / scalars[1];
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
-  Update(dense, table_rows, row_gradients, result);
+  Update(gradient, result);
   return result;
 }
 
-void OuterLoop::Update(const at::Tensor& dense, const std::vector<std::vector<int64_t>>& table_rows,
-                       std::vector<at::Tensor>& row_gradients, StepResult& result) {
+void OuterLoop::Update(const Gradient& gradient, StepResult& result) {
   const double per_task = 1.0 / static_cast<double>(result.task_count);
-  double squared_norm = SquaredNorm(dense);
-  for (const at::Tensor& gradient : row_gradients) squared_norm += SquaredNorm(gradient);
+  double squared_norm = SquaredNorm(gradient.dense);
+  for (const at::Tensor& rows : gradient.rows) squared_norm += SquaredNorm(rows);
   result.gradient_norm = std::sqrt(squared_norm) * per_task;
   const double limit = options_.optimizer.clip_norm;
   const double clip =
       limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
   const at::Device device = parameters_.dense.device();
-  dense_optimizer_.Step(parameters_.dense, (dense * (per_task * clip)).to(device),
-                        result.rate_factor);
-  for (size_t t = 0; t < row_gradients.size(); ++t) {
-    parameters_.tables[t].Apply(table_rows[t], (row_gradients[t] * (per_task * clip)).to(device),
+  const auto scaled = [&](const at::Tensor& sum) { return (sum * (per_task * clip)).to(device); };
+  dense_optimizer_.Step(parameters_.dense, scaled(gradient.dense), result.rate_factor);
+  for (size_t t = 0; t < gradient.rows.size(); ++t) {
+    parameters_.tables[t].Apply(gradient.table_rows[t], scaled(gradient.rows[t]),
                                 options_.optimizer.table_lr * result.rate_factor,
                                 options_.optimizer.table_l2);
   }

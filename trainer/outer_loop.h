@@ -31,6 +31,13 @@ class OuterLoop {
     uint64_t seed = 0;
   };
 
+  /// Sums over the tasks of all ranks; on the CPU.
+  struct Gradient {
+    at::Tensor dense;                              ///< [layout.size()]
+    std::vector<std::vector<int64_t>> table_rows;  ///< [table] unique rows, ascending
+    std::vector<at::Tensor> rows;                  ///< [table] [rows, dim]
+  };
+
   /// All references must outlive the loop.
   OuterLoop(const Options& options, const Engine& engine, MetaParameters& parameters,
             DenseOptimizer& dense_optimizer, Communicator& communicator)
@@ -49,8 +56,8 @@ class OuterLoop {
   bool HidesItemIds(int64_t step, int64_t chunk) const;
   template <typename Real>
   StepResult StepAs(const MetaBatch& meta_batch);
-  void Update(const at::Tensor& dense, const std::vector<std::vector<int64_t>>& table_rows,
-              std::vector<at::Tensor>& row_gradients, StepResult& result);
+  // One optimizer step; fills in the norm of the mean gradient.
+  void Update(const Gradient& gradient, StepResult& result);
 
   Options options_;
   const Engine& engine_;

@@ -69,6 +69,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       communicator_(communicator),
       observer_(observer),
       stop_requested_(stop_requested),
+      data_hash_(ManifestHash(dataset.path())),
       learner_(dataset, options.model, options.meta, tensor_options),
       state_(InitialState(options, learner_)),
       engine_(std::make_unique<GenericEngine>(EngineContext{
@@ -133,13 +134,12 @@ void Trainer::Restore() {
     return;
   }
   const CheckpointReader checkpoint(path);
-  const std::string data_hash = ManifestHash(dataset_.path());
-  if (checkpoint.manifest().data_hash != data_hash) {
+  if (checkpoint.manifest().data_hash != data_hash_) {
     throw ConfigError(
         "checkpoint '{}' was trained on other data: its data set has manifest {}, '{}' has {}; "
         "point data.path at the same data set, or start anew with another run.dir",
         path, checkpoint.manifest().data_hash.substr(0, 12), dataset_.path(),
-        data_hash.substr(0, 12));
+        data_hash_.substr(0, 12));
   }
   LoadRunState(checkpoint, learner_.model().layout(), state_);
   run_id_ = checkpoint.manifest().run_id;
@@ -216,7 +216,7 @@ void Trainer::SaveCheckpoint() {
     manifest.epoch = epoch_;
     manifest.world_size = communicator_.world_size();
     manifest.config_hash = options_.config_hash;
-    manifest.data_hash = ManifestHash(dataset_.path());
+    manifest.data_hash = data_hash_;
     manifest.tool_version = options_.tool_version;
     if (evaluated_step_ == step) {
       manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};

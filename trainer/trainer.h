@@ -105,6 +105,7 @@ class Trainer {
   Communicator& communicator_;
   TrainObserver& observer_;
   const std::atomic<bool>& stop_requested_;
+  std::string data_hash_;  // recorded in checkpoints
   MetaLearner learner_;
   RunState state_;
   std::unique_ptr<Engine> engine_;

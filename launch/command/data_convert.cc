@@ -32,8 +32,9 @@ void AddCsvOptions(CLI::App* app, CsvOptions* csv) {
 
 void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
   const char* group = "Cleaning";
-  AddParsed(app, "--duplicates", &clean->duplicates, ParseDuplicateRule, NameOf,
-            "a (user, item) pair twice: keep last or first, mean of the labels, or refuse")
+  AddParsed(
+      app, "--duplicates", &clean->duplicates, ParseDuplicateRule, NameOf,
+      "a (user, item) pair twice: keep last or first, mean of the labels, keep both, or refuse")
       ->group(group);
   AddParsed(app, "--missing", &clean->missing, ParseMissingRule, NameOf,
             "an empty label: refuse, drop, or fill with zero, one, mean")

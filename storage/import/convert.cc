@@ -15,6 +15,7 @@ ConvertReport ConvertLog(const ConvertOptions& options) {
   BadRows bad_rows(options.clean.on_bad_row, options.clean.max_bad);
   const std::unique_ptr<EventSource> source = MakeEventSource(options, &bad_rows);
   PipelineOptions pipeline;
+  pipeline.input = options.input;
   pipeline.output = options.output;
   pipeline.overwrite = options.overwrite;
   pipeline.name = options.name;

@@ -25,8 +25,8 @@ EventRecord Merge(DuplicateRule rule, const EventRecord* group, int64_t count) {
   return kept;
 }
 
-void MergePairs(DuplicateRule rule, const Vocabulary& users, const Vocabulary& items,
-                std::vector<EventRecord>* events) {
+void MergePairs(DuplicateRule rule, const std::string& log, const Vocabulary& users,
+                const Vocabulary& items, std::vector<EventRecord>* events) {
   std::sort(events->begin(), events->end(), [](const EventRecord& a, const EventRecord& b) {
     return std::tie(a.user, a.item, a.subject, a.time, a.row) <
            std::tie(b.user, b.item, b.subject, b.time, b.row);
@@ -38,9 +38,11 @@ void MergePairs(DuplicateRule rule, const Vocabulary& users, const Vocabulary& i
     const EventRecord* group = &(*events)[begin];
     if (end - begin > 1 && rule == DuplicateRule::kRefuse) {
       throw DataError(
-          "user '{}' and item '{}' occur together {} times (events {} and {} of the log); choose "
-          "which to keep with --duplicates last, first, mean or keep",
-          users[group->user], items[group->item], end - begin, group[0].row + 1, group[1].row + 1);
+          "user '{}' and item '{}' occur together {} times (events {} and {} of {}); choose which "
+          "to "
+          "keep with --duplicates last, first, mean or keep",
+          users[group->user], items[group->item], end - begin, group[0].row + 1, group[1].row + 1,
+          log);
     }
     (*events)[kept++] =
         end - begin == 1 ? *group : Merge(rule, group, static_cast<int64_t>(end - begin));
@@ -64,10 +66,11 @@ double LabelStatistics::standard_deviation() const {
   return count_ == 0 ? 0.0 : std::sqrt(squares_ / static_cast<double>(count_));
 }
 
-int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const Vocabulary& users,
-                        const Vocabulary& items, std::vector<EventRecord>* events) {
+int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const std::string& log,
+                        const Vocabulary& users, const Vocabulary& items,
+                        std::vector<EventRecord>* events) {
   const auto count = static_cast<int64_t>(events->size());
-  if (rule != DuplicateRule::kKeep) MergePairs(rule, users, items, events);
+  if (rule != DuplicateRule::kKeep) MergePairs(rule, log, users, items, events);
   std::sort(events->begin(), events->end(), [by_item](const EventRecord& a, const EventRecord& b) {
     return std::tie(by_item ? a.item : a.user, a.time, a.row) <
            std::tie(by_item ? b.item : b.user, b.time, b.row);

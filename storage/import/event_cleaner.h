@@ -29,9 +29,10 @@ class LabelStatistics {
 
 /// Merges events of the same (user, item, subject) by `rule`. `events` are all events of some
 /// tasks, in any order; on return they are ordered by task, then time, then row. Returns how many
-/// were merged away. Throws DataError (kRefuse) naming the pair.
-int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const Vocabulary& users,
-                        const Vocabulary& items, std::vector<EventRecord>* events);
+/// were merged away. Throws DataError (kRefuse) naming the pair; `log`: what to call the log there.
+int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const std::string& log,
+                        const Vocabulary& users, const Vocabulary& items,
+                        std::vector<EventRecord>* events);
 
 /// Rewrites labels by options.label_transform.
 class LabelTransformer {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "common/error.h"
@@ -66,6 +67,11 @@ class Pipeline {
     EntityTable users, items;
   };
 
+  // What was read, for messages.
+  std::string LogName() const {
+    return options_.input.empty() ? traits_.format : fmt::format("'{}'", options_.input);
+  }
+
   SplitKind ResolveSplit() const {
     SplitKind kind = options_.split.kind;
     if (kind == SplitKind::kAuto) {
@@ -100,8 +106,8 @@ class Pipeline {
       for (EventRecord& event : events) {
         if (std::isnan(event.label)) event.label = missing_label;
       }
-      report_.duplicates += MergeDuplicates(options_.clean.duplicates, by_item_, reader_.users(),
-                                            reader_.items(), &events);
+      report_.duplicates += MergeDuplicates(options_.clean.duplicates, by_item_, LogName(),
+                                            reader_.users(), reader_.items(), &events);
       spill_.Replace(file, events);
     }
     CountEvents();
@@ -151,7 +157,7 @@ class Pipeline {
       throw DataError(
           "no event is left of {}: {} rows read, {} skipped, {} without a label, {} "
           "below the minimum counts",
-          traits_.format, report_.rows_read, bad_rows_->count(), report_.missing_dropped,
+          LogName(), report_.rows_read, bad_rows_->count(), report_.missing_dropped,
           report_.below_minimum);
     }
   }

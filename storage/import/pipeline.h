@@ -12,6 +12,7 @@
 namespace hearth {
 
 struct PipelineOptions {
+  std::string input;  ///< path of the log, for messages; empty when there is none (a simulation)
   std::string output;
   bool overwrite = false;
   std::string name;  ///< display name of the data set

@@ -21,6 +21,7 @@ TEST(NearestName, FindsTheNameBehindATypo) {
   EXPECT_EQ(NearestName("metjod", kKeys), "method");             // another letter
   EXPECT_EQ(NearestName("methdo", kKeys), "method");             // two letters swapped
   EXPECT_EQ(NearestName("method", kKeys), "method");
+  EXPECT_EQ(NearestName("trian", {"eval", "train"}), "train");  // a swap counts as one error
 }
 
 TEST(NearestName, FindsNothingWhenNothingIsNear) {

@@ -82,6 +82,15 @@ void EmbeddingTable::Apply(const std::vector<int64_t>& ids, const at::Tensor& gr
   rows_.index_copy_(0, index, old - step * lr);
 }
 
+std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
+                                        const std::vector<std::vector<int64_t>>& table_rows) {
+  std::vector<at::Tensor> rows;
+  for (size_t t = 0; t < parameters.tables.size(); ++t) {
+    rows.push_back(parameters.tables[t].Gather(table_rows[t]));
+  }
+  return rows;
+}
+
 MetaParameters InitializeMetaParameters(const Recommender& model, TableOptimizer optimizer,
                                         uint64_t seed, at::TensorOptions options) {
   MetaParameters parameters{.dense = InitializeParameters(model.layout(), seed, options),

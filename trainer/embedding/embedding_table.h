@@ -61,6 +61,10 @@ struct MetaParameters {
   std::vector<EmbeddingTable> tables;  ///< in the order of Recommender::tables()
 };
 
+/// Copies of the rows a batch touches: table_rows[table] ids -> [table] tensor [ids, dim].
+std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
+                                        const std::vector<std::vector<int64_t>>& table_rows);
+
 /// First values of a model: a pure function of (model, seed).
 MetaParameters InitializeMetaParameters(const Recommender& model, TableOptimizer optimizer,
                                         uint64_t seed, at::TensorOptions options);

@@ -25,21 +25,4 @@ class GenericEngine : public Engine {
   EngineContext context_;
 };
 
-/// The oracle of GenericEngine and the pattern public meta-learning code uses: one task after the
-/// other, each with its own autograd graph and un-batched fast weights. Slow; for tests and bench.
-/// Does not treat non-finite tasks.
-class ReferenceEngine : public Engine {
- public:
-  ReferenceEngine(const EngineContext& context, const MetaOptions& options)
-      : context_(context), options_(options) {}
-
-  std::string name() const override { return "reference"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                      bool hide_item_ids) const override;
-
- private:
-  EngineContext context_;
-  MetaOptions options_;
-};
-
 }  // namespace hearth

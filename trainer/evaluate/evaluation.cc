@@ -47,6 +47,18 @@ std::vector<Scenario> ChosenScenarios(const EvalOptions& options) {
   return scenarios;
 }
 
+// Of the adapted model over another row: positive where it is better.
+MetricValues ImprovementOver(const std::string& row, const MetricTable& table,
+                             std::span<const Metric> metrics) {
+  const std::vector<MeanInterval> lower = table.Difference(row, kAdapted);
+  const std::vector<MeanInterval> higher = table.Difference(kAdapted, row);
+  std::vector<MeanInterval> better;
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    better.push_back(HigherIsBetter(metrics[m].kind) ? higher[m] : lower[m]);
+  }
+  return Named(metrics, better);
+}
+
 double MeanOf(const MetricValues& values, const std::string& name) {
   const auto it = values.find(name);
   return it == values.end() ? 0.0 : it->second.mean;
@@ -128,15 +140,19 @@ std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> loc
   return all;
 }
 
-ValidationResult Evaluator::Validate(const MetaParameters& parameters) const {
+ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<Metric> metrics = {ParseMetric(options_.metric), {.kind = MetricKind::kLoss}};
   ValidationResult result;
   result.metric = options_.metric;
   double metric_sum = 0.0, metric_count = 0.0;
-  for (const Scenario scenario : ChosenScenarios(options_)) {
-    const EvaluationEpisodes episodes =
-        EpisodesOf({Split::kValidation, scenario}, 0, options_.max_tasks);
+  if (validation_.empty()) {
+    for (const Scenario scenario : ChosenScenarios(options_)) {
+      validation_.emplace(scenario,
+                          EpisodesOf({Split::kValidation, scenario}, 0, options_.max_tasks));
+    }
+  }
+  for (const auto& [scenario, episodes] : validation_) {
     std::vector<TaskValues> adapted, unadapted;
     for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
       const Chunk chunk = episodes.Build(c);
@@ -198,16 +214,7 @@ ScenarioResult Evaluator::EvaluatePart(
   if (result.task_count == 0) return result;
   for (const auto& [row, intervals] : table.Summarize()) {
     result.values[row] = Named(metrics, intervals);
-  }
-  for (const std::string& row : result.rows) {
-    if (row == kAdapted) continue;
-    const std::vector<MeanInterval> lower = table.Difference(row, kAdapted);
-    const std::vector<MeanInterval> higher = table.Difference(kAdapted, row);
-    std::vector<MeanInterval> better;
-    for (size_t m = 0; m < metrics.size(); ++m) {
-      better.push_back(HigherIsBetter(metrics[m].kind) ? higher[m] : lower[m]);
-    }
-    result.improvement[row] = Named(metrics, better);
+    if (row != kAdapted) result.improvement[row] = ImprovementOver(row, table, metrics);
   }
   const double unadapted_loss = MeanOf(result.values[kUnadapted], "loss");
   if (unadapted_loss > 0.0) {

@@ -63,7 +63,7 @@ class Evaluator {
             const EvalOptions& options, uint64_t seed, Communicator& communicator);
 
   /// Collective. The validation parts, at most EvalOptions::max_tasks tasks of each scenario.
-  ValidationResult Validate(const MetaParameters& parameters) const;
+  ValidationResult Validate(const MetaParameters& parameters);
 
   /// Collective. All tasks of one part, EvalOptions::draws episodes each; the shots of
   /// EvalOptions::shots beside. `baselines`: fitted, may be empty. Every rank gets the result.
@@ -94,6 +94,8 @@ class Evaluator {
   MetricOptions metric_options_;
   uint64_t seed_;
   Communicator& communicator_;
+  // The episodes of the validation parts, made by the first Validate.
+  std::map<Scenario, EvaluationEpisodes> validation_;
 };
 
 }  // namespace hearth

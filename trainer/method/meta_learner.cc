@@ -51,12 +51,6 @@ void CheckLabels(const MetaOptions& meta, const Dataset& dataset) {
   }
 }
 
-std::vector<double> ToDoubles(const at::Tensor& tensor) {
-  const at::Tensor cpu = tensor.to(at::kCPU, at::kDouble).contiguous();
-  const auto* data = cpu.const_data_ptr<double>();
-  return {data, data + cpu.numel()};
-}
-
 }  // namespace
 
 MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model, const MetaOptions& meta,
@@ -75,20 +69,12 @@ MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model, cons
   builder_ = std::make_unique<BatchBuilder>(task_fields_, item_fields_, options);
 }
 
-std::vector<at::Tensor> MetaLearner::GatherRowsOf(const MetaParameters& parameters,
-                                                  const ChunkBatch& batch) const {
-  std::vector<at::Tensor> rows;
-  for (size_t t = 0; t < parameters.tables.size(); ++t) {
-    rows.push_back(parameters.tables[t].Gather(batch.table_rows[t]));
-  }
-  return rows;
-}
-
 ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Chunk& chunk,
                                       bool adapt) const {
   const ChunkBatch batch = builder_->Build(chunk);
   const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
-  const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+  const EncodedChunk encoded =
+      Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
   AdaptedTasks adapted{.values = theta};
   if (adapt) adapted = method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
 
@@ -112,7 +98,8 @@ ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Ch
 AdaptedTasks MetaLearner::Adapt(const MetaParameters& parameters, const Chunk& chunk) const {
   const ChunkBatch batch = builder_->Build(chunk);
   const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
-  const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+  const EncodedChunk encoded =
+      Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
   return method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
 }
 
@@ -126,7 +113,8 @@ std::vector<double> MetaLearner::ScoreItems(const MetaParameters& parameters,
   for (size_t begin = 0; begin < items.size(); begin += kItemsPerBlock) {
     const auto block = items.subspan(begin, std::min<size_t>(kItemsPerBlock, items.size() - begin));
     const ChunkBatch batch = builder_->BuildEntities(owners, block);
-    const EncodedChunk encoded = Encode(*model_, theta, batch, GatherRowsOf(parameters, batch));
+    const EncodedChunk encoded =
+        Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
     const at::Tensor score =
         model_->Score(adapted.values, encoded.tasks, encoded.items.unsqueeze(0));
     const std::vector<double> values = ToDoubles(PredictionOf(meta_.loss, score));

@@ -47,9 +47,6 @@ class MetaLearner {
                                  int64_t owner, std::span<const int64_t> items) const;
 
  private:
-  std::vector<at::Tensor> GatherRowsOf(const MetaParameters& parameters,
-                                       const ChunkBatch& batch) const;
-
   MetaOptions meta_;
   at::TensorOptions options_;
   TrainingStatistics statistics_;

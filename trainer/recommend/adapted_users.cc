@@ -55,6 +55,48 @@ int64_t IndexOf(const IdIndex& index, const std::string& id, const std::string& 
   return it->second;
 }
 
+// Everything of adapted.json; the adapted values are left empty.
+AdaptedUsers ReadDescription(const std::string& path, const Dataset& dataset) {
+  AdaptedUsers users;
+  try {
+    const auto json = nlohmann::json::parse(ReadWholeFile(path, kMaxJsonBytes));
+    if (json.at("format_version").get<int>() != kFormatVersion) {
+      throw DataError("'{}' has format version {}; this hearth reads {}", path,
+                      json.at("format_version").dump(), kFormatVersion);
+    }
+    users.base_checkpoint = json.at("base_checkpoint").get<std::string>();
+    users.base_hash = json.at("base_hash").get<std::string>();
+    const IdIndex owners = BuildIdIndex(dataset.task_entities());
+    const IdIndex items = BuildIdIndex(dataset.event_entities());
+    for (const auto& entry : json.at("users")) {
+      SupportSet& user = users.users.emplace_back();
+      user.user = entry.at("user").get<std::string>();
+      user.owner =
+          entry.at("known").get<bool>() ? IndexOf(owners, user.user, path) : kUnknownEntity;
+      for (const auto& id : entry.at("seen")) {
+        user.items.push_back(IndexOf(items, id.get<std::string>(), path));
+      }
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError("'{}' is not a list of adapted users: {}", path, error.what());
+  }
+  return users;
+}
+
+// One adapted parameter of `count` users, [user, shape...].
+at::Tensor ReadAdapted(const Hdf5File& file, const ParameterSpec& spec, int64_t count,
+                       at::TensorOptions options) {
+  std::vector<double> values = file.ReadDataset<double>("/parameters/" + spec.name);
+  if (std::ssize(values) != count * spec.count) {
+    throw DataError("'{}': parameter '{}' has {} numbers, {} users need {}", file.path(), spec.name,
+                    values.size(), count, count * spec.count);
+  }
+  std::vector<int64_t> shape = spec.shape;
+  shape.insert(shape.begin(), count);
+  return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
+      .to(options, false, /*copy=*/true);
+}
+
 }  // namespace
 
 void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, const Dataset& dataset,
@@ -86,51 +128,19 @@ AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& lear
                               const Dataset& dataset, const MetaParameters& parameters,
                               const std::string& base_hash) {
   const std::string path = folder + "/adapted.json";
-  AdaptedUsers users;
-  try {
-    const auto json = nlohmann::json::parse(ReadWholeFile(path, kMaxJsonBytes));
-    if (json.at("format_version").get<int>() != kFormatVersion) {
-      throw DataError("'{}' has format version {}; this hearth reads {}", path,
-                      json.at("format_version").dump(), kFormatVersion);
-    }
-    users.base_checkpoint = json.at("base_checkpoint").get<std::string>();
-    users.base_hash = json.at("base_hash").get<std::string>();
-    const IdIndex owners = BuildIdIndex(dataset.task_entities());
-    const IdIndex items = BuildIdIndex(dataset.event_entities());
-    for (const auto& entry : json.at("users")) {
-      SupportSet& user = users.users.emplace_back();
-      user.user = entry.at("user").get<std::string>();
-      user.owner =
-          entry.at("known").get<bool>() ? IndexOf(owners, user.user, path) : kUnknownEntity;
-      for (const auto& id : entry.at("seen")) {
-        user.items.push_back(IndexOf(items, id.get<std::string>(), path));
-      }
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError("'{}' is not a list of adapted users: {}", path, error.what());
-  }
+  AdaptedUsers users = ReadDescription(path, dataset);
   if (users.base_hash != base_hash) {
     throw DataError("'{}' was adapted from another base model ({}, not {}): adapt again", path,
                     users.base_hash.substr(0, 12), base_hash.substr(0, 12));
   }
   const Hdf5File file = Hdf5File::OpenReadOnly(folder + "/adapted.h5");
-  const auto count = static_cast<int64_t>(users.users.size());
-  users.adapted.assign(users.users.size(),
-                       {.values = ViewParameters(learner.model().layout(), parameters.dense)});
+  const ParameterLayout& layout = learner.model().layout();
+  users.adapted.assign(users.users.size(), {.values = ViewParameters(layout, parameters.dense)});
   for (const int64_t p : learner.method().adapted()) {
-    const ParameterSpec& spec = learner.model().layout().spec(p);
-    std::vector<double> values = file.ReadDataset<double>("/parameters/" + spec.name);
-    if (std::ssize(values) != count * spec.count) {
-      throw DataError("'{}': parameter '{}' has {} numbers, {} users need {}", file.path(),
-                      spec.name, values.size(), count, count * spec.count);
-    }
-    std::vector<int64_t> shape = spec.shape;
-    shape.insert(shape.begin(), count);
     const at::Tensor all =
-        at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
-            .to(parameters.dense.options(), false, /*copy=*/true);
-    for (int64_t u = 0; u < count; ++u) {
-      users.adapted[static_cast<size_t>(u)].values[static_cast<size_t>(p)] = all.narrow(0, u, 1);
+        ReadAdapted(file, layout.spec(p), std::ssize(users.users), parameters.dense.options());
+    for (size_t u = 0; u < users.adapted.size(); ++u) {
+      users.adapted[u].values[static_cast<size_t>(p)] = all.narrow(0, static_cast<int64_t>(u), 1);
     }
   }
   return users;

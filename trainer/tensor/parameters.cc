@@ -57,4 +57,10 @@ at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at:
   return flat;
 }
 
+std::vector<double> ToDoubles(const at::Tensor& tensor) {
+  const at::Tensor cpu = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
+  const auto* data = cpu.const_data_ptr<double>();
+  return {data, data + cpu.numel()};
+}
+
 }  // namespace hearth

@@ -29,4 +29,7 @@ ParameterValues MakeLeaves(const ParameterLayout& layout, const at::Tensor& flat
 at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at::Tensor>& gradients,
                             at::TensorOptions options);
 
+/// The elements of a tensor of any type and device, in row-major order.
+std::vector<double> ToDoubles(const at::Tensor& tensor);
+
 }  // namespace hearth

@@ -9,6 +9,7 @@
 
 #include "common/text.h"
 #include "tests/launch/command/run_hearth.h"
+#include "tests/tools/paths.h"
 
 namespace hearth {
 namespace {
@@ -173,7 +174,7 @@ TEST_F(MainJob, ADryRunTrainsNothing) {
 
 TEST_F(MainJob, TheShippedConfigurationsAreGood) {
   for (const char* name : {"movielens.yaml", "quickstart.yaml"}) {
-    EXPECT_THAT(Run({"config", "check", std::string(HEARTH_SOURCE_DIR) + "/configs/" + name}),
+    EXPECT_THAT(Run({"config", "check", testing::SourcePath(std::string("configs/") + name)}),
                 HasSubstr("ok"));
   }
 }

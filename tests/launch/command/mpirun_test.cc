@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/launch/command/run_hearth.h"
+#include "tests/tools/paths.h"
 
 namespace hearth {
 namespace {
@@ -42,7 +43,7 @@ class Mpirun : public ::testing::Test {
 
   /// Rank 0 and rank 1 with these settings behind the same configuration file.
   Outcome Train(const std::string& rank_0, const std::string& rank_1) const {
-    const std::string train = std::string(HEARTH_BINARY) + " train -c " + folder_ + "/config.yaml ";
+    const std::string train = testing::HearthBinary() + " train -c " + folder_ + "/config.yaml ";
     const std::string command =
         "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 1 " +
         train + rank_0 + " : -np 1 " + train + rank_1 + " >" + folder_ + "/out 2>" + folder_ +

@@ -10,6 +10,7 @@
 
 #include "launch/config/keys.h"
 #include "tests/launch/config/config_text.h"
+#include "tests/tools/paths.h"
 
 namespace hearth {
 namespace {
@@ -112,7 +113,7 @@ TEST(KeysAsJson, IsOneObjectPerKey) {
 }
 
 TEST(KeysAsMarkdown, IsWhatTheDocumentationShows) {
-  std::ifstream file(std::string(HEARTH_SOURCE_DIR) + "/docs/config.md");
+  std::ifstream file(testing::SourcePath("docs/config.md"));
   std::ostringstream text;
   text << file.rdbuf();
   EXPECT_TRUE(text.str() == KeysAsMarkdown())

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/storage/checkpoint/checkpoint_fixture.h"
+#include "tests/tools/paths.h"
 
 namespace hearth {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::ElementsAre;
 /// (7, 2) wrote when the version was current; it is never written again.
 class GoldenCheckpoint : public CheckpointFixture {
  protected:
-  const std::string golden_ = HEARTH_SOURCE_DIR "/tests/storage/golden/checkpoint-v1/step-000007";
+  const std::string golden_ = testing::SourcePath("tests/storage/golden/checkpoint-v1/step-000007");
 };
 
 TEST_F(GoldenCheckpoint, Version1VerifiesAndHoldsTheKnownState) {

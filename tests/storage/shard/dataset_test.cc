@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "tests/storage/shard/dataset_fixture.h"
+#include "tests/tools/paths.h"
 
 namespace hearth {
 namespace {
@@ -151,7 +152,7 @@ TEST(Dataset, RefusesAShardWithoutThePromisedTimes) {
 // The data set in tests/storage/golden was written by format version 1 and must stay readable.
 // HEARTH_WRITE_GOLDEN=1 writes it anew: only for a new format version, in a folder of its own.
 TEST(Dataset, ReadsTheGoldenDataSetOfVersion1) {
-  const std::string folder = std::string(HEARTH_SOURCE_DIR) + "/tests/storage/golden/dataset-v1";
+  const std::string folder = testing::SourcePath("tests/storage/golden/dataset-v1");
   if (std::getenv("HEARTH_WRITE_GOLDEN") != nullptr) {
     std::filesystem::create_directories(folder);
     WriteDataset(folder);

@@ -106,10 +106,7 @@ INSTANTIATE_TEST_SUITE_P(, EveryMethodAndModel, ::testing::ValuesIn(AllCases()),
 double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const ParameterValues& offsets) {
   const MetaParameters& parameters = world.parameters();
   ParameterValues values = ViewParameters(world.model().layout(), parameters.dense);
-  std::vector<at::Tensor> rows;
-  for (size_t t = 0; t < parameters.tables.size(); ++t) {
-    rows.push_back(parameters.tables[t].Gather(batch.table_rows[t]));
-  }
+  const auto rows = GatherTableRows(parameters, batch.table_rows);
   const EncodedChunk encoded = Encode(world.model(), values, batch, rows);
   for (const int64_t p : world.method().adapted()) {
     const auto i = static_cast<size_t>(p);
@@ -131,10 +128,7 @@ std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chu
   const ChunkBatch batch = world.builder().Build(chunk);
   const MetaParameters& parameters = world.parameters();
   const ParameterValues theta = ViewParameters(world.model().layout(), parameters.dense);
-  std::vector<at::Tensor> rows;
-  for (size_t t = 0; t < parameters.tables.size(); ++t) {
-    rows.push_back(parameters.tables[t].Gather(batch.table_rows[t]));
-  }
+  const auto rows = GatherTableRows(parameters, batch.table_rows);
   const EncodedChunk encoded = Encode(world.model(), theta, batch, rows);
   ParameterValues offsets = world.method().Adapt(theta, encoded, batch.support, false).values;
   for (const int64_t p : world.method().adapted()) {

@@ -10,6 +10,7 @@
 #include "storage/shard/feature_table.h"
 #include "trainer/embedding/embedding_table.h"
 #include "trainer/engine/generic_engine.h"
+#include "trainer/engine/reference_engine.h"
 #include "trainer/method/meta_method.h"
 #include "trainer/model/fields.h"
 
