@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cluster/exact_sum.h"
+#include "trainer/engine/engine_choice.h"
 #include "trainer/evaluate/eval_options.h"
 #include "trainer/method/meta_options.h"
 #include "trainer/model/model_options.h"
@@ -20,6 +21,9 @@ struct TrainOptions {
   double max_wall_time_sec = 0;  ///< commit and stop after this time; 0 = no limit
   Device device = Device::kAuto;
   Precision precision = Precision::kFloat32;
+  EngineKind engine = EngineKind::kAuto;
+  /// Chunks computed at the same time by one rank; 0: the cores this rank may use (ThreadCountFor).
+  int64_t threads = 0;
   /// Stop after this many evaluations without improvement of the validation metric; 0 = never.
   int64_t patience = 0;
 };

@@ -87,10 +87,14 @@ bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   MetaGradientSum<Real> sum(parameters_, options_.reduce);
-  for (const Chunk& chunk : meta_batch.chunks) {
+  std::vector<ChunkResult> results(meta_batch.chunks.size());
+  threads_.Run(std::ssize(results), [&](int64_t c) {
+    const Chunk& chunk = meta_batch.chunks[static_cast<size_t>(c)];
     const bool hide = HidesItemIds(meta_batch.step, chunk.number);
-    sum.Add(chunk, engine_.Compute(chunk, parameters_, hide));
-  }
+    results[static_cast<size_t>(c)] = engine_.Compute(chunk, parameters_, hide);
+  });
+  // In the order of chunks, so that threads do not change what sums in float give.
+  for (size_t c = 0; c < results.size(); ++c) sum.Add(meta_batch.chunks[c], results[c]);
   Gradient gradient;
   const std::array<double, 3> scalars =
       sum.Reduce(communicator_, meta_batch.global_chunk_count, &gradient);

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cluster/communicator.h"
+#include "common/worker_threads.h"
 #include "sampler/meta_batch.h"
 #include "trainer/engine/engine.h"
 #include "trainer/optimize/dense_optimizer.h"
@@ -19,8 +20,9 @@ struct StepResult {
   double rate_factor = 0.0;        ///< schedule
 };
 
-/// One outer step: meta-gradients of this rank's chunks, their sum over all ranks, one optimizer
-/// step on identical replicas. Every decision is taken on reduced numbers, so all ranks agree.
+/// One outer step: meta-gradients of this rank's chunks, several at a time, their sum over all
+/// ranks, one optimizer step on identical replicas. Every decision is taken on reduced numbers, so
+/// all ranks agree.
 class OuterLoop {
  public:
   struct Options {
@@ -40,12 +42,13 @@ class OuterLoop {
 
   /// All references must outlive the loop.
   OuterLoop(const Options& options, const Engine& engine, MetaParameters& parameters,
-            DenseOptimizer& dense_optimizer, Communicator& communicator)
+            DenseOptimizer& dense_optimizer, Communicator& communicator, WorkerThreads& threads)
       : options_(options),
         engine_(engine),
         parameters_(parameters),
         dense_optimizer_(dense_optimizer),
-        communicator_(communicator) {}
+        communicator_(communicator),
+        threads_(threads) {}
 
   /// Collective: all ranks must call, also with no chunk at all. Throws NumericError on every rank
   /// when no task of the step is finite; the parameters are unchanged then.
@@ -64,6 +67,7 @@ class OuterLoop {
   MetaParameters& parameters_;
   DenseOptimizer& dense_optimizer_;
   Communicator& communicator_;
+  WorkerThreads& threads_;
 };
 
 }  // namespace hearth

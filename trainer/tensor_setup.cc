@@ -1,8 +1,11 @@
 #include "trainer/tensor_setup.h"
 
+#include <algorithm>
 #include <string>
+#include <thread>
 
 #include <ATen/Context.h>
+#include <sched.h>
 
 #include "common/error.h"
 
@@ -27,6 +30,18 @@ at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank) {
         at::hasCUDA() ? "no device found" : "this is a CPU build, or there is no driver");
   }
   return options.device(at::kCPU);
+}
+
+int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device) {
+  if (train.threads > 0) return static_cast<int>(train.threads);
+  if (!device.is_cpu()) return 1;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int online = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const bool known = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+  const int usable = known ? CPU_COUNT(&allowed) : online;
+  // A launcher that binds ranks gives each its own cores; one that does not lets all use all.
+  return usable < online ? usable : std::max(1, usable / std::max(1, local_size));
 }
 
 std::string DeviceName(const at::TensorOptions& options) { return options.device().str(); }

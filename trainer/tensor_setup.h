@@ -10,6 +10,10 @@ namespace hearth {
 /// none; kAuto takes the GPU that `local_rank` selects where there is one, else the CPU.
 at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank);
 
+/// train.threads, or the cores this process may run on, shared with the other `local_size` - 1
+/// ranks of this host that may run on the same ones. With a GPU: 1.
+int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device);
+
 /// "cpu" or "cuda:1", for the start-up line.
 std::string DeviceName(const at::TensorOptions& options);
 

@@ -13,7 +13,6 @@
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
 #include "trainer/baseline/als_start.h"
-#include "trainer/engine/generic_engine.h"
 #include "trainer/evaluate/metrics.h"
 
 namespace hearth {
@@ -57,6 +56,9 @@ OuterLoop::Options OuterLoopOptions(const TrainerOptions& options) {
           .seed = options.seed};
 }
 
+// A chunk's bits must not depend on the number of cores.
+void UseOneThreadPerOperator() { at::set_num_threads(1); }
+
 bool Due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 }  // namespace
@@ -72,17 +74,21 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       data_hash_(ManifestHash(dataset.path())),
       learner_(dataset, options.model, options.meta, tensor_options),
       state_(InitialState(options, learner_)),
-      engine_(std::make_unique<GenericEngine>(EngineContext{
-          learner_.model(), learner_.method(), learner_.builder(), options.meta.loss})),
-      outer_loop_(OuterLoopOptions(options), *engine_, state_.parameters, state_.optimizer,
-                  communicator),
+      engine_(
+          ChooseEngine(options.train.engine,
+                       {learner_.model(), learner_.method(), learner_.builder(), options.meta.loss},
+                       options.meta, tensor_options.device())),
+      threads_(std::max(1, static_cast<int>(options.train.threads)), UseOneThreadPerOperator),
+      outer_loop_(OuterLoopOptions(options), *engine_.engine, state_.parameters, state_.optimizer,
+                  communicator, threads_),
       evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator) {
-  at::set_num_threads(1);  // a chunk's bits must not depend on the number of cores
+  UseOneThreadPerOperator();
 }
 
 Trainer::~Trainer() = default;
 
 TrainOutcome Trainer::Run() {
+  observer_.OnEngine(engine_.reason, threads_.count());
   Restore();
   MetaBatchLoader loader(dataset_, kTrainPart, options_.tasks, options_.seed,
                          {communicator_.rank(), communicator_.world_size()});

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cluster/communicator.h"
+#include "common/worker_threads.h"
 #include "sampler/meta_batch_loader.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
@@ -58,6 +59,9 @@ struct CheckpointReport {
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
+  /// Once, before anything else: which engine computes the gradients and why, and on how many
+  /// threads of this rank.
+  virtual void OnEngine(const std::string& engine, int thread_count) = 0;
   virtual void OnResume(const std::string& checkpoint_path, int64_t step) = 0;
   /// A newer checkpoint was refused while looking for one to resume from. Rank 0 only.
   virtual void OnRefusedCheckpoint(const std::string& path, const std::string& reason) = 0;
@@ -108,7 +112,8 @@ class Trainer {
   std::string data_hash_;  // recorded in checkpoints
   MetaLearner learner_;
   RunState state_;
-  std::unique_ptr<Engine> engine_;
+  ChosenEngine engine_;
+  WorkerThreads threads_;
   OuterLoop outer_loop_;
   Evaluator evaluator_;
   std::string run_id_;

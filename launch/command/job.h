@@ -36,6 +36,7 @@ class Job {
   int world_size() const { return session_ ? session_->world_size() : 1; }
   /// Rank among the ranks of this host: picks the GPU.
   int local_rank() const { return session_ ? session_->local_rank() : 0; }
+  int local_size() const { return session_ ? session_->local_size() : 1; }
   bool is_root() const { return rank() == 0; }
   bool launched_by_mpi() const { return session_.has_value(); }
 

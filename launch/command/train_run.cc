@@ -129,8 +129,9 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   }
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
   const double begin = SecondsNow();
-  Trainer trainer(TrainerOptionsOf(config), dataset, *communicator, observer, stop_requested,
-                  tensors);
+  TrainerOptions options = TrainerOptionsOf(config);
+  options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
+  Trainer trainer(options, dataset, *communicator, observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;

@@ -191,6 +191,18 @@ void AddTrain(std::vector<Key>* keys) {
                Names<Precision>{{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
                "of parameters and gradients");
   train
+      .Choice(
+          "engine", &TrainOptions::engine,
+          Names<EngineKind>{{"auto", EngineKind::kAuto},
+                            {"generic", EngineKind::kGeneric},
+                            {"fused", EngineKind::kFused}},
+          "what computes meta-gradients; auto: fused (kernels for dense heads) where it applies")
+      .MayChangeOnResume();
+  train
+      .Int("threads", &TrainOptions::threads, AtLeast(0),
+           "chunks computed at the same time by a rank; 0: one per core it may use")
+      .MayChangeOnResume();
+  train
       .Int("patience", &TrainOptions::patience, AtLeast(0),
            "stop after so many evaluations without improvement; 0: never")
       .MayChangeOnResume();

@@ -42,6 +42,12 @@ void TrainReporter::OnStart(const Dataset& dataset, const std::string& device, i
                   {"device", device}});
 }
 
+void TrainReporter::OnEngine(const std::string& engine, int thread_count) {
+  Say(fmt::format("engine {}, {} thread{} per rank", engine, thread_count,
+                  thread_count == 1 ? "" : "s"));
+  metrics_.Write({{"event", "engine"}, {"engine", engine}, {"threads", thread_count}});
+}
+
 void TrainReporter::OnEnd(TrainOutcome outcome, const TrainState& state, double seconds) {
   Say(fmt::format("{} at step {} after {}; {} tasks seen, {} skipped",
                   outcome == TrainOutcome::kDone           ? "done"

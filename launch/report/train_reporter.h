@@ -22,6 +22,7 @@ class TrainReporter : public TrainObserver {
   void OnStart(const Dataset& dataset, const std::string& device, int world_size);
   void OnEnd(TrainOutcome outcome, const TrainState& state, double seconds);
 
+  void OnEngine(const std::string& engine, int thread_count) override;
   void OnResume(const std::string& checkpoint_path, int64_t step) override;
   void OnRefusedCheckpoint(const std::string& path, const std::string& reason) override;
   void OnStep(const StepReport& report) override;
@@ -40,6 +41,7 @@ class TrainReporter : public TrainObserver {
 /// Hears everything and says nothing: ranks other than 0.
 class SilentObserver : public TrainObserver {
  public:
+  void OnEngine(const std::string&, int) override {}
   void OnResume(const std::string&, int64_t) override {}
   void OnRefusedCheckpoint(const std::string&, const std::string&) override {}
   void OnStep(const StepReport&) override {}

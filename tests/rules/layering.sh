@@ -25,7 +25,7 @@ BEGIN {
 
   # Sub-rooms: each may include itself and those left of it; files directly in the room are its top.
   order("storage", "file shard import checkpoint registry")
-  order("trainer", "tensor model embedding baseline method engine optimize evaluate recommend export retrain")
+  order("trainer", "tensor kernel model embedding baseline method engine optimize evaluate recommend export retrain")
   order("launch", "config report command")
 
   # Names that live in a few rooms only: a pattern on the code without comments and literals.

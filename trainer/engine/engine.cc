@@ -1,5 +1,11 @@
 #include "trainer/engine/engine.h"
 
+#include <cmath>
+#include <limits>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
+
 namespace hearth {
 namespace {
 
@@ -27,7 +33,55 @@ TaskRows SelectRows(const TaskRows& rows, const std::vector<int64_t>& keep, int6
   return selected;
 }
 
+bool IsFinite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item<bool>(); }
+
+bool IsFinite(const ChunkResult& result) {
+  for (const double loss : result.query_loss) {
+    if (!std::isfinite(loss)) return false;
+  }
+  for (const at::Tensor& gradient : result.row_gradients) {
+    if (!IsFinite(gradient)) return false;
+  }
+  return IsFinite(result.dense_gradient);
+}
+
+// Positions of the tasks whose loss and gradient are finite on their own.
+std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
+                                     const std::function<ChunkResult(const Chunk&)>& compute) {
+  std::vector<int64_t> keep;
+  for (int64_t task = 0; task < chunk.task_count(); ++task) {
+    if (!std::isfinite(result.query_loss[static_cast<size_t>(task)])) continue;
+    if (IsFinite(compute(SelectTasks(chunk, {task})))) keep.push_back(task);
+  }
+  return keep;
+}
+
 }  // namespace
+
+ChunkResult ComputeFiniteTasks(const Chunk& chunk,
+                               const std::function<ChunkResult(const Chunk&)>& compute) {
+  ChunkResult result = compute(chunk);
+  if (!IsFinite(result)) {
+    const std::vector<int64_t> keep = FindFiniteTasks(chunk, result, compute);
+    std::vector<double> losses(result.query_loss.size(), std::numeric_limits<double>::quiet_NaN());
+    if (keep.empty()) {
+      result.dense_gradient.zero_();
+      for (at::Tensor& gradient : result.row_gradients) gradient.zero_();
+    } else {
+      result = compute(SelectTasks(chunk, keep));
+      for (size_t i = 0; i < keep.size(); ++i) {
+        losses[static_cast<size_t>(keep[i])] = result.query_loss[i];
+      }
+    }
+    result.query_loss = losses;
+  }
+  for (const double loss : result.query_loss) {
+    if (!std::isfinite(loss)) continue;
+    result.loss_sum += loss;
+    ++result.finite_task_count;
+  }
+  return result;
+}
 
 Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep) {
   Chunk selected;

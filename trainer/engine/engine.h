@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,11 @@ class Engine {
   virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
                               bool hide_item_ids) const = 0;
 };
+
+/// Runs `compute`, which may return what is not finite, on the chunk; when it does, again on those
+/// tasks alone that are finite by themselves. Counts and sums the finite tasks.
+ChunkResult ComputeFiniteTasks(const Chunk& chunk,
+                               const std::function<ChunkResult(const Chunk&)>& compute);
 
 /// The tasks `keep` (ascending) of a chunk as a chunk of their own.
 Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep);

@@ -18,9 +18,6 @@ class GenericEngine : public Engine {
   // One pass over the chunk; the result is not finite when any task's is not.
   ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
                          bool hide_item_ids) const;
-  // Positions of the tasks whose loss and gradient are finite on their own.
-  std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
-                                       const MetaParameters& parameters, bool hide_item_ids) const;
 
   EngineContext context_;
 };

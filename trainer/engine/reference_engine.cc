@@ -30,12 +30,7 @@ void AddTo(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradien
 }  // namespace
 
 ReferenceEngine::ReferenceEngine(const EngineContext& context, const MetaOptions& options)
-    : context_(context), options_(options) {
-  const ParameterLayout& layout = context.model.layout();
-  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
-    if (layout.spec(p).name == "inner_lr.log") log_rates_ = p;
-  }
-}
+    : context_(context), options_(options), log_rates_(FindLogInnerRates(context.model.layout())) {}
 
 at::Tensor ReferenceEngine::RateOf(const ParameterValues& theta, int64_t step,
                                    size_t position) const {

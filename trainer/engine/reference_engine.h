@@ -24,7 +24,7 @@ class ReferenceEngine : public Engine {
 
   EngineContext context_;
   MetaOptions options_;
-  int64_t log_rates_ = -1;  // parameter index of the learned inner rates, -1: not learned
+  int64_t log_rates_;  // FindLogInnerRates
 };
 
 }  // namespace hearth

@@ -30,7 +30,7 @@ GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
   if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kPerParameterAndStep) {
     shape.insert(shape.begin(), options.inner_steps);
   }
-  log_rates_ = model.layout().Add({.name = "inner_lr.log",
+  log_rates_ = model.layout().Add({.name = kLogInnerRates,
                                    .shape = shape,
                                    .init = ParameterInit::kConstant,
                                    .init_value = std::log(options.inner_lr),

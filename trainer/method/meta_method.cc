@@ -26,6 +26,13 @@ EncodedChunk Encode(const Recommender& model, const ParameterValues& values,
           .items = model.EncodeItems(values, batch, rows)};
 }
 
+int64_t FindLogInnerRates(const ParameterLayout& layout) {
+  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
+    if (layout.spec(p).name == kLogInnerRates) return p;
+  }
+  return -1;
+}
+
 std::unique_ptr<MetaMethod> MakeMethod(const MetaOptions& options, Recommender& model) {
   if (options.method == MetaOptions::Method::kJoint) return std::make_unique<NoAdaptation>();
   return std::make_unique<GradientDescent>(options, model);

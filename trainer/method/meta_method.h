@@ -41,6 +41,13 @@ class MetaMethod {
   virtual const std::vector<int64_t>& adapted() const = 0;
 };
 
+/// Name of the learned inner rates in a layout.
+inline constexpr const char* kLogInnerRates = "inner_lr.log";
+
+/// Index of the learned inner rates in a layout, [adapted parameters] or [step, adapted parameters]
+/// logarithms in the order of MetaMethod::adapted(); -1 where they are not learned.
+int64_t FindLogInnerRates(const ParameterLayout& layout);
+
 /// The method `options` names: joint (no adaptation), maml, fomaml or anil. May add parameters
 /// (learned inner rates) to the model's layout, so call it before values are made.
 std::unique_ptr<MetaMethod> MakeMethod(const MetaOptions& options, Recommender& model);

@@ -22,9 +22,10 @@ at::Tensor Int64Tensor(const std::vector<int64_t>& values, at::IntArrayRef shape
   return CopyToTensor(values, shape, at::kLong).to(options.device());
 }
 
-at::Tensor RealTensor(const std::vector<float>& values, at::IntArrayRef shape,
+template <typename Real>
+at::Tensor RealTensor(const std::vector<Real>& values, at::IntArrayRef shape,
                       const at::TensorOptions& options) {
-  return CopyToTensor(values, shape, at::kFloat).to(options);
+  return CopyToTensor(values, shape, c10::CppTypeToScalarType<Real>::value).to(options);
 }
 
 std::vector<int64_t> SortedUnique(std::vector<int64_t> values) {
@@ -67,9 +68,9 @@ EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
     const auto id_count = static_cast<int64_t>(ids.ids.size());
     out.index = Int64Tensor(ids.ids, {id_count}, options_);
     if (!IsOnePerEntity(ids, entities.size())) {
-      std::vector<float> counts(entities.size(), 0.0f);
-      for (const int64_t entity : ids.segment) counts[static_cast<size_t>(entity)] += 1.0f;
-      for (float& count : counts) count = count > 0.0f ? 1.0f / count : 0.0f;
+      std::vector<double> counts(entities.size(), 0.0);
+      for (const int64_t entity : ids.segment) counts[static_cast<size_t>(entity)] += 1.0;
+      for (double& count : counts) count = count > 0.0 ? 1.0 / count : 0.0;
       out.segment = Int64Tensor(ids.segment, {id_count}, options_);
       out.inverse_count = RealTensor(counts, {batch.count, 1}, options_);
     }
@@ -89,11 +90,12 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> u
   const auto padded = static_cast<size_t>(tasks * width);
   std::vector<int64_t> entity(padded, 0);
   std::vector<int64_t> negatives(padded * static_cast<size_t>(negatives_per_row), 0);
-  std::vector<float> labels(padded, 0.0f), mask(padded, 0.0f), inverse_count;
+  std::vector<float> labels(padded, 0.0f), mask(padded, 0.0f);
+  std::vector<double> inverse_count;
   for (int64_t t = 0; t < tasks; ++t) {
     const int64_t begin = rows.offsets[static_cast<size_t>(t)];
     const int64_t end = rows.offsets[static_cast<size_t>(t) + 1];
-    inverse_count.push_back(1.0f / static_cast<float>(end - begin));
+    inverse_count.push_back(1.0 / static_cast<double>(end - begin));
     for (int64_t row = begin; row < end; ++row) {
       const auto from = static_cast<size_t>(row);
       const auto to = static_cast<size_t>(t * width + row - begin);

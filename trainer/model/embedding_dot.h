@@ -24,13 +24,16 @@ class EmbeddingDot : public Recommender {
                          const std::vector<at::Tensor>& rows) const override;
   at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
                    const at::Tensor& items) const override;
+  const DenseHead* dense_head() const override { return &head_layers_; }
+  HeadRows MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const override;
 
  private:
+  const TaskLinear& user_vector() const { return head_layers_.layers.front(); }
+
   int64_t dim_;
-  double output_offset_;
   FieldEncoder task_encoder_;
   FieldEncoder item_encoder_;
-  TaskLinear user_vector_;
+  DenseHead head_layers_;
 };
 
 }  // namespace hearth

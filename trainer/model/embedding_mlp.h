@@ -24,15 +24,13 @@ class EmbeddingMlp : public Recommender {
                          const std::vector<at::Tensor>& rows) const override;
   at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
                    const at::Tensor& items) const override;
+  const DenseHead* dense_head() const override { return &head_layers_; }
+  HeadRows MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const override;
 
  private:
-  at::Tensor Activate(const at::Tensor& x) const;
-
-  ModelOptions::Activation activation_;
-  double output_offset_;
   FieldEncoder task_encoder_;
   FieldEncoder item_encoder_;
-  std::vector<TaskLinear> layers_;
+  DenseHead head_layers_;
 };
 
 }  // namespace hearth

@@ -2,10 +2,15 @@
 
 #include <ATen/ops/index_select.h>
 
+#include "common/error.h"
 #include "trainer/model/embedding_dot.h"
 #include "trainer/model/embedding_mlp.h"
 
 namespace hearth {
+
+HeadRows Recommender::MakeHeadRows(const at::Tensor&, const at::Tensor&) const {
+  HEARTH_CHECK(false, "this model has no dense head");
+}
 
 std::unique_ptr<Recommender> MakeRecommender(const ModelOptions& options,
                                              const EntityFields& task_fields,

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "trainer/model/chunk_batch.h"
+#include "trainer/model/dense_head.h"
 #include "trainer/model/fields.h"
 #include "trainer/model/model_options.h"
 #include "trainer/tensor/parameters.h"
@@ -53,6 +54,11 @@ class Recommender {
   /// logit for binary cross-entropy, a score for BPR.
   virtual at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
                            const at::Tensor& items) const = 0;
+
+  /// Score as a stack of dense layers, where it is one; nullptr otherwise.
+  virtual const DenseHead* dense_head() const { return nullptr; }
+  /// The inputs of dense_head(): tasks [rows, a], items [rows, b], one row each.
+  virtual HeadRows MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const;
 
  protected:
   ParameterLayout layout_;

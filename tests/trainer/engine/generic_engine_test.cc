@@ -4,11 +4,11 @@
 #include <limits>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/abs.h>
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/trainer/support/relative_error.h"
 #include "tests/trainer/support/small_world.h"
 #include "trainer/method/task_loss.h"
 
@@ -78,22 +78,6 @@ SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precis
 
 Chunk MakeChunkFor(const Case& c, int64_t task_count = 6) {
   return SmallWorld::MakeChunk(task_count, c.loss == Loss::kBce, c.loss == Loss::kBpr ? 2 : 0, 3);
-}
-
-// Largest absolute difference over the largest magnitude of `expected`.
-double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
-  const at::Tensor difference = (actual.to(at::kDouble) - expected.to(at::kDouble)).abs();
-  const double scale = expected.to(at::kDouble).abs().max().item<double>();
-  return difference.max().item<double>() / std::max(scale, 1e-12);
-}
-
-double RelativeError(const ChunkResult& actual, const ChunkResult& expected) {
-  double error = RelativeError(actual.dense_gradient, expected.dense_gradient);
-  for (size_t t = 0; t < expected.row_gradients.size(); ++t) {
-    if (expected.row_gradients[t].numel() == 0) continue;
-    error = std::max(error, RelativeError(actual.row_gradients[t], expected.row_gradients[t]));
-  }
-  return error;
 }
 
 class EveryMethodAndModel : public ::testing::TestWithParam<Case> {};

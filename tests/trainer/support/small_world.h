@@ -9,6 +9,7 @@
 #include "sampler/meta_batch.h"
 #include "storage/shard/feature_table.h"
 #include "trainer/embedding/embedding_table.h"
+#include "trainer/engine/fused_engine.h"
 #include "trainer/engine/generic_engine.h"
 #include "trainer/engine/reference_engine.h"
 #include "trainer/method/meta_method.h"
@@ -50,6 +51,7 @@ class SmallWorld {
 
   EngineContext context() const { return {*model_, *method_, *builder_, meta_.loss}; }
   GenericEngine generic() const { return GenericEngine(context()); }
+  FusedEngine fused() const { return FusedEngine(context(), meta_); }
   ReferenceEngine reference() const { return ReferenceEngine(context(), meta_); }
   Recommender& model() { return *model_; }
   const MetaMethod& method() const { return *method_; }

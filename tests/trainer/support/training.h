@@ -65,6 +65,7 @@ inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
 /// Remembers what a run reported.
 class RecordingObserver : public TrainObserver {
  public:
+  void OnEngine(const std::string& chosen, int) override { engine = chosen; }
   void OnResume(const std::string&, int64_t step) override { resumed_from = step; }
   void OnRefusedCheckpoint(const std::string& path, const std::string& reason) override {
     refused.push_back(path + ": " + reason);
@@ -78,6 +79,7 @@ class RecordingObserver : public TrainObserver {
   }
   void OnCheckpoint(const CheckpointReport& report) override { checkpoints.push_back(report.step); }
 
+  std::string engine;
   int64_t resumed_from = -1;
   std::vector<std::string> refused;
   std::vector<double> losses;

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/kernel/head_task.h"
+
+namespace hearth {
+
+/// What the adapted head sees of a chunk. The input of a row is [task vector, item vector]; either
+/// may have width 0. Rows are packed without padding: of each task its support rows, then its query
+/// rows.
+struct HeadChunk {
+  at::Tensor tasks;              ///< [tasks, a]
+  at::Tensor items;              ///< [items, b]
+  at::Tensor shift;              ///< [rows] added to the output, or undefined
+  std::vector<int64_t> item;     ///< [row] position in items
+  std::vector<int64_t> begin;    ///< [tasks + 1] first row of each task
+  std::vector<int64_t> support;  ///< [tasks] support rows of each
+  std::vector<double> labels;    ///< [row]
+  double support_prior = 0.0;    ///< MetaOptions::support_prior
+};
+
+/// Sums over the tasks of a chunk, and what flows back into its inputs.
+struct HeadChunkGradient {
+  at::Tensor weight;               ///< of W_0 [a + b, width[1]]
+  std::vector<double> tail;        ///< [tail_size] as in HeadShape
+  std::vector<double> rates;       ///< [inner_steps, rate_count]
+  at::Tensor tasks, items, shift;  ///< of the inputs of the same name
+  std::vector<double> losses;      ///< [tasks] of the query rows
+};
+
+/// Runs every task of a chunk through the kernels, on the calling thread, with the shared products
+/// as BLAS calls around them. A task that is not finite spoils the sums. Real: float or double, the
+/// type of all tensors, on the CPU. weight: W_0; tail: [tail_size]; rates: [steps, rate_count].
+template <typename Real>
+HeadChunkGradient DifferentiateHead(const HeadShape& shape, const at::Tensor& weight,
+                                    const std::vector<Real>& tail, const std::vector<Real>& rates,
+                                    double output_offset, const HeadChunk& chunk);
+
+}  // namespace hearth

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "trainer/model/model_options.h"
+#include "trainer/tensor/task_linear.h"
+
+namespace hearth {
+
+/// A Score that is a stack of dense layers on the rows of a chunk, one after the other, the last
+/// one of width 1: y = shift + offset + (h_L W_L + b_L), h_{l+1} = act(h_l W_l + b_l), h_0 = x.
+/// What engines with kernels of their own need to know of a model.
+struct DenseHead {
+  std::vector<TaskLinear> layers;
+  ModelOptions::Activation activation = ModelOptions::Activation::kIdentity;
+  double output_offset = 0.0;
+  /// x is [task vector, item vector] and there is no shift.
+  bool concatenates = false;
+};
+
+/// The inputs of a dense head.
+struct HeadRows {
+  at::Tensor x;      ///< [rows, in]
+  at::Tensor shift;  ///< [rows], or undefined for zero
+};
+
+at::Tensor Activate(ModelOptions::Activation activation, const at::Tensor& x);
+
+}  // namespace hearth
