@@ -141,6 +141,9 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   AddCkptList(ckpt, invocation);
   AddCkptVerify(ckpt, invocation);
   AddCkptHash(ckpt, invocation);
+  CLI::App* bench = AddGroup(app.get(), "bench", "check and time what a configuration does here");
+  AddBenchGradcheck(bench, invocation);
+  AddBenchStep(bench, invocation);
   AddDoctor(app.get(), invocation);
   return app;
 }

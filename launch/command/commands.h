@@ -21,6 +21,8 @@ void AddRecommend(CLI::App* parent, Invocation* invocation);
 void AddCkptList(CLI::App* parent, Invocation* invocation);
 void AddCkptVerify(CLI::App* parent, Invocation* invocation);
 void AddCkptHash(CLI::App* parent, Invocation* invocation);
+void AddBenchGradcheck(CLI::App* parent, Invocation* invocation);
+void AddBenchStep(CLI::App* parent, Invocation* invocation);
 void AddDoctor(CLI::App* parent, Invocation* invocation);
 
 }  // namespace hearth

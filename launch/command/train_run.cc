@@ -67,11 +67,14 @@ void RequireSameStart(Communicator& communicator, const Config& config,
 
 }  // namespace
 
+void RequireDataPath(const Config& config) {
+  if (!config.data.path.empty()) return;
+  throw ConfigError(
+      "data.path is not set; give data.path=DIR, a folder made by 'hearth data convert'");
+}
+
 void RequireTrainingKeys(const Config& config) {
-  if (config.data.path.empty()) {
-    throw ConfigError(
-        "data.path is not set; give data.path=DIR, a folder made by 'hearth data convert'");
-  }
+  RequireDataPath(config);
   if (config.run.dir.empty()) {
     throw ConfigError(
         "run.dir is not set; give run.dir=DIR, the folder for checkpoints and metrics");

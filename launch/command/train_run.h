@@ -7,6 +7,8 @@
 
 namespace hearth {
 
+/// Throws ConfigError when data.path is not set.
+void RequireDataPath(const Config& config);
 /// What `hearth train` needs beyond a legal configuration. Throws ConfigError naming the key.
 void RequireTrainingKeys(const Config& config);
 

@@ -115,6 +115,7 @@ void AddMeta(std::vector<Key>* keys) {
   using Adapt = MetaOptions::Adapt;
   using Learn = MetaOptions::LearnInnerLr;
   using Loss = MetaOptions::Loss;
+  using FastWeights = MetaOptions::FastWeights;
   SectionBuilder meta(keys, "meta", &Config::meta);
   meta.Choice("method", &MetaOptions::method,
               Names<Method>{{"joint", Method::kJoint},
@@ -139,6 +140,12 @@ void AddMeta(std::vector<Key>* keys) {
   meta.Choice("loss", &MetaOptions::loss,
               Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
               "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");
+  meta.Choice("fast_weights", &MetaOptions::fast_weights,
+              Names<FastWeights>{{"auto", FastWeights::kAuto},
+                                 {"explicit", FastWeights::kExplicit},
+                                 {"factored", FastWeights::kFactored}},
+              "how the generic engine holds adapted weights; auto: the cheaper, by layer and step")
+      .MayChangeOnResume();
 }
 
 void AddOptim(std::vector<Key>* keys) {

@@ -184,7 +184,7 @@ ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& par
   const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
-  std::vector<at::Tensor> inputs = theta;
+  std::vector<at::Tensor> inputs = theta.tensors();
   for (at::Tensor& of_table : rows) inputs.push_back(of_table.requires_grad_(true));
   const EncodedChunk encoded = Encode(context_.model, theta, batch, rows);
   const Head head = MakeHead(theta, encoded, chunk, batch);

@@ -21,7 +21,7 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   const at::Tensor losses = TaskLosses(context_.loss, context_.model, adapted.values, encoded.tasks,
                                        encoded.items, batch.query);
 
-  std::vector<at::Tensor> inputs = theta;
+  std::vector<at::Tensor> inputs = theta.tensors();
   inputs.insert(inputs.end(), rows.begin(), rows.end());
   std::vector<at::Tensor> gradients =
       torch::autograd::grad({losses.sum()}, inputs, {}, /*retain_graph=*/false,

@@ -34,7 +34,7 @@ ReferenceEngine::ReferenceEngine(const EngineContext& context, const MetaOptions
 
 at::Tensor ReferenceEngine::RateOf(const ParameterValues& theta, int64_t step,
                                    size_t position) const {
-  if (log_rates_ < 0) return at::full({}, options_.inner_lr, theta.front().options());
+  if (log_rates_ < 0) return at::full({}, options_.inner_lr, theta[0].options());
   const at::Tensor& logs = theta[static_cast<size_t>(log_rates_)];
   const at::Tensor of_step = logs.dim() == 2 ? logs.select(0, step) : logs;
   return of_step.select(0, static_cast<int64_t>(position)).exp();
@@ -66,7 +66,7 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
   const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
-  std::vector<at::Tensor> inputs = theta;
+  std::vector<at::Tensor> inputs = theta.tensors();
   for (at::Tensor& of_table : rows) inputs.push_back(of_table.requires_grad_(true));
 
   ChunkResult result;

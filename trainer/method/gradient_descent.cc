@@ -1,6 +1,7 @@
 #include "trainer/method/gradient_descent.h"
 
 #include <cmath>
+#include <map>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
@@ -11,12 +12,9 @@
 namespace hearth {
 namespace {
 
-// [shape...] -> [tasks, shape...] without a copy.
-at::Tensor ShareAcrossTasks(const at::Tensor& value, int64_t task_count) {
-  std::vector<int64_t> shape = value.sizes().vec();
-  shape.insert(shape.begin(), task_count);
-  return value.unsqueeze(0).expand(shape);
-}
+// How many operations of a factored pass are worth one of a pass with explicit weights, which also
+// forms a gradient per task and moves both through memory. Measured: bench/README.md.
+constexpr int64_t kFactorsWorth = 2;
 
 }  // namespace
 
@@ -38,46 +36,93 @@ GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
                                    .decays = false});
 }
 
-at::Tensor GradientDescent::Step(const ParameterValues& theta, int64_t step, size_t position,
-                                 const at::Tensor& value, const at::Tensor& gradient) const {
-  if (log_rates_ < 0) return value - gradient * options_.inner_lr;
+at::Tensor GradientDescent::Scaled(const ParameterValues& theta, int64_t step, size_t position,
+                                   const at::Tensor& gradient) const {
+  if (log_rates_ < 0) return gradient * options_.inner_lr;
   at::Tensor log_rates = theta[static_cast<size_t>(log_rates_)];
   if (log_rates.dim() == 2) log_rates = log_rates.select(0, step);
-  return value - gradient * log_rates.select(0, static_cast<int64_t>(position)).exp();
+  return gradient * log_rates.select(0, static_cast<int64_t>(position)).exp();
+}
+
+bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
+  const ParameterSpec& spec = model_.layout().spec(weight);
+  if (!spec.linear_weight) return false;
+  if (options_.fast_weights != MetaOptions::FastWeights::kAuto) {
+    return options_.fast_weights == MetaOptions::FastWeights::kFactored;
+  }
+  const int64_t in = spec.shape[0], out = spec.shape[1];
+  return rows * (in + out) <= kFactorsWorth * in * out;
 }
 
 AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
                                     const RowBatch& support, bool differentiable) const {
   const bool second_order = differentiable && options_.method != MetaOptions::Method::kFomaml;
-  const int64_t task_count = support.entity.size(0);
+  const int64_t task_count = support.entity.size(0), rows = support.entity.size(1);
   AdaptedTasks adapted{.values = theta};
+  ParameterValues& values = adapted.values;
   for (const int64_t p : adapted_) {
-    at::Tensor& value = adapted.values[static_cast<size_t>(p)];
-    value = ShareAcrossTasks(value, task_count);
+    if (PrefersFactors(p, rows)) {
+      values.StartFactored(p);
+    } else {
+      values[static_cast<size_t>(p)] = ShareAcrossTasks(theta[static_cast<size_t>(p)], task_count);
+    }
   }
   for (int64_t k = 0; k < options_.inner_steps; ++k) {
-    std::vector<at::Tensor> fast;
     for (const int64_t p : adapted_) {
-      at::Tensor& value = adapted.values[static_cast<size_t>(p)];
-      if (!differentiable) value = value.detach().requires_grad_(true);
-      fast.push_back(value);
+      const FactoredUpdate* update = values.factored(p);
+      if (update == nullptr || !update->inputs.defined()) continue;
+      const int64_t rows_after = update->inputs.size(1) * (k + 1) / k;
+      if (!PrefersFactors(p, rows_after)) values.MakeExplicit(p, task_count);
     }
-    // Tasks are independent, so the gradient of the sum of their losses is each task's own.
-    const at::Tensor loss =
-        SupportLosses(options_, model_, adapted.values, chunk.tasks, chunk.items, support).sum();
-    const std::vector<at::Tensor> gradients = torch::autograd::grad(
-        {loss}, fast, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
-        /*allow_unused=*/true);
-    for (size_t i = 0; i < adapted_.size(); ++i) {
-      if (!gradients[i].defined()) continue;
-      at::Tensor& value = adapted.values[static_cast<size_t>(adapted_[i])];
-      value = Step(theta, k, i, fast[i], gradients[i]);
-    }
+    Step(theta, chunk, support, k, second_order, differentiable, values);
   }
   if (!differentiable) {
-    for (at::Tensor& value : adapted.values) value = value.detach();
+    for (const int64_t p : adapted_) {
+      if (values.factored(p) != nullptr) values.MakeExplicit(p, task_count);
+      at::Tensor& value = values[static_cast<size_t>(p)];
+      value = value.detach();
+    }
   }
   return adapted;
+}
+
+void GradientDescent::Step(const ParameterValues& theta, const EncodedChunk& chunk,
+                           const RowBatch& support, int64_t step, bool second_order,
+                           bool differentiable, ParameterValues& values) const {
+  std::vector<at::Tensor> wanted;  // explicit fast weights, then taps
+  std::vector<size_t> positions;   // of the explicit ones among the adapted
+  std::map<int64_t, size_t> position_of;
+  for (size_t i = 0; i < adapted_.size(); ++i) {
+    const int64_t p = adapted_[i];
+    position_of[p] = i;
+    if (values.factored(p) != nullptr) continue;
+    at::Tensor& value = values[static_cast<size_t>(p)];
+    if (!differentiable) value = value.detach().requires_grad_(true);
+    wanted.push_back(value);
+    positions.push_back(i);
+  }
+  std::vector<LayerTap> taps;
+  values.set_taps(&taps);
+  // Tasks are independent, so the gradient of the sum of their losses is each task's own.
+  const at::Tensor loss =
+      SupportLosses(options_, model_, values, chunk.tasks, chunk.items, support).sum();
+  values.set_taps(nullptr);
+  for (const LayerTap& tap : taps) wanted.push_back(tap.tap);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(
+      {loss}, wanted, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
+      /*allow_unused=*/true);
+  for (size_t i = 0; i < positions.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    at::Tensor& value = values[static_cast<size_t>(adapted_[positions[i]])];
+    value = wanted[i] - Scaled(theta, step, positions[i], gradients[i]);
+  }
+  for (size_t t = 0; t < taps.size(); ++t) {
+    const at::Tensor& gradient = gradients[positions.size() + t];
+    if (!gradient.defined()) continue;
+    const at::Tensor inputs = second_order ? taps[t].inputs : taps[t].inputs.detach();
+    values.Subtract(taps[t].weight, inputs,
+                    Scaled(theta, step, position_of[taps[t].weight], gradient));
+  }
 }
 
 }  // namespace hearth

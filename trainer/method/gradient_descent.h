@@ -21,9 +21,15 @@ class GradientDescent : public MetaMethod {
   const std::vector<int64_t>& adapted() const override { return adapted_; }
 
  private:
-  // value - rate * gradient, with the inner rate of adapted parameter `position` at a step.
-  at::Tensor Step(const ParameterValues& theta, int64_t step, size_t position,
-                  const at::Tensor& value, const at::Tensor& gradient) const;
+  // rate * gradient, with the inner rate of adapted parameter `position` at a step.
+  at::Tensor Scaled(const ParameterValues& theta, int64_t step, size_t position,
+                    const at::Tensor& gradient) const;
+  // Whether the updates of a weight are cheaper as factors up to and in the pass after `step`,
+  // whose factors have `rows` rows per task.
+  bool PrefersFactors(int64_t weight, int64_t rows) const;
+  // One inner step of all tasks.
+  void Step(const ParameterValues& theta, const EncodedChunk& chunk, const RowBatch& support,
+            int64_t step, bool second_order, bool differentiable, ParameterValues& values) const;
 
   MetaOptions options_;
   const Recommender& model_;

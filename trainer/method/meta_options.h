@@ -10,6 +10,7 @@ struct MetaOptions {
   enum class Adapt { kDense, kHead };
   enum class LearnInnerLr { kNo, kPerParameter, kPerParameterAndStep };
   enum class Loss { kMse, kBce, kBpr };
+  enum class FastWeights { kAuto, kExplicit, kFactored };
 
   Method method = Method::kMaml;
   int64_t inner_steps = 3;  ///< gradient steps on the support set, >= 1 (joint: ignored)
@@ -21,6 +22,9 @@ struct MetaOptions {
   double support_prior = 0.0;
   Adapt adapt = Adapt::kDense;  ///< all dense layers, or the last one (anil: always the last one)
   Loss loss = Loss::kMse;
+  /// How autograd holds the fast weights of linear layers: a weight per task, or factors
+  /// (FactoredUpdate), or by the cost of each layer and step. The results are the same.
+  FastWeights fast_weights = FastWeights::kAuto;
 };
 
 }  // namespace hearth

@@ -34,7 +34,7 @@ EmbeddingDot::EmbeddingDot(const ModelOptions& options, const EntityFields& task
 at::Tensor EmbeddingDot::EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
   if (task_encoder_.field_count() == 0) {
-    return at::zeros({batch.tasks.count, dim_}, values.front().options().requires_grad(false));
+    return at::zeros({batch.tasks.count, dim_}, values[0].options().requires_grad(false));
   }
   return Sum(task_encoder_.Encode(values, batch.tasks, rows));
 }

@@ -38,7 +38,7 @@ EmbeddingMlp::EmbeddingMlp(const ModelOptions& options, const EntityFields& task
 at::Tensor EmbeddingMlp::EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
   if (task_encoder_.field_count() == 0) {
-    return at::zeros({batch.tasks.count, 0}, values.front().options().requires_grad(false));
+    return at::zeros({batch.tasks.count, 0}, values[0].options().requires_grad(false));
   }
   return at::cat(task_encoder_.Encode(values, batch.tasks, rows), 1);
 }

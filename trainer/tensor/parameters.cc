@@ -32,17 +32,17 @@ at::Tensor InitializeParameters(const ParameterLayout& layout, uint64_t seed,
 
 ParameterValues ViewParameters(const ParameterLayout& layout, const at::Tensor& flat) {
   HEARTH_CHECK(flat.numel() == layout.size());
-  ParameterValues values;
+  std::vector<at::Tensor> values;
   for (const ParameterSpec& spec : layout.specs()) {
     values.push_back(flat.narrow(0, spec.offset, spec.count).view(spec.shape));
   }
-  return values;
+  return ParameterValues(std::move(values));
 }
 
 ParameterValues MakeLeaves(const ParameterLayout& layout, const at::Tensor& flat) {
-  ParameterValues leaves = ViewParameters(layout, flat.detach());
+  std::vector<at::Tensor> leaves = ViewParameters(layout, flat.detach()).tensors();
   for (at::Tensor& leaf : leaves) leaf = leaf.detach().requires_grad_(true);
-  return leaves;
+  return ParameterValues(std::move(leaves));
 }
 
 at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at::Tensor>& gradients,

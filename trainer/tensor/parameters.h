@@ -6,12 +6,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "trainer/tensor/parameter_layout.h"
+#include "trainer/tensor/parameter_values.h"
 
 namespace hearth {
-
-/// Values of all parameters of a layout, by index. A value has the parameter's shape when all tasks
-/// share it, or [tasks, shape...] when every task has its own (fast weights).
-using ParameterValues = std::vector<at::Tensor>;
 
 /// First values of all parameters: a pure function of (layout, seed). Returns [layout.size()], zero
 /// in the padding.

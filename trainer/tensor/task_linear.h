@@ -8,7 +8,7 @@
 namespace hearth {
 
 /// A linear layer y = x W + b of a chunk of tasks. It hides how the weights are held: shared by all
-/// tasks, or a set of fast weights per task.
+/// tasks, or fast weights of each task, explicit or factored (ParameterValues).
 class TaskLinear {
  public:
   /// Declares `name`.weight [in, out] and `name`.bias [out].

@@ -16,6 +16,7 @@ namespace hearth {
 namespace {
 
 using Activation = ModelOptions::Activation;
+using FastWeights = MetaOptions::FastWeights;
 using Learn = MetaOptions::LearnInnerLr;
 using Loss = MetaOptions::Loss;
 using Method = MetaOptions::Method;
@@ -66,13 +67,15 @@ ModelOptions SmallModel(Type type, Activation activation) {
   return options;
 }
 
-SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precision) {
+SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precision,
+                     FastWeights fast_weights = FastWeights::kAuto) {
   const MetaOptions meta{.method = c.method,
                          .inner_steps = 3,
                          .inner_lr = 0.07,
                          .learn_inner_lr = c.learn,
                          .support_prior = 1.5,
-                         .loss = c.loss};
+                         .loss = c.loss,
+                         .fast_weights = fast_weights};
   return SmallWorld(SmallModel(c.type, activation), meta, precision);
 }
 
@@ -181,6 +184,17 @@ TEST_P(EveryMethodAndModel, ReluModelMatchesThePerTaskReferenceInFloat64) {
   const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
   const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
   EXPECT_LT(RelativeError(batched, loop), 1e-12);
+}
+
+TEST_P(EveryMethodAndModel, FactoredFastWeightsGiveTheGradientOfExplicitOnes) {
+  const Case& c = GetParam();
+  SmallWorld a = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kExplicit);
+  SmallWorld b = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kFactored);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
+  const ChunkResult factored = b.generic().Compute(chunk, b.parameters(), false);
+  EXPECT_LT(RelativeError(factored, exact), 1e-12);
+  EXPECT_NEAR(factored.loss_sum, exact.loss_sum, 1e-12 * exact.loss_sum);
 }
 
 TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {
