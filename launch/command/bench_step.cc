@@ -14,6 +14,7 @@
 #include "storage/file/durable_file.h"
 #include "trainer/engine/fused_engine.h"
 #include "trainer/engine/generic_engine.h"
+#include "trainer/method/meta_learner.h"
 #include "trainer/tensor_setup.h"
 
 namespace hearth {

@@ -16,7 +16,7 @@ enum class EngineKind {
 
 struct ChosenEngine {
   std::unique_ptr<Engine> engine;
-  std::string reason;  ///< for people: "fused (256-64-64-1 relu, avx2)"
+  std::string reason;  ///< for people: "fused (256-64-64-1 relu)"
 };
 
 /// `device`: of the parameters. Throws ConfigError when `kind` is kFused and it does not apply,

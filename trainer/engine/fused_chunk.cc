@@ -50,7 +50,6 @@ class HeadRun {
   HeadRun(const HeadShape& shape, const at::Tensor& weight, const std::vector<Real>& tail,
           const std::vector<Real>& rates, double output_offset, const HeadChunk& chunk)
       : shape_(shape),
-        kernels_(BestHostKernels<Real>()),
         parameters_{tail.data(), rates.data(), static_cast<Real>(output_offset)},
         chunk_(chunk),
         task_width_(chunk.tasks.size(1)),
@@ -78,7 +77,7 @@ class HeadRun {
     }
     const int64_t rows = support + query, width = shape_.out(0);
     const int64_t item_width = HeadShape::Padded(item_width_);
-    const int64_t workspace = kernels_.workspace_size(shape_, support, query);
+    const int64_t workspace = HeadWorkspaceSize<Real>(shape_, support, query);
     thread_local Arena<Real> arena;
     arena.Reset(workspace + 2 * rows * width + 2 * rows * (rows + item_width) + shape_.tail_size() +
                 shape_.inner_steps * shape_.rate_count() + rows + 16 * HeadShape::kPad);
@@ -125,7 +124,7 @@ class HeadRun {
     task.rates = rates_;
     Real loss = 0;
     task.loss = &loss;
-    kernels_.run_head(shape_, parameters_, task, workspace_);
+    RunHead(shape_, parameters_, task, workspace_);
     result_.losses.push_back(static_cast<double>(loss));
     for (size_t i = 0; i < result_.tail.size(); ++i)
       result_.tail[i] += static_cast<double>(tail_[i]);
@@ -166,7 +165,7 @@ class HeadRun {
     const Real* own = Row(chunk_.tasks, static_cast<int64_t>(t));
     const Real square = std::inner_product(own, own + task_width_, own, Real(0));
     std::fill_n(gram_, rows * support, square);
-    kernels_.add_product_transposed(gram_, rows, support, padded, inputs_, inputs_, Real(1));
+    AddSmallProductTransposed(gram_, rows, support, padded, inputs_, inputs_);
   }
 
   // Adds the task's part of the gradients by its inputs: E W_0' is left for the end, C X is here.
@@ -175,7 +174,7 @@ class HeadRun {
     const int64_t width = shape_.width[1], padded = shape_.out(0);
     const int64_t item_padded = HeadShape::Padded(item_width_);
     std::fill_n(back_, rows * item_padded, Real(0));
-    kernels_.add_product(back_, rows, item_padded, rows, mixing_, inputs_, Real(1));
+    AddSmallProduct(back_, rows, item_padded, rows, mixing_, inputs_);
     Real* to_task = Row(task_adjoint_, static_cast<int64_t>(t));
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t item = ItemsOf(t)[r];
@@ -211,7 +210,6 @@ class HeadRun {
   }
 
   const HeadShape& shape_;
-  const HostKernels<Real>& kernels_;
   HeadParameters<Real> parameters_;
   const HeadChunk& chunk_;
   int64_t task_width_, item_width_;

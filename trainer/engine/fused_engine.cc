@@ -16,7 +16,6 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "trainer/engine/fused_chunk.h"
-#include "trainer/kernel/host_kernels.h"
 
 namespace hearth {
 namespace {
@@ -140,8 +139,7 @@ FusedEngine::FusedEngine(const EngineContext& context, const MetaOptions& option
 std::string FusedEngine::Describe() const {
   std::vector<std::string> widths;
   for (int l = 0; l <= shape_.layer_count; ++l) widths.push_back(std::to_string(shape_.width[l]));
-  return fmt::format("{} {}, {}", Join(widths, "-"), NameOf(shape_.activation),
-                     BestHostKernels<float>().name);
+  return fmt::format("{} {}", Join(widths, "-"), NameOf(shape_.activation));
 }
 
 ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,

@@ -24,7 +24,7 @@ class FusedEngine : public Engine {
   ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
                       bool hide_item_ids) const override;
 
-  /// "256-64-64-1 relu, avx2", for people.
+  /// "256-64-64-1 relu", for people.
   std::string Describe() const;
 
  private:

@@ -4,7 +4,7 @@
 
 #include "trainer/kernel/host_device.h"
 
-namespace hearth::HEARTH_KERNEL_ISA {
+namespace hearth {
 
 /// z -> the activation, its first derivative and its second.
 template <typename Real>
@@ -38,4 +38,4 @@ HEARTH_HOST_DEVICE inline Real Softplus(Real x) {
   return (x > 0 ? x : Real(0)) + std::log1p(std::exp(x > 0 ? -x : x));
 }
 
-}  // namespace hearth::HEARTH_KERNEL_ISA
+}  // namespace hearth

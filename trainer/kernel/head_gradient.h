@@ -4,7 +4,7 @@
 #include "trainer/kernel/head_task.h"
 #include "trainer/kernel/head_workspace.h"
 
-namespace hearth::HEARTH_KERNEL_ISA {
+namespace hearth {
 
 /// The exact meta-gradient of one task, by hand: a forward-over-reverse adjoint of the inner loop.
 ///
@@ -464,4 +464,4 @@ class HeadGradient {
   HeadTangent<Real> r_;
 };
 
-}  // namespace hearth::HEARTH_KERNEL_ISA
+}  // namespace hearth

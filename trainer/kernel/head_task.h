@@ -23,36 +23,36 @@ struct HeadShape {
 
   /// Rows of kernels are padded with zeros to a multiple of this many elements.
   static constexpr int64_t kPad = 16;
-  HEARTH_KERNEL_INLINE static int64_t Padded(int64_t width) {
+  HEARTH_HOST_DEVICE static int64_t Padded(int64_t width) {
     return (width + kPad - 1) / kPad * kPad;
   }
   /// Padded width of the output of layer l.
-  HEARTH_KERNEL_INLINE int64_t out(int l) const { return Padded(width[l + 1]); }
-  HEARTH_KERNEL_INLINE bool is_smooth() const {
+  HEARTH_HOST_DEVICE int64_t out(int l) const { return Padded(width[l + 1]); }
+  HEARTH_HOST_DEVICE bool is_smooth() const {
     return activation == Activation::kGelu || activation == Activation::kTanh;
   }
 
   /// The tail: every parameter but W_0, which is never formed per task (head_gradient.h). Layers
   /// in order; in a layer the weight [in, Padded(out)], then the bias [Padded(out)]; the weight of
   /// the last layer of several is a vector [Padded(in)].
-  HEARTH_KERNEL_INLINE int64_t weight_offset(int l) const {
+  HEARTH_HOST_DEVICE int64_t weight_offset(int l) const {
     int64_t offset = out(0);
     for (int i = 1; i < l; ++i) offset += weight_size(i) + out(i);
     return offset;
   }
-  HEARTH_KERNEL_INLINE int64_t weight_size(int l) const {
+  HEARTH_HOST_DEVICE int64_t weight_size(int l) const {
     return is_output(l) ? Padded(width[l]) : width[l] * out(l);
   }
-  HEARTH_KERNEL_INLINE int64_t bias_offset(int l) const {
+  HEARTH_HOST_DEVICE int64_t bias_offset(int l) const {
     return l == 0 ? 0 : weight_offset(l) + weight_size(l);
   }
-  HEARTH_KERNEL_INLINE int64_t tail_size() const {
+  HEARTH_HOST_DEVICE int64_t tail_size() const {
     return bias_offset(layer_count - 1) + out(layer_count - 1);
   }
   /// Whether layer l >= 1 is the last of several, whose weight is a vector.
-  HEARTH_KERNEL_INLINE bool is_output(int l) const { return l > 0 && l == layer_count - 1; }
+  HEARTH_HOST_DEVICE bool is_output(int l) const { return l > 0 && l == layer_count - 1; }
   /// Inner rates: [step, 2 l] of W_l, [step, 2 l + 1] of b_l.
-  HEARTH_KERNEL_INLINE int rate_count() const { return 2 * layer_count; }
+  HEARTH_HOST_DEVICE int rate_count() const { return 2 * layer_count; }
 };
 
 /// What all tasks share.

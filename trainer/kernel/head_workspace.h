@@ -2,7 +2,7 @@
 
 #include "trainer/kernel/head_task.h"
 
-namespace hearth::HEARTH_KERNEL_ISA {
+namespace hearth {
 
 /// What one forward and backward pass over some rows leaves behind. "Layer l" runs over the layers
 /// below the output; a head of one layer has layer 0 alone, without activation.
@@ -130,4 +130,4 @@ class HeadWorkspace {
   Real* memory_ = nullptr;
 };
 
-}  // namespace hearth::HEARTH_KERNEL_ISA
+}  // namespace hearth

@@ -4,7 +4,7 @@
 
 #include "trainer/kernel/head_task.h"
 
-namespace hearth::HEARTH_KERNEL_ISA {
+namespace hearth {
 
 // Small matrix products in registers. A library call costs as much as one of these products takes
 // (20 x 64 x 64), so they are written out here; the large shared ones go to BLAS.
@@ -146,4 +146,4 @@ void AddProductTransposed(Real* c, int64_t c_row, int64_t m, int64_t n, int64_t 
   }
 }
 
-}  // namespace hearth::HEARTH_KERNEL_ISA
+}  // namespace hearth

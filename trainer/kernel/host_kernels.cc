@@ -1,30 +1,44 @@
+// Compiled with -O3 (CMakeLists.txt).
 #include "trainer/kernel/host_kernels.h"
 
-#include "trainer/kernel/host_kernels_of_isa.h"
+#include "trainer/kernel/head_gradient.h"
+#include "trainer/kernel/host_team.h"
 
 namespace hearth {
 
 template <typename Real>
-HostKernels<Real> Avx2HostKernels();  // host_kernels_avx2.cc
-
-template <typename Real>
-const HostKernels<Real>& PortableHostKernels() {
-  static const HostKernels<Real> kernels = portable::MakeHostKernels<Real>("portable");
-  return kernels;
+int64_t HeadWorkspaceSize(const HeadShape& shape, int64_t support, int64_t query) {
+  return HeadWorkspace<Real>::Size(shape, support, query);
 }
 
 template <typename Real>
-const HostKernels<Real>& BestHostKernels() {
-#ifdef HEARTH_HAS_AVX2_KERNELS
-  static const HostKernels<Real> avx2 = Avx2HostKernels<Real>();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2;
-#endif
-  return PortableHostKernels<Real>();
+void RunHead(const HeadShape& shape, const HeadParameters<Real>& parameters,
+             const HeadTask<Real>& task, Real* workspace) {
+  HeadGradient<Real, HostTeam<Real>>(shape, parameters, {}).Run(task, workspace);
 }
 
-template const HostKernels<float>& PortableHostKernels();
-template const HostKernels<double>& PortableHostKernels();
-template const HostKernels<float>& BestHostKernels();
-template const HostKernels<double>& BestHostKernels();
+template <typename Real>
+void AddSmallProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, const Real* b) {
+  AddProduct(c, m, n, k, a, k, 1, b, Real(1));
+}
+
+template <typename Real>
+void AddSmallProductTransposed(Real* c, int64_t m, int64_t n, int64_t k, const Real* a,
+                               const Real* b) {
+  AddProductTransposed(c, n, m, n, k, a, b, Real(1));
+}
+
+template int64_t HeadWorkspaceSize<float>(const HeadShape&, int64_t, int64_t);
+template int64_t HeadWorkspaceSize<double>(const HeadShape&, int64_t, int64_t);
+template void RunHead(const HeadShape&, const HeadParameters<float>&, const HeadTask<float>&,
+                      float*);
+template void RunHead(const HeadShape&, const HeadParameters<double>&, const HeadTask<double>&,
+                      double*);
+template void AddSmallProduct(float*, int64_t, int64_t, int64_t, const float*, const float*);
+template void AddSmallProduct(double*, int64_t, int64_t, int64_t, const double*, const double*);
+template void AddSmallProductTransposed(float*, int64_t, int64_t, int64_t, const float*,
+                                        const float*);
+template void AddSmallProductTransposed(double*, int64_t, int64_t, int64_t, const double*,
+                                        const double*);
 
 }  // namespace hearth

@@ -6,7 +6,7 @@
 #include "trainer/kernel/host_device.h"
 #include "trainer/kernel/host_gemm.h"
 
-namespace hearth::HEARTH_KERNEL_ISA {
+namespace hearth {
 
 /// One thread with vector instructions. Matrices are row-major and contiguous, widths and inner
 /// dimensions of transposed products multiples of HeadShape::kPad.
@@ -74,8 +74,7 @@ class HostTeam {
   }
   /// to[r] = dot(a[r], b), a [rows, width]
   void RowDots(Real* to, const Real* a, const Real* b, int64_t rows, int64_t width) const {
-    for (int64_t r = 0; r < rows; ++r)
-      to[r] = hearth::HEARTH_KERNEL_ISA::Dot(a + r * width, b, width);
+    for (int64_t r = 0; r < rows; ++r) to[r] = hearth::Dot(a + r * width, b, width);
   }
   /// to[j] += scale sum_r a[r, j]
   void AddColumnSums(Real* to, const Real* a, int64_t rows, int64_t width, Real scale) const {
@@ -95,4 +94,4 @@ class HostTeam {
   }
 };
 
-}  // namespace hearth::HEARTH_KERNEL_ISA
+}  // namespace hearth

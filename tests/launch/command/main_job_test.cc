@@ -165,6 +165,25 @@ TEST_F(MainJob, RecommendsAsJsonLines) {
   EXPECT_TRUE(json["items"][0].contains("title"));
 }
 
+TEST_F(MainJob, TheGradientOfTheConfigurationIsRight) {
+  const std::string text =
+      Run({"bench", "gradcheck", "-c", Path("config.yaml"), "--json", Path("gradient.json")});
+  EXPECT_THAT(text, HasSubstr("\nright ("));
+  std::ifstream file(Path("gradient.json"));
+  const auto json = nlohmann::json::parse(file);
+  EXPECT_LT(json["difference_error"], 1e-5);
+  EXPECT_LT(json["fused_error"], 1e-10);
+  EXPECT_GT(json["second_order_share"], 1e-3);
+}
+
+TEST_F(MainJob, TheEnginesAreTimedOnTheConfiguration) {
+  const std::string text = Run(
+      {"bench", "step", "-c", Path("config.yaml"), "--rounds", "1", "--json", Path("step.json")});
+  EXPECT_THAT(text, HasSubstr("fused engine"));
+  std::ifstream file(Path("step.json"));
+  EXPECT_GT(nlohmann::json::parse(file)["generic engine"]["tasks_per_s"], 0.0);
+}
+
 TEST_F(MainJob, ADryRunTrainsNothing) {
   const std::string text =
       Run({"train", "--dry-run", "-c", Path("config.yaml"), "run.dir=" + Path("dry")});
