@@ -97,7 +97,8 @@ class Workload {
   // One graph per task on inputs that are already encoded: the loop does less than the engine,
   // which also gathers embeddings and returns their gradients.
   at::Tensor RunLoop() const {
-    ParameterValues theta = MakeLeaves(model_->layout(), parameters_->dense);
+    const std::vector<at::Tensor> theta =
+        MakeLeaves(model_->layout(), parameters_->dense).tensors();
     std::vector<at::Tensor> sums(theta.size());
     for (const Task& task : tasks_) {
       const at::Tensor support = task.support.detach().requires_grad_(true);
