@@ -85,6 +85,9 @@ int DryRun(const Config& config, Job& job) {
   const Dataset dataset(config.data);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   const MetaLearner learner(dataset, config.model, config.meta, tensors);
+  const ChosenEngine engine = ChooseEngine(
+      config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
+      config.meta, tensors.device());
   const MemoryEstimate memory =
       EstimateMemory(learner, config.tasks, config.optim.table_type, job.world_size());
   if (!job.is_root()) return 0;
@@ -93,13 +96,14 @@ int DryRun(const Config& config, Job& job) {
       "configuration and data are good; nothing was trained\n"
       "  data        %s: %lld training tasks, %lld events\n"
       "  device      %s\n"
+      "  engine      %s\n"
       "  parameters  %lld dense, %s with tables and optimizer state\n"
       "  chunk       %s for the gradient of %lld tasks\n"
       "  sums        %s until the reduction\n"
       "  memory      %s per rank, above start-up\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
       static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
-      static_cast<long long>(learner.model().layout().size()),
+      engine.reason.c_str(), static_cast<long long>(learner.model().layout().size()),
       FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
       static_cast<long long>(config.tasks.chunk), FormatBytes(memory.sums_bytes).c_str(),
       FormatBytes(memory.total_bytes()).c_str());
