@@ -11,9 +11,14 @@
 
 namespace hearth {
 
-/// Texts numbered 0, 1, 2, ... in order of first appearance.
+/// Texts numbered 0, 1, 2, ... in order of first appearance. Moves but does not copy: the keys of a
+/// copy would point into the original.
 class Vocabulary {
  public:
+  Vocabulary() = default;
+  Vocabulary(Vocabulary&&) = default;
+  Vocabulary& operator=(Vocabulary&&) = default;
+
   /// Number of `text`, given one when it is new.
   uint32_t Intern(std::string_view text);
   /// Number of `text`, or -1.
