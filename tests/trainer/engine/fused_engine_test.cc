@@ -136,6 +136,24 @@ TEST(FusedEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
   }
 }
 
+TEST(FusedEngine, IsExactOnLongTasksAndWideLayers) {
+  Case c = ReluCase();
+  c.model.layers = {64, 48};
+  c.meta.inner_steps = 5;
+  c.meta.inner_lr = 0.01;
+  SmallWorld world(c.model, c.meta, at::kDouble);
+  const Chunk chunk = SmallWorld::MakeChunk(7, false, 0, 3, /*longest=*/200);
+  const ChunkResult fused = world.fused().Compute(chunk, world.parameters(), false);
+  const ChunkResult exact = world.generic().Compute(chunk, world.parameters(), false);
+  EXPECT_LT(RelativeError(fused, exact), 1e-10);
+
+  c.model.activation = Activation::kGelu;  // no kinks that the precisions see from different sides
+  SmallWorld smooth(c.model, c.meta, at::kDouble), single(c.model, c.meta, at::kFloat);
+  EXPECT_LT(RelativeError(single.fused().Compute(chunk, single.parameters(), false),
+                          smooth.fused().Compute(chunk, smooth.parameters(), false)),
+            2e-5);
+}
+
 TEST(FusedEngine, RepeatsItsBitsWhateverRanBefore) {
   const Case c = ReluCase();
   SmallWorld world(c.model, c.meta, at::kFloat);

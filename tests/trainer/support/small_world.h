@@ -58,15 +58,15 @@ class SmallWorld {
   const BatchBuilder& builder() const { return *builder_; }
   MetaParameters& parameters() { return *parameters_; }
 
-  /// Ragged tasks with 1..6 support and 1..4 query rows; labels in 1..5, or 0/1 for `binary`.
-  static Chunk MakeChunk(int64_t task_count, bool binary, int64_t negatives_per_row,
-                         uint64_t seed) {
+  /// Ragged tasks with 1..longest support and 1..4 query rows; labels in 1..5, or 0/1 for `binary`.
+  static Chunk MakeChunk(int64_t task_count, bool binary, int64_t negatives_per_row, uint64_t seed,
+                         int64_t longest = 6) {
     Chunk chunk;
     chunk.negatives_per_row = negatives_per_row;
     for (int64_t t = 0; t < task_count; ++t) {
       RandomStream random(seed, Purpose::kTest, static_cast<uint64_t>(t));
       chunk.task_ids.push_back(t % kUsers);
-      AppendRows(chunk.support, 1 + t % 6, binary, negatives_per_row, random);
+      AppendRows(chunk.support, 1 + t * (longest / 6) % longest, binary, negatives_per_row, random);
       AppendRows(chunk.query, 1 + (t * 3) % 4, binary, negatives_per_row, random);
     }
     return chunk;
