@@ -10,6 +10,7 @@
 #include "bench/engine/service.h"
 #include "bench/interleaved.h"
 #include "common/error.h"
+#include "trainer/tensor_setup.h"
 
 namespace hearth {
 namespace {

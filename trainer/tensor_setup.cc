@@ -1,10 +1,12 @@
 #include "trainer/tensor_setup.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <thread>
 
 #include <ATen/Context.h>
+#include <malloc.h>
 #include <sched.h>
 
 #include "common/error.h"
@@ -42,6 +44,12 @@ int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device)
   const int usable = known ? CPU_COUNT(&allowed) : online;
   // A launcher that binds ranks gives each its own cores; one that does not lets all use all.
   return usable < online ? usable : std::max(1, usable / std::max(1, local_size));
+}
+
+void KeepFreedMemory() {
+  constexpr int kLargestMmapThreshold = 32 << 20;  // glibc takes no more
+  HEARTH_CHECK(mallopt(M_MMAP_THRESHOLD, kLargestMmapThreshold) == 1);
+  HEARTH_CHECK(mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max()) == 1);
 }
 
 std::string DeviceName(const at::TensorOptions& options) { return options.device().str(); }

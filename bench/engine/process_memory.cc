@@ -31,13 +31,6 @@ void ResetPeak() {
 
 }  // namespace
 
-void KeepFreedMemory() {
-  constexpr int kMmapThreshold = 32 << 20;  // the largest glibc takes
-  constexpr int kTrimThreshold = std::numeric_limits<int>::max();
-  HEARTH_CHECK(mallopt(M_MMAP_THRESHOLD, kMmapThreshold) == 1);
-  HEARTH_CHECK(mallopt(M_TRIM_THRESHOLD, kTrimThreshold) == 1);
-}
-
 double PeakExtraMegabytes(const std::function<void()>& run) {
   run();
   malloc_trim(0);

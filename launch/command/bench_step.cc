@@ -109,6 +109,7 @@ int Run(const Options& options) {
   RequireDataPath(config);
   const Dataset dataset(config.data);
   at::set_num_threads(1);
+  KeepFreedMemory();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
   const MetaLearner learner(dataset, config.model, config.meta, tensors);
   const auto seed = static_cast<uint64_t>(config.run.seed);

@@ -136,6 +136,7 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   }
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
   const double begin = SecondsNow();
+  KeepFreedMemory();
   TrainerOptions options = TrainerOptionsOf(config);
   options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
   Trainer trainer(options, dataset, *communicator, observer, stop_requested, tensors);
