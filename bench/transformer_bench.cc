@@ -35,7 +35,7 @@ using FastWeights = MetaOptions::FastWeights;
 class TransformerRecommender : public Recommender {
  public:
   TransformerRecommender(const EntityFields& items, int64_t dim, int64_t hidden)
-      : encoder_(items, dim, 1.0, layout_, tables_), dim_(dim) {
+      : encoder_(items, dim, 1.0, FieldCombination::kConcatenate, layout_, tables_), dim_(dim) {
     for (int64_t b = 0; b < kBlocks; ++b) {
       const std::string name = "block" + std::to_string(b) + ".";
       blocks_.push_back({TaskLinear(layout_, name + "query", dim, dim),
@@ -56,7 +56,7 @@ class TransformerRecommender : public Recommender {
   }
   at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                          const std::vector<at::Tensor>& rows) const override {
-    return encoder_.Encode(values, batch.items, rows).front();
+    return encoder_.Encode(values, batch.items, rows);
   }
   at::Tensor Score(const ParameterValues& values, const at::Tensor&,
                    const at::Tensor& items) const override {

@@ -3,8 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/isfinite.h>
+#include "trainer/tensor/finite.h"
 
 namespace hearth {
 namespace {
@@ -33,9 +32,7 @@ TaskRows SelectRows(const TaskRows& rows, const std::vector<int64_t>& keep, int6
   return selected;
 }
 
-bool IsFinite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item<bool>(); }
-
-bool IsFinite(const ChunkResult& result) {
+bool IsFiniteResult(const ChunkResult& result) {
   for (const double loss : result.query_loss) {
     if (!std::isfinite(loss)) return false;
   }
@@ -51,7 +48,7 @@ std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& resu
   std::vector<int64_t> keep;
   for (int64_t task = 0; task < chunk.task_count(); ++task) {
     if (!std::isfinite(result.query_loss[static_cast<size_t>(task)])) continue;
-    if (IsFinite(compute(SelectTasks(chunk, {task})))) keep.push_back(task);
+    if (IsFiniteResult(compute(SelectTasks(chunk, {task})))) keep.push_back(task);
   }
   return keep;
 }
@@ -61,7 +58,7 @@ std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& resu
 ChunkResult ComputeFiniteTasks(const Chunk& chunk,
                                const std::function<ChunkResult(const Chunk&)>& compute) {
   ChunkResult result = compute(chunk);
-  if (!IsFinite(result)) {
+  if (!IsFiniteResult(result)) {
     const std::vector<int64_t> keep = FindFiniteTasks(chunk, result, compute);
     std::vector<double> losses(result.query_loss.size(), std::numeric_limits<double>::quiet_NaN());
     if (keep.empty()) {

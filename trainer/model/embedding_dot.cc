@@ -2,26 +2,18 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/zeros.h>
 
 #include "common/error.h"
 
 namespace hearth {
-namespace {
-
-at::Tensor Sum(const std::vector<at::Tensor>& parts) {
-  at::Tensor sum = parts.front();
-  for (size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
-  return sum;
-}
-
-}  // namespace
 
 EmbeddingDot::EmbeddingDot(const ModelOptions& options, const EntityFields& task_fields,
                            const EntityFields& item_fields, double output_offset)
     : dim_(options.dim),
-      task_encoder_(task_fields, options.dim, options.init_scale, layout_, tables_),
-      item_encoder_(item_fields, options.dim + 1, options.init_scale, layout_, tables_),
+      task_encoder_(task_fields, options.dim, options.init_scale, FieldCombination::kSum, layout_,
+                    tables_),
+      item_encoder_(item_fields, options.dim + 1, options.init_scale, FieldCombination::kSum,
+                    layout_, tables_),
       head_layers_{.layers = {TaskLinear(layout_, "user_vector", options.dim, 1)},
                    .output_offset = output_offset} {
   if (item_encoder_.field_count() == 0) {
@@ -33,15 +25,12 @@ EmbeddingDot::EmbeddingDot(const ModelOptions& options, const EntityFields& task
 
 at::Tensor EmbeddingDot::EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
-  if (task_encoder_.field_count() == 0) {
-    return at::zeros({batch.tasks.count, dim_}, values[0].options().requires_grad(false));
-  }
-  return Sum(task_encoder_.Encode(values, batch.tasks, rows));
+  return task_encoder_.Encode(values, batch.tasks, rows);
 }
 
 at::Tensor EmbeddingDot::EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
-  return Sum(item_encoder_.Encode(values, batch.items, rows));
+  return item_encoder_.Encode(values, batch.items, rows);
 }
 
 at::Tensor EmbeddingDot::Score(const ParameterValues& values, const at::Tensor& tasks,

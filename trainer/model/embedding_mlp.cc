@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include "common/error.h"
@@ -11,8 +10,10 @@ namespace hearth {
 
 EmbeddingMlp::EmbeddingMlp(const ModelOptions& options, const EntityFields& task_fields,
                            const EntityFields& item_fields, double output_offset)
-    : task_encoder_(task_fields, options.dim, options.init_scale, layout_, tables_),
-      item_encoder_(item_fields, options.dim, options.init_scale, layout_, tables_),
+    : task_encoder_(task_fields, options.dim, options.init_scale, FieldCombination::kConcatenate,
+                    layout_, tables_),
+      item_encoder_(item_fields, options.dim, options.init_scale, FieldCombination::kConcatenate,
+                    layout_, tables_),
       head_layers_{.layers = {},
                    .activation = options.activation,
                    .output_offset = output_offset,
@@ -21,7 +22,7 @@ EmbeddingMlp::EmbeddingMlp(const ModelOptions& options, const EntityFields& task
     throw ConfigError(
         "model embedding_mlp has no item field: set model.item_id=true or name item features");
   }
-  int64_t in = (task_encoder_.field_count() + item_encoder_.field_count()) * options.dim;
+  int64_t in = task_encoder_.width() + item_encoder_.width();
   std::vector<TaskLinear>& layers = head_layers_.layers;
   for (size_t l = 0; l < options.layers.size(); ++l) {
     layers.emplace_back(layout_, fmt::format("layer{}", l), in, options.layers[l]);
@@ -37,15 +38,12 @@ EmbeddingMlp::EmbeddingMlp(const ModelOptions& options, const EntityFields& task
 
 at::Tensor EmbeddingMlp::EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
-  if (task_encoder_.field_count() == 0) {
-    return at::zeros({batch.tasks.count, 0}, values[0].options().requires_grad(false));
-  }
-  return at::cat(task_encoder_.Encode(values, batch.tasks, rows), 1);
+  return task_encoder_.Encode(values, batch.tasks, rows);
 }
 
 at::Tensor EmbeddingMlp::EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                                      const std::vector<at::Tensor>& rows) const {
-  return at::cat(item_encoder_.Encode(values, batch.items, rows), 1);
+  return item_encoder_.Encode(values, batch.items, rows);
 }
 
 at::Tensor EmbeddingMlp::Score(const ParameterValues& values, const at::Tensor& tasks,

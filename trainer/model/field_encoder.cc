@@ -1,17 +1,13 @@
 #include "trainer/model/field_encoder.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/index_add.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/mul.h>
 #include <ATen/ops/zeros.h>
 
 namespace hearth {
 
 FieldEncoder::FieldEncoder(const EntityFields& fields, int64_t dim, double init_scale,
-                           ParameterLayout& layout, std::vector<TableSpec>& tables)
-    : dim_(dim) {
+                           FieldCombination combination, ParameterLayout& layout,
+                           std::vector<TableSpec>& tables)
+    : dim_(dim), combination_(combination) {
   for (const Field& field : fields.fields()) {
     Source source;
     if (field.is_categorical()) {
@@ -29,26 +25,21 @@ FieldEncoder::FieldEncoder(const EntityFields& fields, int64_t dim, double init_
   }
 }
 
-std::vector<at::Tensor> FieldEncoder::Encode(const ParameterValues& values,
-                                             const EntityBatch& batch,
-                                             const std::vector<at::Tensor>& rows) const {
-  std::vector<at::Tensor> encoded;
-  for (size_t f = 0; f < fields_.size(); ++f) {
-    const FieldBatch& field = batch.fields[f];
-    if (fields_[f].projection >= 0) {
-      encoded.push_back(at::mm(field.numbers, values[static_cast<size_t>(fields_[f].projection)]));
-      continue;
-    }
-    const at::Tensor& table = rows[static_cast<size_t>(fields_[f].table)];
-    const at::Tensor picked = at::index_select(table, 0, field.index);
-    if (!field.segment.defined()) {
-      encoded.push_back(picked);
-      continue;
-    }
-    const at::Tensor zero = at::zeros({batch.count, dim_}, table.options());
-    encoded.push_back(at::index_add(zero, 0, field.segment, picked) * field.inverse_count);
+int64_t FieldEncoder::width() const {
+  return combination_ == FieldCombination::kSum ? dim_ : field_count() * dim_;
+}
+
+at::Tensor FieldEncoder::Encode(const ParameterValues& values, const EntityBatch& batch,
+                                const std::vector<at::Tensor>& rows) const {
+  if (fields_.empty()) {
+    return at::zeros({batch.count, width()}, values[0].options().requires_grad(false));
   }
-  return encoded;
+  std::vector<at::Tensor> parts;
+  for (const Source& source : fields_) {
+    parts.push_back(source.projection >= 0 ? values[static_cast<size_t>(source.projection)]
+                                           : rows[static_cast<size_t>(source.table)]);
+  }
+  return EncodeFields(batch, parts, combination_);
 }
 
 }  // namespace hearth

@@ -4,24 +4,29 @@
 #include <string>
 #include <vector>
 
+#include "trainer/model/field_encoding.h"
 #include "trainer/model/recommender.h"
 
 namespace hearth {
 
-/// Encodes the fields of one side of a model, each to a vector [entity, dim]: the mean of the
-/// embedding rows of its categories, or a learned linear map of its numbers.
+/// Encodes the fields of one side of a model: each to a vector of `dim` numbers, the mean of the
+/// embedding rows of its categories or a learned linear map of its numbers (field_encoding.h).
 class FieldEncoder {
  public:
   /// Appends one table per categorical field to `tables` and one projection [width, dim] per
   /// numeric field to `layout`.
-  FieldEncoder(const EntityFields& fields, int64_t dim, double init_scale, ParameterLayout& layout,
+  FieldEncoder(const EntityFields& fields, int64_t dim, double init_scale,
+               FieldCombination combination, ParameterLayout& layout,
                std::vector<TableSpec>& tables);
 
   int64_t field_count() const { return static_cast<int64_t>(fields_.size()); }
 
-  /// One tensor [entity, dim] per field.
-  std::vector<at::Tensor> Encode(const ParameterValues& values, const EntityBatch& batch,
-                                 const std::vector<at::Tensor>& rows) const;
+  /// Of the vector of an entity: `dim`, or `dim` per field.
+  int64_t width() const;
+
+  /// [entity, width()]; zeros when there is no field.
+  at::Tensor Encode(const ParameterValues& values, const EntityBatch& batch,
+                    const std::vector<at::Tensor>& rows) const;
 
  private:
   struct Source {
@@ -30,6 +35,7 @@ class FieldEncoder {
   };
   std::vector<Source> fields_;
   int64_t dim_;
+  FieldCombination combination_;
 };
 
 }  // namespace hearth
