@@ -1,15 +1,11 @@
+// Compiled with -O3 (CMakeLists.txt).
 #include "trainer/engine/fused_chunk.h"
 
 #include <algorithm>
 #include <memory>
 #include <numeric>
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "trainer/kernel/host_kernels.h"
@@ -47,22 +43,20 @@ class Arena {
 template <typename Real>
 class HeadRun {
  public:
-  HeadRun(const HeadShape& shape, const at::Tensor& weight, const std::vector<Real>& tail,
-          const std::vector<Real>& rates, double output_offset, const HeadChunk& chunk)
+  HeadRun(const HeadShape& shape, const std::vector<Real>& tail, const std::vector<Real>& rates,
+          double output_offset, const HeadChunk& chunk)
       : shape_(shape),
         parameters_{tail.data(), rates.data(), static_cast<Real>(output_offset)},
         chunk_(chunk),
         task_width_(chunk.tasks.size(1)),
-        item_width_(chunk.items.size(1)),
-        task_weight_(weight.narrow(0, 0, task_width_)),
-        item_weight_(weight.narrow(0, task_width_, item_width_)) {
+        item_width_(chunk.items.size(1)) {
     TakeMemory();
     MakeSums();
   }
 
   HeadChunkGradient Run() {
     for (size_t t = 0; t < chunk_.support.size(); ++t) RunTask(t);
-    return Collect();
+    return std::move(result_);
   }
 
  private:
@@ -94,13 +88,10 @@ class HeadRun {
   }
 
   void MakeSums() {
-    const auto options = chunk_.items.options();
-    task_start_ = at::mm(chunk_.tasks, task_weight_);
-    item_start_ = at::mm(chunk_.items, item_weight_);
-    task_adjoint_ = at::zeros({TaskCount(), shape_.width[1]}, options);
-    item_adjoint_ = at::zeros({chunk_.items.size(0), shape_.width[1]}, options);
-    item_back_ = at::zeros_like(chunk_.items);
-    task_back_ = at::zeros_like(chunk_.tasks);
+    result_.task_start = at::zeros_like(chunk_.task_start);
+    result_.item_start = at::zeros_like(chunk_.item_start);
+    result_.tasks = at::zeros_like(chunk_.tasks);
+    result_.items = at::zeros_like(chunk_.items);
     result_.tail.assign(static_cast<size_t>(shape_.tail_size()), 0.0);
     result_.rates.assign(static_cast<size_t>(shape_.inner_steps * shape_.rate_count()), 0.0);
     if (chunk_.shift.defined()) result_.shift = at::empty_like(chunk_.shift);
@@ -142,10 +133,10 @@ class HeadRun {
   void LoadRows(size_t t) {
     const int64_t rows = RowCount(t), support = chunk_.support[t];
     const int64_t width = shape_.width[1], padded = shape_.out(0);
-    const Real* of_task = Row(task_start_, static_cast<int64_t>(t));
+    const Real* of_task = Row(chunk_.task_start, static_cast<int64_t>(t));
     for (int64_t r = 0; r < rows; ++r) {
       labels_[r] = static_cast<Real>(chunk_.labels[static_cast<size_t>(chunk_.begin[t] + r)]);
-      const Real* of_item = Row(item_start_, ItemsOf(t)[r]);
+      const Real* of_item = Row(chunk_.item_start, ItemsOf(t)[r]);
       Real* start = start_ + r * padded;
       for (int64_t j = 0; j < width; ++j) start[j] = of_task[j] + of_item[j];
       std::fill(start + width, start + padded, Real(0));
@@ -168,34 +159,49 @@ class HeadRun {
     AddSmallProductTransposed(gram_, rows, support, padded, inputs_, inputs_);
   }
 
-  // Adds the task's part of the gradients by its inputs: E W_0' is left for the end, C X is here.
+  // Adds the task's part of the gradients by its inputs.
   void SendBack(size_t t) {
-    const int64_t rows = RowCount(t);
+    const int64_t rows = RowCount(t), support = chunk_.support[t];
     const int64_t width = shape_.width[1], padded = shape_.out(0);
     const int64_t item_padded = HeadShape::Padded(item_width_);
-    std::fill_n(back_, rows * item_padded, Real(0));
-    AddSmallProduct(back_, rows, item_padded, rows, mixing_, inputs_);
-    Real* to_task = Row(task_adjoint_, static_cast<int64_t>(t));
+    MixInputs(rows, support, item_padded);
+    Real* to_task = Row(result_.task_start, static_cast<int64_t>(t));
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t item = ItemsOf(t)[r];
       AddRow(adjoint_ + r * padded, width, to_task);
-      AddRow(adjoint_ + r * padded, width, Row(item_adjoint_, item));
-      AddRow(back_ + r * item_padded, item_width_, Row(item_back_, item));
+      AddRow(adjoint_ + r * padded, width, Row(result_.item_start, item));
+      AddRow(back_ + r * item_padded, item_width_, Row(result_.items, item));
       if (result_.shift.defined())
         Row(result_.shift, chunk_.begin[t] + r)[0] = adjoint_[r * padded];
     }
-    const Real sum = std::accumulate(mixing_, mixing_ + rows * rows, Real(0));
+    const Real sum = SumOf(mixing_, rows * rows);
     const Real* own = Row(chunk_.tasks, static_cast<int64_t>(t));
-    Real* to_own = Row(task_back_, static_cast<int64_t>(t));
+    Real* to_own = Row(result_.tasks, static_cast<int64_t>(t));
     for (int64_t j = 0; j < task_width_; ++j) to_own[j] = sum * own[j];
   }
 
-  HeadChunkGradient Collect() {
-    result_.weight = at::cat(
-        {at::mm(chunk_.tasks.t(), task_adjoint_), at::mm(chunk_.items.t(), item_adjoint_)}, 0);
-    result_.tasks = at::addmm(task_back_, task_adjoint_, task_weight_.t());
-    result_.items = at::addmm(item_back_, item_adjoint_, item_weight_.t());
-    return std::move(result_);
+  // back = C X, leaving out the blocks of C that are zero (HeadTask::mixing).
+  void MixInputs(int64_t rows, int64_t support, int64_t width) {
+    const int64_t query = rows - support;
+    std::fill_n(back_, rows * width, Real(0));
+    if (shape_.inner_steps == 0) return;
+    AddSmallProduct(back_ + support * width, query, width, support, mixing_ + support * rows, rows,
+                    inputs_);
+    if (!shape_.second_order) return;
+    AddSmallProduct(back_, support, width, query, mixing_ + support, rows,
+                    inputs_ + support * width);
+    if (shape_.inner_steps == 1) return;
+    AddSmallProduct(back_, support, width, support, mixing_, rows, inputs_);
+  }
+
+  // In several partial sums, which the compiler can keep in one register.
+  static Real SumOf(const Real* values, int64_t count) {
+    constexpr int64_t kWays = 8;
+    Real ways[kWays] = {};
+    for (int64_t i = 0; i < count; ++i) ways[i % kWays] += values[i];
+    Real sum = 0;
+    for (const Real way : ways) sum += way;
+    return sum;
   }
 
   // Row of a contiguous matrix.
@@ -213,10 +219,6 @@ class HeadRun {
   HeadParameters<Real> parameters_;
   const HeadChunk& chunk_;
   int64_t task_width_, item_width_;
-  at::Tensor task_weight_, item_weight_;    // W_0 in two parts
-  at::Tensor task_start_, item_start_;      // inputs times W_0
-  at::Tensor task_adjoint_, item_adjoint_;  // sums of E over the rows of a task, of an item
-  at::Tensor task_back_, item_back_;        // C X
   // Of one task.
   Real *workspace_, *start_, *adjoint_, *gram_, *mixing_, *inputs_, *back_, *tail_, *rates_,
       *labels_;
@@ -226,17 +228,15 @@ class HeadRun {
 }  // namespace
 
 template <typename Real>
-HeadChunkGradient DifferentiateHead(const HeadShape& shape, const at::Tensor& weight,
-                                    const std::vector<Real>& tail, const std::vector<Real>& rates,
-                                    double output_offset, const HeadChunk& chunk) {
-  return HeadRun<Real>(shape, weight, tail, rates, output_offset, chunk).Run();
+HeadChunkGradient DifferentiateHead(const HeadShape& shape, const std::vector<Real>& tail,
+                                    const std::vector<Real>& rates, double output_offset,
+                                    const HeadChunk& chunk) {
+  return HeadRun<Real>(shape, tail, rates, output_offset, chunk).Run();
 }
 
-template HeadChunkGradient DifferentiateHead(const HeadShape&, const at::Tensor&,
-                                             const std::vector<float>&, const std::vector<float>&,
-                                             double, const HeadChunk&);
-template HeadChunkGradient DifferentiateHead(const HeadShape&, const at::Tensor&,
-                                             const std::vector<double>&, const std::vector<double>&,
-                                             double, const HeadChunk&);
+template HeadChunkGradient DifferentiateHead(const HeadShape&, const std::vector<float>&,
+                                             const std::vector<float>&, double, const HeadChunk&);
+template HeadChunkGradient DifferentiateHead(const HeadShape&, const std::vector<double>&,
+                                             const std::vector<double>&, double, const HeadChunk&);
 
 }  // namespace hearth

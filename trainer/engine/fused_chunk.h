@@ -8,12 +8,15 @@
 
 namespace hearth {
 
-/// What the adapted head sees of a chunk. The input of a row is [task vector, item vector]; either
-/// may have width 0. Rows are packed without padding: of each task its support rows, then its query
-/// rows.
+/// What the adapted head sees of a chunk. The input x of a row is [task vector, item vector];
+/// either may have width 0. The head needs them for products of rows with each other; x W_0, where
+/// they meet the parameters, is given. Rows are packed without padding: of each task its support
+/// rows, then its query rows.
 struct HeadChunk {
   at::Tensor tasks;              ///< [tasks, a]
   at::Tensor items;              ///< [items, b]
+  at::Tensor task_start;         ///< [tasks, width[1]] tasks times the first a rows of W_0
+  at::Tensor item_start;         ///< [items, width[1]] items times the other b rows
   at::Tensor shift;              ///< [rows] added to the output, or undefined
   std::vector<int64_t> item;     ///< [row] position in items
   std::vector<int64_t> begin;    ///< [tasks + 1] first row of each task
@@ -24,19 +27,19 @@ struct HeadChunk {
 
 /// Sums over the tasks of a chunk, and what flows back into its inputs.
 struct HeadChunkGradient {
-  at::Tensor weight;               ///< of W_0 [a + b, width[1]]
-  std::vector<double> tail;        ///< [tail_size] as in HeadShape
-  std::vector<double> rates;       ///< [inner_steps, rate_count]
-  at::Tensor tasks, items, shift;  ///< of the inputs of the same name
-  std::vector<double> losses;      ///< [tasks] of the query rows
+  at::Tensor tasks, items, task_start, item_start;  ///< of the tensors of the same name
+  at::Tensor shift;
+  std::vector<double> tail;    ///< [tail_size] as in HeadShape
+  std::vector<double> rates;   ///< [inner_steps, rate_count]
+  std::vector<double> losses;  ///< [tasks] of the query rows
 };
 
-/// Runs every task of a chunk through the kernels, on the calling thread, with the shared products
-/// as BLAS calls around them. A task that is not finite spoils the sums. Real: float or double, the
-/// type of all tensors, on the CPU. weight: W_0; tail: [tail_size]; rates: [steps, rate_count].
+/// Runs every task of a chunk through the kernels, on the calling thread. A task that is not finite
+/// spoils the sums. Real: float or double, the type of all tensors, which are contiguous and on the
+/// CPU. tail: [tail_size]; rates: [steps, rate_count].
 template <typename Real>
-HeadChunkGradient DifferentiateHead(const HeadShape& shape, const at::Tensor& weight,
-                                    const std::vector<Real>& tail, const std::vector<Real>& rates,
-                                    double output_offset, const HeadChunk& chunk);
+HeadChunkGradient DifferentiateHead(const HeadShape& shape, const std::vector<Real>& tail,
+                                    const std::vector<Real>& rates, double output_offset,
+                                    const HeadChunk& chunk);
 
 }  // namespace hearth

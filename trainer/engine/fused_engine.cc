@@ -1,21 +1,14 @@
 #include "trainer/engine/fused_engine.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "common/error.h"
 #include "common/text.h"
 #include "trainer/engine/fused_chunk.h"
+#include "trainer/engine/fused_inputs.h"
 
 namespace hearth {
 namespace {
@@ -49,55 +42,34 @@ const char* NameOf(HeadShape::Activation activation) {
   return kNames[static_cast<size_t>(activation)];
 }
 
-at::Tensor IdTensor(const std::vector<int64_t>& ids) {
-  return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong));
-}
-
-// Rows of the chunk without padding: labels, items, and which task each belongs to.
-struct PackedRows {
-  HeadChunk chunk;
-  std::vector<int64_t> task;  // [row]
-};
-
-PackedRows PackRows(const Chunk& chunk, const ChunkBatch& batch) {
-  PackedRows packed;
-  packed.chunk.begin.push_back(0);
+// The rows of the chunk without padding.
+HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
+  HeadChunk packed;
+  packed.begin.push_back(0);
   const auto append = [&](const TaskRows& rows, const RowBatch& tensors, int64_t t) {
     const auto i = static_cast<size_t>(t);
     const int64_t* items = tensors.entity.const_data_ptr<int64_t>() + t * tensors.entity.size(1);
-    packed.chunk.item.insert(packed.chunk.item.end(), items,
-                             items + rows.offsets[i + 1] - rows.offsets[i]);
-    packed.chunk.labels.insert(packed.chunk.labels.end(), rows.labels.begin() + rows.offsets[i],
-                               rows.labels.begin() + rows.offsets[i + 1]);
+    packed.item.insert(packed.item.end(), items, items + rows.offsets[i + 1] - rows.offsets[i]);
+    packed.labels.insert(packed.labels.end(), rows.labels.begin() + rows.offsets[i],
+                         rows.labels.begin() + rows.offsets[i + 1]);
   };
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
     append(chunk.support, batch.support, t);
-    packed.chunk.support.push_back(std::ssize(packed.chunk.item) - packed.chunk.begin.back());
+    packed.support.push_back(std::ssize(packed.item) - packed.begin.back());
     append(chunk.query, batch.query, t);
-    packed.chunk.begin.push_back(std::ssize(packed.chunk.item));
-    packed.task.resize(packed.chunk.item.size(), t);
+    packed.begin.push_back(std::ssize(packed.item));
   }
   return packed;
 }
 
-template <typename Real>
-void CopyMatrix(const at::Tensor& from, int64_t to_width, Real* to) {
-  const at::Tensor rows = from.detach().contiguous();
-  const int64_t width = rows.size(-1);
-  for (int64_t r = 0; r * width < rows.numel(); ++r) {
-    std::copy_n(rows.const_data_ptr<Real>() + r * width, width, to + r * to_width);
+// rows x width, between matrices whose rows are `from_row` and `to_row` apart.
+template <typename From, typename To>
+void CopyMatrix(const From* from, int64_t from_row, int64_t rows, int64_t width, To* to,
+                int64_t to_row) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < width; ++j)
+      to[r * to_row + j] = static_cast<To>(from[r * from_row + j]);
   }
-}
-
-// [rows, width] out of rows that are `from_width` apart.
-at::Tensor TakeMatrix(const double* from, at::IntArrayRef sizes, int64_t from_width,
-                      at::TensorOptions options) {
-  const int64_t width = sizes.back();
-  const int64_t rows = sizes.size() == 2 ? sizes[0] : 1;
-  return at::from_blob(const_cast<double*>(from), {rows, width}, {from_width, 1},
-                       at::TensorOptions().dtype(at::kDouble))
-      .to(options.dtype(), false, /*copy=*/true)
-      .reshape(sizes);
 }
 
 }  // namespace
@@ -119,9 +91,8 @@ std::string FusedEngine::WhyNot(const EngineContext& context, const MetaOptions&
 FusedEngine::FusedEngine(const EngineContext& context, const MetaOptions& options)
     : context_(context), options_(options), log_rates_(FindLogInnerRates(context.model.layout())) {
   const DenseHead& head = *context.model.dense_head();
-  const auto first = static_cast<int64_t>(FirstAdapted(context, head));
-  below_.assign(head.layers.begin(), head.layers.begin() + first);
-  layers_.assign(head.layers.begin() + first, head.layers.end());
+  below_ = FirstAdapted(context, head);
+  layers_.assign(head.layers.begin() + static_cast<int64_t>(below_), head.layers.end());
   const ParameterLayout& layout = context.model.layout();
   shape_.layer_count = static_cast<int>(layers_.size());
   for (size_t l = 0; l < layers_.size(); ++l) {
@@ -151,131 +122,84 @@ ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& param
   });
 }
 
-FusedEngine::Head FusedEngine::MakeHead(const ParameterValues& theta, const EncodedChunk& encoded,
-                                        const Chunk& chunk, const ChunkBatch& batch) const {
-  const DenseHead& dense = *context_.model.dense_head();
-  auto [head, task_of_row] = PackRows(chunk, batch);
-  head.support_prior = options_.support_prior;
-  if (dense.concatenates && below_.empty()) {
-    head.tasks = encoded.tasks.detach().contiguous();
-    head.items = encoded.items.detach().contiguous();
-    return {std::move(head), encoded.tasks, encoded.items, {}};
-  }
-  HeadRows rows =
-      context_.model.MakeHeadRows(at::index_select(encoded.tasks, 0, IdTensor(task_of_row)),
-                                  at::index_select(encoded.items, 0, IdTensor(head.item)));
-  for (const TaskLinear& layer : below_) {
-    const at::Tensor y = layer.Forward(theta, rows.x.unsqueeze(0)).squeeze(0);
-    rows.x = Activate(dense.activation, y);
-  }
-  std::iota(head.item.begin(), head.item.end(), int64_t{0});  // every row has inputs of its own
-  head.items = rows.x.detach().contiguous();
-  head.tasks = at::empty({chunk.task_count(), 0}, head.items.options());
-  if (rows.shift.defined()) head.shift = rows.shift.detach().contiguous();
-  return {std::move(head), {}, rows.x, rows.shift};
-}
-
 template <typename Real>
 ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
                                    bool hide_item_ids) const {
-  const ParameterLayout& layout = context_.model.layout();
   const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
-  const ParameterValues theta = MakeLeaves(layout, parameters.dense);
-  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
-  std::vector<at::Tensor> inputs = theta.tensors();
-  for (at::Tensor& of_table : rows) inputs.push_back(of_table.requires_grad_(true));
-  const EncodedChunk encoded = Encode(context_.model, theta, batch, rows);
-  const Head head = MakeHead(theta, encoded, chunk, batch);
+  HeadChunk head = PackRows(chunk, batch);
+  head.support_prior = options_.support_prior;
+  const std::unique_ptr<HeadInputs> inputs =
+      MakeHeadInputs(context_.model, below_, batch, parameters);
+  inputs->Forward(head);
 
-  const at::Tensor& weight = theta[static_cast<size_t>(layers_.front().weight())];
-  HeadChunkGradient of_head =
-      DifferentiateHead<Real>(shape_, weight.detach(), PackTail<Real>(theta), Rates<Real>(theta),
-                              context_.model.dense_head()->output_offset, head.chunk);
-  std::vector<at::Tensor> gradients = FlowBack(head, of_head, inputs);
-  gradients[static_cast<size_t>(layers_.front().weight())] = of_head.weight;
-  UnpackGradients(theta, of_head, gradients);
-
+  const Real* values = parameters.dense.const_data_ptr<Real>();
+  HeadChunkGradient gradient = DifferentiateHead<Real>(
+      shape_, PackTail(values), Rates(values), context_.model.dense_head()->output_offset, head);
   ChunkResult result;
-  result.dense_gradient =
-      FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
-                       parameters.dense.options());
-  for (size_t t = 0; t < rows.size(); ++t) {
-    const at::Tensor& gradient = gradients[theta.size() + t];
-    result.row_gradients.push_back(gradient.defined() ? gradient.contiguous()
-                                                      : at::zeros_like(rows[t]));
-  }
+  result.dense_gradient = at::zeros_like(parameters.dense);
+  inputs->Backward(gradient, result);
+  UnpackGradients(gradient, values, result.dense_gradient.mutable_data_ptr<Real>());
   result.table_rows = batch.table_rows;
-  result.query_loss = std::move(of_head.losses);
+  result.query_loss = std::move(gradient.losses);
   return result;
 }
 
-// Through the part of the graph below the head; undefined where nothing flows.
-std::vector<at::Tensor> FusedEngine::FlowBack(const Head& head, const HeadChunkGradient& gradient,
-                                              const std::vector<at::Tensor>& inputs) {
-  std::vector<at::Tensor> roots, weights;
-  const auto enter = [&](const at::Tensor& root, const at::Tensor& weight) {
-    if (!root.defined() || !root.requires_grad()) return;
-    roots.push_back(root);
-    weights.push_back(weight);
-  };
-  enter(head.tasks, gradient.tasks);
-  enter(head.items, gradient.items);
-  enter(head.shift, gradient.shift);
-  return torch::autograd::grad(roots, inputs, weights, /*retain_graph=*/false,
-                               /*create_graph=*/false, /*allow_unused=*/true);
-}
-
 template <typename Real>
-std::vector<Real> FusedEngine::PackTail(const ParameterValues& theta) const {
+std::vector<Real> FusedEngine::PackTail(const Real* parameters) const {
   std::vector<Real> tail(static_cast<size_t>(shape_.tail_size()), Real(0));
-  for (int l = 0; l < shape_.layer_count; ++l) {
-    const TaskLinear& layer = layers_[static_cast<size_t>(l)];
-    CopyMatrix(theta[static_cast<size_t>(layer.bias())], shape_.out(l),
-               tail.data() + shape_.bias_offset(l));
-    if (l == 0) continue;
-    const at::Tensor& weight = theta[static_cast<size_t>(layer.weight())];
-    CopyMatrix(shape_.is_output(l) ? weight.reshape({-1}) : weight, shape_.out(l),
-               tail.data() + shape_.weight_offset(l));
-  }
+  ForEachTailMatrix([&](const TailMatrix& matrix) {
+    CopyMatrix(parameters + matrix.parameter, matrix.width, matrix.rows, matrix.width,
+               tail.data() + matrix.tail, matrix.tail_row);
+  });
   return tail;
 }
 
 template <typename Real>
-std::vector<Real> FusedEngine::Rates(const ParameterValues& theta) const {
+std::vector<Real> FusedEngine::Rates(const Real* parameters) const {
   const auto count = static_cast<size_t>(shape_.inner_steps * shape_.rate_count());
   if (log_rates_ < 0) return std::vector<Real>(count, static_cast<Real>(options_.inner_lr));
-  const std::vector<double> logs = ToDoubles(theta[static_cast<size_t>(log_rates_)]);
+  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
   std::vector<Real> rates;
   for (size_t i = 0; i < count; ++i) {
-    rates.push_back(static_cast<Real>(std::exp(logs[i % logs.size()])));
+    const auto place = logs.offset + static_cast<int64_t>(i) % logs.count;
+    rates.push_back(static_cast<Real>(std::exp(static_cast<double>(parameters[place]))));
   }
   return rates;
 }
 
-void FusedEngine::UnpackGradients(const ParameterValues& theta, const HeadChunkGradient& gradient,
-                                  std::vector<at::Tensor>& gradients) const {
-  const auto take = [&](int64_t parameter, int64_t offset, int64_t stride) {
-    const at::Tensor& value = theta[static_cast<size_t>(parameter)];
-    gradients[static_cast<size_t>(parameter)] =
-        TakeMatrix(gradient.tail.data() + offset, value.sizes(), stride, value.options());
-  };
-  for (int l = 0; l < shape_.layer_count; ++l) {
-    const TaskLinear& layer = layers_[static_cast<size_t>(l)];
-    take(layer.bias(), shape_.bias_offset(l), shape_.out(l));
-    if (l == 0) continue;
-    take(layer.weight(), shape_.weight_offset(l), shape_.is_output(l) ? 1 : shape_.out(l));
-  }
+template <typename Real>
+void FusedEngine::UnpackGradients(const HeadChunkGradient& gradient, const Real* parameters,
+                                  Real* gradients) const {
+  ForEachTailMatrix([&](const TailMatrix& matrix) {
+    CopyMatrix(gradient.tail.data() + matrix.tail, matrix.tail_row, matrix.rows, matrix.width,
+               gradients + matrix.parameter, matrix.width);
+  });
   if (log_rates_ < 0) return;
   // d / d log a = a d / d a; steps that share a rate add up.
-  const at::Tensor& logs = theta[static_cast<size_t>(log_rates_)];
-  std::vector<double> sums = ToDoubles(logs);
-  const std::vector<double> values = sums;
-  std::fill(sums.begin(), sums.end(), 0.0);
-  for (size_t i = 0; i < gradient.rates.size(); ++i) {
-    sums[i % sums.size()] += gradient.rates[i] * std::exp(values[i % sums.size()]);
+  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
+  std::vector<double> sums(static_cast<size_t>(logs.count), 0.0);
+  for (size_t i = 0; i < gradient.rates.size(); ++i) sums[i % sums.size()] += gradient.rates[i];
+  for (int64_t i = 0; i < logs.count; ++i) {
+    const double rate = std::exp(static_cast<double>(parameters[logs.offset + i]));
+    gradients[logs.offset + i] = static_cast<Real>(sums[static_cast<size_t>(i)] * rate);
   }
-  gradients[static_cast<size_t>(log_rates_)] =
-      TakeMatrix(sums.data(), logs.sizes(), logs.size(-1), logs.options());
+}
+
+template <typename Visit>
+void FusedEngine::ForEachTailMatrix(const Visit& visit) const {
+  const ParameterLayout& layout = context_.model.layout();
+  for (int l = 0; l < shape_.layer_count; ++l) {
+    const TaskLinear& layer = layers_[static_cast<size_t>(l)];
+    const int64_t in = shape_.width[l], out = shape_.width[l + 1];
+    visit({layout.spec(layer.bias()).offset, 1, out, shape_.bias_offset(l), shape_.out(l)});
+    if (l == 0) continue;
+    const int64_t weight = layout.spec(layer.weight()).offset;
+    if (shape_.is_output(l)) {
+      visit({weight, 1, in, shape_.weight_offset(l), shape_.Padded(in)});
+    } else {
+      visit({weight, in, out, shape_.weight_offset(l), shape_.out(l)});
+    }
+  }
 }
 
 }  // namespace hearth

@@ -28,32 +28,32 @@ class FusedEngine : public Engine {
   std::string Describe() const;
 
  private:
-  // The head's inputs, and the same with their graph.
-  struct Head {
-    HeadChunk chunk;
-    at::Tensor tasks, items, shift;
-  };
-
-  Head MakeHead(const ParameterValues& theta, const EncodedChunk& encoded, const Chunk& chunk,
-                const ChunkBatch& batch) const;
-  static std::vector<at::Tensor> FlowBack(const Head& head, const HeadChunkGradient& gradient,
-                                          const std::vector<at::Tensor>& inputs);
   template <typename Real>
   ChunkResult ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
                         bool hide_item_ids) const;
   template <typename Real>
-  std::vector<Real> PackTail(const ParameterValues& theta) const;
+  std::vector<Real> PackTail(const Real* parameters) const;
   template <typename Real>
-  std::vector<Real> Rates(const ParameterValues& theta) const;
-  // The gradients of the adapted layers and the inner rates, at their places in `gradients`.
-  void UnpackGradients(const ParameterValues& theta, const HeadChunkGradient& gradient,
-                       std::vector<at::Tensor>& gradients) const;
+  std::vector<Real> Rates(const Real* parameters) const;
+  // Writes the gradients of the head's parameters but W_0, and of the inner rates, to their places
+  // among those of all parameters.
+  template <typename Real>
+  void UnpackGradients(const HeadChunkGradient& gradient, const Real* parameters,
+                       Real* gradients) const;
+
+  // A weight or bias: its offsets among all parameters and in the tail (HeadShape), where its rows
+  // are tail_row apart.
+  struct TailMatrix {
+    int64_t parameter, rows, width, tail, tail_row;
+  };
+  template <typename Visit>
+  void ForEachTailMatrix(const Visit& visit) const;
 
   EngineContext context_;
   MetaOptions options_;
   int64_t log_rates_;               // FindLogInnerRates
+  size_t below_;                    // layers of the head before those that adapt
   std::vector<TaskLinear> layers_;  // those that adapt
-  std::vector<TaskLinear> below_;   // those before them
   HeadShape shape_;
 };
 

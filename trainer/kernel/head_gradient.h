@@ -60,7 +60,7 @@ class HeadGradient {
     team_.Copy(pass.tail, parameters_.tail, shape_.tail_size());
     team_.Fill(pass.drift, Real(0), task_.support * out(0));
     for (int k = 0; k < shape_.inner_steps; ++k) {
-      Forward(pass, task_.start, task_.gram, task_.support);
+      Forward(k, pass, task_.start, task_.gram, task_.support);
       Loss(pass, task_.labels, task_.support, task_.support_weight);
       Backward(pass, task_.support);
       const Pass next = work_.pass(k + 1);
@@ -82,12 +82,14 @@ class HeadGradient {
 
   // ---- one pass over some rows
 
-  // start, gram: of these rows.
-  HEARTH_HOST_DEVICE void Forward(const Pass& pass, const Real* start, const Real* gram,
+  // After k steps. start, gram: of these rows.
+  HEARTH_HOST_DEVICE void Forward(int k, const Pass& pass, const Real* start, const Real* gram,
                                   int64_t rows) {
     Real* z = pass.hidden[0];
     AddBias(z, start, bias(pass.tail, 0), rows, out(0));
-    team_.Gemm(z, rows, out(0), task_.support, gram, task_.support, 1, pass.drift, Real(-1));
+    if (k > 0) {  // before, there is no drift
+      team_.Gemm(z, rows, out(0), task_.support, gram, task_.support, 1, pass.drift, Real(-1));
+    }
     for (int l = 0; l < last(); ++l) {
       Activate(pass, l, rows);
       if (l + 1 == last()) break;
@@ -241,7 +243,8 @@ class HeadGradient {
   HEARTH_HOST_DEVICE void DifferentiateQuery() {
     const Pass pass = work_.pass(shape_.inner_steps);
     const int64_t support = task_.support;
-    Forward(pass, task_.start + support * out(0), task_.gram + support * support, task_.query);
+    Forward(shape_.inner_steps, pass, task_.start + support * out(0),
+            task_.gram + support * support, task_.query);
     const Real loss = Loss(pass, task_.labels + support, task_.query, task_.query_weight);
     team_.Store(task_.loss, loss);
     Backward(pass, task_.query);
@@ -414,8 +417,13 @@ class HeadGradient {
   // mixing[support, support] += R d_0 D_k' - a d_0 Es', with Es as it is before this step.
   HEARTH_HOST_DEVICE void MixStep(int k, const Pass& pass) {
     const int64_t s = task_.support, n = s + task_.query;
-    team_.GemmTransposed(task_.mixing, n, s, s, out(0), r_.delta[0], pass.drift, Real(1));
-    team_.GemmTransposed(task_.mixing, n, s, s, out(0), pass.delta[0], task_.adjoint, -rate(k, 0));
+    if (k > 0) {  // before, there is no drift
+      team_.GemmTransposed(task_.mixing, n, s, s, out(0), r_.delta[0], pass.drift, Real(1));
+    }
+    if (k + 1 < shape_.inner_steps) {  // Es is zero before the first step back
+      team_.GemmTransposed(task_.mixing, n, s, s, out(0), pass.delta[0], task_.adjoint,
+                           -rate(k, 0));
+    }
   }
 
   // lambda -= H v, parameter by parameter; Es -= R d_0.

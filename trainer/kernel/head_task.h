@@ -76,7 +76,9 @@ struct HeadTask {
 
   // Results, overwritten.
   Real* adjoint = nullptr;  ///< E [n, out(0)]: the gradient of W_0 is X' E
-  Real* mixing = nullptr;   ///< C [n, n]: the gradient of X is E W_0' + C X
+  /// C [n, n]: the gradient of X is E W_0' + C X. Its block [query, query] is zero; so is
+  /// [support, support] unless there are two steps, and [support, n] at first order.
+  Real* mixing = nullptr;
   Real* tail = nullptr;     ///< [tail_size] gradient
   Real* rates = nullptr;    ///< [inner_steps, rate_count] gradient, where it is asked for
   Real* loss = nullptr;     ///< [1] of the query rows after adaptation

@@ -18,8 +18,9 @@ void RunHead(const HeadShape& shape, const HeadParameters<Real>& parameters,
 }
 
 template <typename Real>
-void AddSmallProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, const Real* b) {
-  AddProduct(c, m, n, k, a, k, 1, b, Real(1));
+void AddSmallProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, int64_t a_row,
+                     const Real* b) {
+  AddProduct(c, m, n, k, a, a_row, 1, b, Real(1));
 }
 
 template <typename Real>
@@ -34,8 +35,10 @@ template void RunHead(const HeadShape&, const HeadParameters<float>&, const Head
                       float*);
 template void RunHead(const HeadShape&, const HeadParameters<double>&, const HeadTask<double>&,
                       double*);
-template void AddSmallProduct(float*, int64_t, int64_t, int64_t, const float*, const float*);
-template void AddSmallProduct(double*, int64_t, int64_t, int64_t, const double*, const double*);
+template void AddSmallProduct(float*, int64_t, int64_t, int64_t, const float*, int64_t,
+                              const float*);
+template void AddSmallProduct(double*, int64_t, int64_t, int64_t, const double*, int64_t,
+                              const double*);
 template void AddSmallProductTransposed(float*, int64_t, int64_t, int64_t, const float*,
                                         const float*);
 template void AddSmallProductTransposed(double*, int64_t, int64_t, int64_t, const double*,

@@ -18,9 +18,10 @@ template <typename Real>
 void RunHead(const HeadShape& shape, const HeadParameters<Real>& parameters,
              const HeadTask<Real>& task, Real* workspace);
 
-/// c [m, n] += a b; a [m, k], b [k, n]; n a multiple of HeadShape::kPad.
+/// c [m, n] += a b; a [m, k] with rows a_row apart, b [k, n]; n a multiple of HeadShape::kPad.
 template <typename Real>
-void AddSmallProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, const Real* b);
+void AddSmallProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, int64_t a_row,
+                     const Real* b);
 
 /// c [m, n] += a b'; a [m, k], b [n, k]; k a multiple of HeadShape::kPad.
 template <typename Real>

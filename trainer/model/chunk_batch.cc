@@ -4,17 +4,17 @@
 #include <numeric>
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 
-#include "common/error.h"
+#include "common/id_groups.h"
 
 namespace hearth {
 namespace {
 
 template <typename T>
 at::Tensor CopyToTensor(const std::vector<T>& values, at::IntArrayRef shape, at::ScalarType type) {
-  return at::from_blob(const_cast<T*>(values.data()), shape, at::TensorOptions().dtype(type))
-      .clone();
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
+  std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<T>());
+  return tensor;
 }
 
 at::Tensor Int64Tensor(const std::vector<int64_t>& values, at::IntArrayRef shape,
@@ -26,18 +26,6 @@ template <typename Real>
 at::Tensor RealTensor(const std::vector<Real>& values, at::IntArrayRef shape,
                       const at::TensorOptions& options) {
   return CopyToTensor(values, shape, c10::CppTypeToScalarType<Real>::value).to(options);
-}
-
-std::vector<int64_t> SortedUnique(std::vector<int64_t> values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-  return values;
-}
-
-int64_t PositionOf(int64_t value, std::span<const int64_t> sorted) {
-  const auto it = std::lower_bound(sorted.begin(), sorted.end(), value);
-  HEARTH_CHECK(it != sorted.end() && *it == value);
-  return it - sorted.begin();
 }
 
 // Each entity has exactly one id, in order: no segment sum is needed.
@@ -62,11 +50,10 @@ EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
           RealTensor(fields.Numbers(field, entities), {batch.count, field.width}, options_);
       continue;
     }
-    FieldIds ids = fields.Ids(field, entities, hide_ids);
-    std::vector<int64_t> unique = SortedUnique(ids.ids);
-    for (int64_t& id : ids.ids) id = PositionOf(id, unique);
+    const FieldIds ids = fields.Ids(field, entities, hide_ids);
+    IdGroups rows(ids.ids);
     const auto id_count = static_cast<int64_t>(ids.ids.size());
-    out.index = Int64Tensor(ids.ids, {id_count}, options_);
+    out.index = Int64Tensor(rows.GroupOfEach(), {id_count}, options_);
     if (!IsOnePerEntity(ids, entities.size())) {
       std::vector<double> counts(entities.size(), 0.0);
       for (const int64_t entity : ids.segment) counts[static_cast<size_t>(entity)] += 1.0;
@@ -74,12 +61,12 @@ EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
       out.segment = Int64Tensor(ids.segment, {id_count}, options_);
       out.inverse_count = RealTensor(counts, {batch.count, 1}, options_);
     }
-    table_rows.push_back(std::move(unique));
+    table_rows.push_back(std::move(rows).TakeIds());
   }
   return batch;
 }
 
-RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> unique_items,
+RowBatch BatchBuilder::MakeRows(const TaskRows& rows, const ItemPositions& positions,
                                 int64_t negatives_per_row) const {
   const int64_t tasks = rows.task_count();
   int64_t width = 0;
@@ -99,13 +86,13 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> u
     for (int64_t row = begin; row < end; ++row) {
       const auto from = static_cast<size_t>(row);
       const auto to = static_cast<size_t>(t * width + row - begin);
-      entity[to] = PositionOf(rows.items[from], unique_items);
+      entity[to] = positions.items[from];
       labels[to] = rows.labels[from];
       mask[to] = 1.0f;
       for (int64_t n = 0; n < negatives_per_row; ++n) {
         const auto per_row = static_cast<size_t>(negatives_per_row);
         const auto k = static_cast<size_t>(n);
-        negatives[to * per_row + k] = PositionOf(rows.negatives[from * per_row + k], unique_items);
+        negatives[to * per_row + k] = positions.negatives[from * per_row + k];
       }
     }
   }
@@ -121,19 +108,30 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, std::span<const int64_t> u
 }
 
 ChunkBatch BatchBuilder::Build(const Chunk& chunk, bool hide_item_ids) const {
-  std::vector<int64_t> items;
-  for (const TaskRows* rows : {&chunk.support, &chunk.query}) {
-    items.insert(items.end(), rows->items.begin(), rows->items.end());
-    items.insert(items.end(), rows->negatives.begin(), rows->negatives.end());
+  std::vector<int64_t> all;
+  for (const auto* list : {&chunk.support.items, &chunk.support.negatives, &chunk.query.items,
+                           &chunk.query.negatives}) {
+    all.insert(all.end(), list->begin(), list->end());
   }
-  items = SortedUnique(std::move(items));
+  const IdGroups items(all);
+  const std::vector<int64_t> position = items.GroupOfEach();
+  std::span<const int64_t> rest = position;
+  const auto take = [&](const std::vector<int64_t>& list) {
+    const std::span<const int64_t> positions = rest.first(list.size());
+    rest = rest.subspan(list.size());
+    return positions;
+  };
+  const auto positions_of = [&](const TaskRows& rows) {
+    const std::span<const int64_t> of_items = take(rows.items);
+    return ItemPositions{of_items, take(rows.negatives)};
+  };
   ChunkBatch batch;
   batch.task_count = chunk.task_count();
   batch.query_row_count = chunk.query.row_count();
   batch.tasks = MakeEntities(task_fields_, chunk.task_ids, false, batch.table_rows);
-  batch.items = MakeEntities(item_fields_, items, hide_item_ids, batch.table_rows);
-  batch.support = MakeRows(chunk.support, items, chunk.negatives_per_row);
-  batch.query = MakeRows(chunk.query, items, chunk.negatives_per_row);
+  batch.items = MakeEntities(item_fields_, items.ids(), hide_item_ids, batch.table_rows);
+  batch.support = MakeRows(chunk.support, positions_of(chunk.support), chunk.negatives_per_row);
+  batch.query = MakeRows(chunk.query, positions_of(chunk.query), chunk.negatives_per_row);
   return batch;
 }
 

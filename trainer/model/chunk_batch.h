@@ -66,7 +66,11 @@ class BatchBuilder {
  private:
   EntityBatch MakeEntities(const EntityFields& fields, std::span<const int64_t> entities,
                            bool hide_ids, std::vector<std::vector<int64_t>>& table_rows) const;
-  RowBatch MakeRows(const TaskRows& rows, std::span<const int64_t> unique_items,
+  // Of the items and negatives of some rows among the unique items of a chunk.
+  struct ItemPositions {
+    std::span<const int64_t> items, negatives;
+  };
+  RowBatch MakeRows(const TaskRows& rows, const ItemPositions& positions,
                     int64_t negatives_per_row) const;
 
   const EntityFields& task_fields_;

@@ -29,17 +29,22 @@ int64_t FieldEncoder::width() const {
   return combination_ == FieldCombination::kSum ? dim_ : field_count() * dim_;
 }
 
-at::Tensor FieldEncoder::Encode(const ParameterValues& values, const EntityBatch& batch,
-                                const std::vector<at::Tensor>& rows) const {
-  if (fields_.empty()) {
-    return at::zeros({batch.count, width()}, values[0].options().requires_grad(false));
-  }
+std::vector<at::Tensor> FieldEncoder::Parts(const ParameterValues& values,
+                                            const std::vector<at::Tensor>& rows) const {
   std::vector<at::Tensor> parts;
   for (const Source& source : fields_) {
     parts.push_back(source.projection >= 0 ? values[static_cast<size_t>(source.projection)]
                                            : rows[static_cast<size_t>(source.table)]);
   }
-  return EncodeFields(batch, parts, combination_);
+  return parts;
+}
+
+at::Tensor FieldEncoder::Encode(const ParameterValues& values, const EntityBatch& batch,
+                                const std::vector<at::Tensor>& rows) const {
+  if (fields_.empty()) {
+    return at::zeros({batch.count, width()}, values[0].options().requires_grad(false));
+  }
+  return EncodeFields(batch, Parts(values, rows), combination_);
 }
 
 }  // namespace hearth

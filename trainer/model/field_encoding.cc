@@ -1,5 +1,8 @@
 #include "trainer/model/field_encoding.h"
 
+#include <algorithm>
+#include <memory>
+
 #include <ATen/Dispatch.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -17,107 +20,38 @@ namespace {
 
 using torch::autograd::variable_list;
 
-// The linear map from the parts to the vectors, and its adjoint, without any graph.
-class FieldEncoding {
- public:
-  FieldEncoding(const EntityBatch& batch, const variable_list& parts, FieldCombination combination)
-      : batch_(batch), combination_(combination), dim_(parts.front().size(1)) {
-    for (const at::Tensor& part : parts) part_rows_.push_back(part.size(0));
+template <typename Real>
+FieldRows<Real> RowsOf(const FieldBatch& field, int64_t dim) {
+  FieldRows<Real> rows{
+      .index = field.index.const_data_ptr<int64_t>(), .id_count = field.index.size(0), .dim = dim};
+  if (field.segment.defined()) {
+    rows.entity = field.segment.const_data_ptr<int64_t>();
+    rows.inverse_count = field.inverse_count.const_data_ptr<Real>();
   }
+  return rows;
+}
 
-  at::Tensor Apply(const variable_list& parts) const {
-    const auto fields = static_cast<int64_t>(parts.size());
-    const bool wide = combination_ == FieldCombination::kConcatenate;
-    at::Tensor vectors =
-        at::zeros({batch_.count, wide ? fields * dim_ : dim_}, parts.front().options());
-    for (size_t f = 0; f < parts.size(); ++f)
-      AddVectors(f, parts[f].contiguous(), Slice(vectors, f));
-    return vectors;
+// Rows [i * size, (i + 1) * size) of a matrix, or columns.
+at::Tensor RowBlock(const at::Tensor& matrix, size_t i, int64_t size) {
+  return matrix.narrow(0, static_cast<int64_t>(i) * size, size);
+}
+at::Tensor ColumnBlock(const at::Tensor& matrix, size_t i, int64_t size) {
+  return matrix.narrow(1, static_cast<int64_t>(i) * size, size);
+}
+
+// An encoding that a graph may keep, with the sizes of its parts.
+struct KeptEncoding {
+  KeptEncoding(const EntityBatch& entities, FieldCombination combination,
+               const variable_list& parts)
+      : batch(entities), map(batch, combination) {
+    for (const at::Tensor& part : parts) sizes.push_back(part.sizes().vec());
   }
-
-  variable_list ApplyAdjoint(const at::Tensor& gradient) const {
-    const at::Tensor vectors = gradient.contiguous();
-    variable_list parts;
-    for (size_t f = 0; f < part_rows_.size(); ++f)
-      parts.push_back(PartGradient(f, Slice(vectors, f)));
-    return parts;
-  }
-
-  // Gradients of parts with zeros for those that nothing flows into.
-  variable_list WithZeros(variable_list gradients) const {
-    at::TensorOptions options;
-    for (const at::Tensor& gradient : gradients) {
-      if (gradient.defined()) options = gradient.options();
-    }
-    for (size_t f = 0; f < gradients.size(); ++f) {
-      if (!gradients[f].defined()) gradients[f] = at::zeros({part_rows_[f], dim_}, options);
-    }
-    return gradients;
-  }
-
- private:
-  // The columns of field f.
-  at::Tensor Slice(const at::Tensor& vectors, size_t f) const {
-    if (combination_ == FieldCombination::kSum) return vectors;
-    return vectors.narrow(1, static_cast<int64_t>(f) * dim_, dim_);
-  }
-
-  template <typename Real>
-  FieldRows<Real> Rows(size_t f) const {
-    const FieldBatch& field = batch_.fields[f];
-    FieldRows<Real> rows{.index = field.index.const_data_ptr<int64_t>(),
-                         .id_count = field.index.size(0),
-                         .dim = dim_};
-    if (field.segment.defined()) {
-      rows.entity = field.segment.const_data_ptr<int64_t>();
-      rows.inverse_count = field.inverse_count.const_data_ptr<Real>();
-    }
-    return rows;
-  }
-
-  void AddVectors(size_t f, const at::Tensor& part, at::Tensor vectors) const {
-    const FieldBatch& field = batch_.fields[f];
-    if (field.numbers.defined()) {
-      vectors.add_(at::mm(field.numbers, part));
-    } else if (vectors.is_cpu()) {
-      AT_DISPATCH_FLOATING_TYPES(part.scalar_type(), "AddFieldVectors", [&] {
-        AddFieldVectors<scalar_t>(Rows<scalar_t>(f), part.const_data_ptr<scalar_t>(),
-                                  vectors.mutable_data_ptr<scalar_t>(), vectors.stride(0));
-      });
-    } else {
-      const at::Tensor picked = at::index_select(part, 0, field.index);
-      if (field.segment.defined()) {
-        const at::Tensor zero = at::zeros({batch_.count, dim_}, part.options());
-        vectors.add_(at::index_add(zero, 0, field.segment, picked) * field.inverse_count);
-      } else {
-        vectors.add_(picked);
-      }
-    }
-  }
-
-  at::Tensor PartGradient(size_t f, const at::Tensor& vectors) const {
-    const FieldBatch& field = batch_.fields[f];
-    if (field.numbers.defined()) return at::mm(field.numbers.t(), vectors);
-    at::Tensor rows = at::zeros({part_rows_[f], dim_}, vectors.options());
-    if (vectors.is_cpu()) {
-      AT_DISPATCH_FLOATING_TYPES(vectors.scalar_type(), "AddFieldVectorsAdjoint", [&] {
-        AddFieldVectorsAdjoint<scalar_t>(Rows<scalar_t>(f), vectors.const_data_ptr<scalar_t>(),
-                                         vectors.stride(0), rows.mutable_data_ptr<scalar_t>());
-      });
-      return rows;
-    }
-    if (!field.segment.defined()) return rows.index_add_(0, field.index, vectors);
-    const at::Tensor spread = at::index_select(vectors * field.inverse_count, 0, field.segment);
-    return rows.index_add_(0, field.index, spread);
-  }
-
-  EntityBatch batch_;
-  FieldCombination combination_;
-  int64_t dim_;
-  std::vector<int64_t> part_rows_;  // [field]
+  EntityBatch batch;
+  FieldEncoding map;
+  std::vector<std::vector<int64_t>> sizes;  // [part]
 };
 
-using EncodingPtr = std::shared_ptr<const FieldEncoding>;
+using EncodingPtr = std::shared_ptr<const KeptEncoding>;
 
 at::Tensor Encode(const EncodingPtr& encoding, const variable_list& parts);
 variable_list EncodeAdjoint(const EncodingPtr& encoding, const at::Tensor& gradient);
@@ -138,7 +72,13 @@ class EncodeAdjointBackward : public torch::autograd::Node {
  public:
   explicit EncodeAdjointBackward(EncodingPtr encoding) : encoding_(std::move(encoding)) {}
   variable_list apply(variable_list&& gradients) override {
-    return {Encode(encoding_, encoding_->WithZeros(gradients))};
+    const auto given = std::find_if(gradients.begin(), gradients.end(),
+                                    [](const at::Tensor& gradient) { return gradient.defined(); });
+    for (size_t f = 0; f < gradients.size(); ++f) {
+      if (gradients[f].defined()) continue;
+      gradients[f] = at::zeros(encoding_->sizes[f], given->options());
+    }
+    return {Encode(encoding_, gradients)};
   }
 
  private:
@@ -158,7 +98,7 @@ at::Tensor Encode(const EncodingPtr& encoding, const variable_list& parts) {
   variable_list vectors;
   {
     const at::NoGradGuard no_grad;
-    vectors = {encoding->Apply(parts)};
+    vectors = {encoding->map.Apply(parts)};
   }
   Record<EncodeBackward>(encoding, parts, vectors);
   return vectors.front();
@@ -168,7 +108,10 @@ variable_list EncodeAdjoint(const EncodingPtr& encoding, const at::Tensor& gradi
   variable_list parts;
   {
     const at::NoGradGuard no_grad;
-    parts = encoding->ApplyAdjoint(gradient);
+    for (const std::vector<int64_t>& size : encoding->sizes) {
+      parts.push_back(at::zeros(size, gradient.options()));
+    }
+    encoding->map.AddAdjoint(gradient, parts);
   }
   Record<EncodeAdjointBackward>(encoding, {gradient}, parts);
   return parts;
@@ -176,10 +119,97 @@ variable_list EncodeAdjoint(const EncodingPtr& encoding, const at::Tensor& gradi
 
 }  // namespace
 
+at::Tensor FieldEncoding::Apply(const std::vector<at::Tensor>& parts) const {
+  const int64_t dim = parts.front().size(1);
+  const bool wide = combination_ == FieldCombination::kConcatenate;
+  at::Tensor vectors = at::zeros({batch_.count, wide ? std::ssize(parts) * dim : dim},
+                                 parts.front().options().requires_grad(false));
+  for (size_t f = 0; f < parts.size(); ++f) {
+    AddVectors(batch_.fields[f], parts[f].contiguous(),
+               wide ? ColumnBlock(vectors, f, dim) : vectors);
+  }
+  return vectors;
+}
+
+void FieldEncoding::AddAdjoint(const at::Tensor& gradient,
+                               std::vector<at::Tensor>& part_gradients) const {
+  const at::Tensor vectors = gradient.contiguous();
+  const int64_t dim = part_gradients.front().size(1);
+  for (size_t f = 0; f < part_gradients.size(); ++f) {
+    const bool wide = combination_ == FieldCombination::kConcatenate;
+    AddPartGradient(batch_.fields[f], wide ? ColumnBlock(vectors, f, dim) : vectors,
+                    part_gradients[f]);
+  }
+}
+
+at::Tensor FieldEncoding::ApplyTimes(const std::vector<at::Tensor>& parts,
+                                     const at::Tensor& weight) const {
+  at::Tensor products = at::zeros({batch_.count, weight.size(1)}, weight.options());
+  const int64_t dim = parts.front().size(1);
+  for (size_t f = 0; f < parts.size(); ++f) {
+    AddVectors(batch_.fields[f], at::mm(parts[f], RowBlock(weight, f, dim)), products);
+  }
+  return products;
+}
+
+void FieldEncoding::AddTimesAdjoint(const std::vector<at::Tensor>& parts, const at::Tensor& weight,
+                                    const at::Tensor& gradient,
+                                    std::vector<at::Tensor>& part_gradients,
+                                    at::Tensor weight_gradient) const {
+  const int64_t dim = parts.front().size(1);
+  for (size_t f = 0; f < parts.size(); ++f) {
+    at::Tensor sums = at::zeros({parts[f].size(0), weight.size(1)}, weight.options());
+    AddPartGradient(batch_.fields[f], gradient, sums);
+    part_gradients[f].addmm_(sums, RowBlock(weight, f, dim).t());
+    at::Tensor block = RowBlock(weight_gradient, f, dim);
+    at::mm_out(block, parts[f].t(), sums);
+  }
+}
+
+void FieldEncoding::AddVectors(const FieldBatch& field, const at::Tensor& part,
+                               at::Tensor vectors) const {
+  const int64_t dim = part.size(1);
+  if (field.numbers.defined()) {
+    vectors.add_(at::mm(field.numbers, part));
+  } else if (vectors.is_cpu()) {
+    AT_DISPATCH_FLOATING_TYPES(part.scalar_type(), "AddFieldVectors", [&] {
+      AddFieldVectors<scalar_t>(RowsOf<scalar_t>(field, dim), part.const_data_ptr<scalar_t>(),
+                                vectors.mutable_data_ptr<scalar_t>(), vectors.stride(0));
+    });
+  } else {
+    const at::Tensor picked = at::index_select(part, 0, field.index);
+    if (field.segment.defined()) {
+      const at::Tensor zero = at::zeros({batch_.count, dim}, part.options());
+      vectors.add_(at::index_add(zero, 0, field.segment, picked) * field.inverse_count);
+    } else {
+      vectors.add_(picked);
+    }
+  }
+}
+
+// part += its gradient, given that of the vectors.
+void FieldEncoding::AddPartGradient(const FieldBatch& field, const at::Tensor& vectors,
+                                    at::Tensor part) const {
+  if (field.numbers.defined()) {
+    part.addmm_(field.numbers.t(), vectors);
+  } else if (vectors.is_cpu()) {
+    AT_DISPATCH_FLOATING_TYPES(vectors.scalar_type(), "AddFieldVectorsAdjoint", [&] {
+      AddFieldVectorsAdjoint<scalar_t>(RowsOf<scalar_t>(field, part.size(1)),
+                                       vectors.const_data_ptr<scalar_t>(), vectors.stride(0),
+                                       part.mutable_data_ptr<scalar_t>());
+    });
+  } else if (field.segment.defined()) {
+    part.index_add_(0, field.index,
+                    at::index_select(vectors * field.inverse_count, 0, field.segment));
+  } else {
+    part.index_add_(0, field.index, vectors);
+  }
+}
+
 at::Tensor EncodeFields(const EntityBatch& batch, const std::vector<at::Tensor>& parts,
                         FieldCombination combination) {
   HEARTH_CHECK(!parts.empty() && parts.size() == batch.fields.size());
-  return Encode(std::make_shared<const FieldEncoding>(batch, parts, combination), parts);
+  return Encode(std::make_shared<const KeptEncoding>(batch, combination, parts), parts);
 }
 
 }  // namespace hearth
