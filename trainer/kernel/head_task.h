@@ -79,9 +79,9 @@ struct HeadTask {
   /// C [n, n]: the gradient of X is E W_0' + C X. Its block [query, query] is zero; so is
   /// [support, support] unless there are two steps, and [support, n] at first order.
   Real* mixing = nullptr;
-  Real* tail = nullptr;     ///< [tail_size] gradient
-  Real* rates = nullptr;    ///< [inner_steps, rate_count] gradient, where it is asked for
-  Real* loss = nullptr;     ///< [1] of the query rows after adaptation
+  Real* tail = nullptr;   ///< [tail_size] gradient
+  Real* rates = nullptr;  ///< [inner_steps, rate_count] gradient, where it is asked for
+  Real* loss = nullptr;   ///< [1] of the query rows after adaptation
 };
 
 }  // namespace hearth
