@@ -58,8 +58,8 @@ class TransformerRecommender : public Recommender {
                          const std::vector<at::Tensor>& rows) const override {
     return encoder_.Encode(values, batch.items, rows);
   }
-  at::Tensor Score(const ParameterValues& values, const at::Tensor&,
-                   const at::Tensor& items) const override {
+  at::Tensor MakeInputs(const at::Tensor&, const at::Tensor& items) const override { return items; }
+  at::Tensor Score(const ParameterValues& values, const at::Tensor& items) const override {
     const auto normalised = [&](const at::Tensor& x) { return at::layer_norm(x, {dim_}); };
     at::Tensor x = items;
     for (const Block& block : blocks_) {

@@ -126,16 +126,16 @@ class GraphInputs : public HeadInputs {
   void Forward(HeadChunk& head) override {
     const DenseHead& dense = *model_.dense_head();
     const EncodedChunk encoded = Encode(model_, theta_, batch_, rows_);
-    HeadRows rows = model_.MakeHeadRows(at::index_select(encoded.tasks, 0, TaskOfRow(head)),
-                                        at::index_select(encoded.items, 0, IdTensor(head.item)));
+    const at::Tensor tasks = at::index_select(encoded.tasks, 0, TaskOfRow(head));
+    const at::Tensor items = at::index_select(encoded.items, 0, IdTensor(head.item));
+    HeadRows rows = model_.MakeHeadRows(model_.MakeInputs(tasks, items.unsqueeze(1)));
     for (size_t l = 0; l < below_; ++l) {
-      const at::Tensor y = dense.layers[l].Forward(theta_, rows.x.unsqueeze(0)).squeeze(0);
-      rows.x = Activate(dense.activation, y);
+      rows.x = Activate(dense.activation, dense.layers[l].Forward(theta_, rows.x));
     }
     std::iota(head.item.begin(), head.item.end(), int64_t{0});
-    x_ = rows.x;
+    x_ = rows.x.squeeze(1);
     start_ = at::mm(x_, theta_[static_cast<size_t>(dense.layers[below_].weight())]);
-    shift_ = rows.shift;
+    if (rows.shift.defined()) shift_ = rows.shift.squeeze(1);
     head.items = x_.detach().contiguous();
     head.item_start = start_.detach();
     if (shift_.defined()) head.shift = shift_.detach().contiguous();

@@ -18,8 +18,9 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   const EncodedChunk encoded = Encode(context_.model, theta, batch, rows);
   const AdaptedTasks adapted =
       context_.method.Adapt(theta, encoded, batch.support, /*differentiable=*/true);
-  const at::Tensor losses = TaskLosses(context_.loss, context_.model, adapted.values, encoded.tasks,
-                                       encoded.items, batch.query);
+  const at::Tensor losses = TaskLosses(
+      context_.loss, context_.model, adapted.values,
+      MakeRowInputs(context_.model, encoded.tasks, encoded.items, batch.query), batch.query);
 
   std::vector<at::Tensor> inputs = theta.tensors();
   inputs.insert(inputs.end(), rows.begin(), rows.end());

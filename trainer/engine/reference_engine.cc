@@ -44,12 +44,12 @@ ParameterValues ReferenceEngine::AdaptTask(const ParameterValues& theta, const E
                                            const RowBatch& support) const {
   const bool second_order = options_.method != MetaOptions::Method::kFomaml;
   const std::vector<int64_t>& adapted = context_.method.adapted();
+  const RowInputs inputs = MakeRowInputs(context_.model, chunk.tasks, chunk.items, support);
   ParameterValues fast = theta;
   for (int64_t k = 0; !adapted.empty() && k < options_.inner_steps; ++k) {
     std::vector<at::Tensor> values;
     for (const int64_t p : adapted) values.push_back(fast[static_cast<size_t>(p)]);
-    const at::Tensor loss =
-        SupportLosses(options_, context_.model, fast, chunk.tasks, chunk.items, support).sum();
+    const at::Tensor loss = SupportLosses(options_, context_.model, fast, inputs, support).sum();
     const std::vector<at::Tensor> gradients =
         torch::autograd::grad({loss}, values, {}, true, second_order);
     for (size_t i = 0; i < values.size(); ++i) {
@@ -76,9 +76,10 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
     const EncodedChunk whole = Encode(context_.model, theta, batch, rows);
     const EncodedChunk single{whole.tasks.narrow(0, task, 1), whole.items};
     const ParameterValues fast = AdaptTask(theta, single, RowsOf(batch.support, task));
-    const at::Tensor loss = TaskLosses(context_.loss, context_.model, fast, single.tasks,
-                                       single.items, RowsOf(batch.query, task))
-                                .sum();
+    const RowBatch query = RowsOf(batch.query, task);
+    const RowInputs query_inputs = MakeRowInputs(context_.model, single.tasks, single.items, query);
+    const at::Tensor loss =
+        TaskLosses(context_.loss, context_.model, fast, query_inputs, query).sum();
     AddTo(sums, torch::autograd::grad({loss}, inputs, {}, true, false, /*allow_unused=*/true));
     result.query_loss.push_back(loss.item<double>());
     result.loss_sum += result.query_loss.back();

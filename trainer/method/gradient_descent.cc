@@ -1,7 +1,6 @@
 #include "trainer/method/gradient_descent.h"
 
 #include <cmath>
-#include <map>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
@@ -46,7 +45,7 @@ at::Tensor GradientDescent::Scaled(const ParameterValues& theta, int64_t step, s
 
 bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
   const ParameterSpec& spec = model_.layout().spec(weight);
-  if (!spec.linear_weight) return false;
+  if (!spec.linear || spec.shape.size() != 2) return false;
   if (options_.fast_weights != MetaOptions::FastWeights::kAuto) {
     return options_.fast_weights == MetaOptions::FastWeights::kFactored;
   }
@@ -57,71 +56,81 @@ bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
 AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
                                     const RowBatch& support, bool differentiable) const {
   const bool second_order = differentiable && options_.method != MetaOptions::Method::kFomaml;
-  const int64_t task_count = support.entity.size(0), rows = support.entity.size(1);
+  const RowInputs inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support);
   AdaptedTasks adapted{.values = theta};
   ParameterValues& values = adapted.values;
+  values.AddFixedInputs(inputs.rows);
+  if (inputs.negatives.defined()) values.AddFixedInputs(inputs.negatives);
   for (const int64_t p : adapted_) {
-    if (PrefersFactors(p, rows)) {
-      values.StartFactored(p);
-    } else {
-      values[static_cast<size_t>(p)] = ShareAcrossTasks(theta[static_cast<size_t>(p)], task_count);
-    }
+    if (PrefersFactors(p, support.entity.size(1))) values.StartFactored(p);
   }
   for (int64_t k = 0; k < options_.inner_steps; ++k) {
+    Step(theta, inputs, support, k, second_order, values);
     for (const int64_t p : adapted_) {
-      const FactoredUpdate* update = values.factored(p);
-      if (update == nullptr || !update->inputs.defined()) continue;
-      const int64_t rows_after = update->inputs.size(1) * (k + 1) / k;
-      if (!PrefersFactors(p, rows_after)) values.MakeExplicit(p, task_count);
-    }
-    Step(theta, chunk, support, k, second_order, differentiable, values);
-  }
-  if (!differentiable) {
-    for (const int64_t p : adapted_) {
-      if (values.factored(p) != nullptr) values.MakeExplicit(p, task_count);
-      at::Tensor& value = values[static_cast<size_t>(p)];
-      value = value.detach();
+      if (values.factored(p) == nullptr) continue;
+      if (!PrefersFactors(p, values.FactoredRows(p))) values.MakeExplicit(p);
     }
   }
+  if (!differentiable) Finish(support.entity.size(0), values);
   return adapted;
 }
 
-void GradientDescent::Step(const ParameterValues& theta, const EncodedChunk& chunk,
+void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs,
                            const RowBatch& support, int64_t step, bool second_order,
-                           bool differentiable, ParameterValues& values) const {
-  std::vector<at::Tensor> wanted;  // explicit fast weights, then taps
-  std::vector<size_t> positions;   // of the explicit ones among the adapted
-  std::map<int64_t, size_t> position_of;
+                           ParameterValues& values) const {
+  const int64_t task_count = support.entity.size(0);
+  std::vector<size_t> position(theta.size(), adapted_.size());  // among the adapted, of a parameter
+  std::vector<at::Tensor> wanted;  // what is not linear, then the outputs of the taps
+  std::vector<size_t> direct;      // positions of the former
   for (size_t i = 0; i < adapted_.size(); ++i) {
     const int64_t p = adapted_[i];
-    position_of[p] = i;
-    if (values.factored(p) != nullptr) continue;
+    position[static_cast<size_t>(p)] = i;
+    if (model_.layout().spec(p).linear) continue;
     at::Tensor& value = values[static_cast<size_t>(p)];
-    if (!differentiable) value = value.detach().requires_grad_(true);
+    if (step == 0) value = ShareAcrossTasks(value, task_count);
+    if (!value.requires_grad()) value.requires_grad_(true);
     wanted.push_back(value);
-    positions.push_back(i);
+    direct.push_back(i);
   }
   std::vector<LayerTap> taps;
   values.set_taps(&taps);
   // Tasks are independent, so the gradient of the sum of their losses is each task's own.
-  const at::Tensor loss =
-      SupportLosses(options_, model_, values, chunk.tasks, chunk.items, support).sum();
+  const at::Tensor loss = SupportLosses(options_, model_, values, inputs, support).sum();
   values.set_taps(nullptr);
-  for (const LayerTap& tap : taps) wanted.push_back(tap.tap);
+  std::erase_if(taps, [&](const LayerTap& tap) {
+    return position[static_cast<size_t>(tap.weight)] == adapted_.size() &&
+           position[static_cast<size_t>(tap.bias)] == adapted_.size();
+  });
+  for (const LayerTap& tap : taps) wanted.push_back(tap.outputs);
   const std::vector<at::Tensor> gradients = torch::autograd::grad(
       {loss}, wanted, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
       /*allow_unused=*/true);
-  for (size_t i = 0; i < positions.size(); ++i) {
+  for (size_t i = 0; i < direct.size(); ++i) {
     if (!gradients[i].defined()) continue;
-    at::Tensor& value = values[static_cast<size_t>(adapted_[positions[i]])];
-    value = wanted[i] - Scaled(theta, step, positions[i], gradients[i]);
+    at::Tensor& value = values[static_cast<size_t>(adapted_[direct[i]])];
+    value = value - Scaled(theta, step, direct[i], gradients[i]);
   }
   for (size_t t = 0; t < taps.size(); ++t) {
-    const at::Tensor& gradient = gradients[positions.size() + t];
+    const at::Tensor& gradient = gradients[direct.size() + t];
     if (!gradient.defined()) continue;
-    const at::Tensor inputs = second_order ? taps[t].inputs : taps[t].inputs.detach();
-    values.Subtract(taps[t].weight, inputs,
-                    Scaled(theta, step, position_of[taps[t].weight], gradient));
+    const size_t of_weight = position[static_cast<size_t>(taps[t].weight)];
+    const size_t of_bias = position[static_cast<size_t>(taps[t].bias)];
+    if (of_weight < adapted_.size()) {
+      values.Subtract(taps[t], Scaled(theta, step, of_weight, gradient), !second_order);
+    }
+    if (of_bias < adapted_.size()) {
+      at::Tensor& bias = values[static_cast<size_t>(taps[t].bias)];
+      bias = bias - Scaled(theta, step, of_bias, gradient.sum(1));
+    }
+  }
+}
+
+void GradientDescent::Finish(int64_t task_count, ParameterValues& values) const {
+  for (const int64_t p : adapted_) {
+    if (values.factored(p) != nullptr) values.MakeExplicit(p);
+    at::Tensor& value = values[static_cast<size_t>(p)];
+    const bool is_shared = value.dim() == std::ssize(model_.layout().spec(p).shape);
+    value = (is_shared ? ShareAcrossTasks(value, task_count) : value).detach();
   }
 }
 

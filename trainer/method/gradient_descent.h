@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "trainer/method/meta_method.h"
+#include "trainer/method/task_loss.h"
 
 namespace hearth {
 
@@ -24,12 +25,14 @@ class GradientDescent : public MetaMethod {
   // rate * gradient, with the inner rate of adapted parameter `position` at a step.
   at::Tensor Scaled(const ParameterValues& theta, int64_t step, size_t position,
                     const at::Tensor& gradient) const;
-  // Whether the updates of a weight are cheaper as factors up to and in the pass after `step`,
-  // whose factors have `rows` rows per task.
+  // Whether a pass is cheaper with factors of `rows` rows per task than with a weight per task.
   bool PrefersFactors(int64_t weight, int64_t rows) const;
-  // One inner step of all tasks.
-  void Step(const ParameterValues& theta, const EncodedChunk& chunk, const RowBatch& support,
-            int64_t step, bool second_order, bool differentiable, ParameterValues& values) const;
+  // One inner step of all tasks. The weights of linear layers get theirs from the gradients of the
+  // layers' outputs, so that no gradient of a weight per task is formed.
+  void Step(const ParameterValues& theta, const RowInputs& inputs, const RowBatch& support,
+            int64_t step, bool second_order, ParameterValues& values) const;
+  // Explicit weights of every task, without a graph.
+  void Finish(int64_t task_count, ParameterValues& values) const;
 
   MetaOptions options_;
   const Recommender& model_;

@@ -79,11 +79,11 @@ ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Ch
   if (adapt) adapted = method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
 
   const at::NoGradGuard no_grad;
-  const at::Tensor scores =
-      model_->Score(adapted.values, encoded.tasks, GatherRows(encoded.items, batch.query.entity));
+  const RowInputs inputs = MakeRowInputs(*model_, encoded.tasks, encoded.items, batch.query);
+  const at::Tensor scores = model_->Score(adapted.values, inputs.rows);
   ChunkPredictions predictions;
-  predictions.query_loss = ToDoubles(
-      TaskLosses(meta_.loss, *model_, adapted.values, encoded.tasks, encoded.items, batch.query));
+  predictions.query_loss =
+      ToDoubles(TaskLosses(meta_.loss, *model_, adapted.values, inputs, batch.query));
   const std::vector<double> padded = ToDoubles(PredictionOf(meta_.loss, scores));
   const int64_t width = scores.size(1);
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
@@ -115,8 +115,8 @@ std::vector<double> MetaLearner::ScoreItems(const MetaParameters& parameters,
     const ChunkBatch batch = builder_->BuildEntities(owners, block);
     const EncodedChunk encoded =
         Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
-    const at::Tensor score =
-        model_->Score(adapted.values, encoded.tasks, encoded.items.unsqueeze(0));
+    const at::Tensor score = model_->Score(
+        adapted.values, model_->MakeInputs(encoded.tasks, encoded.items.unsqueeze(0)));
     const std::vector<double> values = ToDoubles(PredictionOf(meta_.loss, score));
     scores.insert(scores.end(), values.begin(), values.end());
   }

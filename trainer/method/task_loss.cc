@@ -10,9 +10,8 @@ namespace hearth {
 namespace {
 
 at::Tensor RowLosses(MetaOptions::Loss loss, const Recommender& model,
-                     const ParameterValues& values, const at::Tensor& tasks,
-                     const at::Tensor& items, const RowBatch& rows) {
-  const at::Tensor score = model.Score(values, tasks, GatherRows(items, rows.entity));
+                     const ParameterValues& values, const RowInputs& inputs, const RowBatch& rows) {
+  const at::Tensor score = model.Score(values, inputs.rows);
   switch (loss) {
     case MetaOptions::Loss::kMse: {
       const at::Tensor difference = score - rows.labels;
@@ -23,27 +22,37 @@ at::Tensor RowLosses(MetaOptions::Loss loss, const Recommender& model,
     case MetaOptions::Loss::kBpr:
       break;
   }
-  HEARTH_CHECK(rows.negatives.defined(), "bpr without negatives");
-  const int64_t count = rows.negatives.size(2);
-  const at::Tensor negatives = rows.negatives.reshape({rows.negatives.size(0), -1});
-  const at::Tensor negative_score = model.Score(values, tasks, GatherRows(items, negatives))
-                                        .view({score.size(0), score.size(1), count});
+  HEARTH_CHECK(inputs.negatives.defined(), "bpr without negatives");
+  const at::Tensor negative_score =
+      model.Score(values, inputs.negatives)
+          .view({score.size(0), score.size(1), rows.negatives.size(2)});
   return at::softplus(negative_score - score.unsqueeze(2)).mean(2);
 }
 
 }  // namespace
 
+RowInputs MakeRowInputs(const Recommender& model, const at::Tensor& tasks, const at::Tensor& items,
+                        const RowBatch& rows) {
+  RowInputs inputs{.rows = model.MakeInputs(tasks, GatherRows(items, rows.entity)),
+                   .negatives = {}};
+  if (rows.negatives.defined()) {
+    const at::Tensor negatives = rows.negatives.reshape({rows.negatives.size(0), -1});
+    inputs.negatives = model.MakeInputs(tasks, GatherRows(items, negatives));
+  }
+  return inputs;
+}
+
 at::Tensor TaskLosses(MetaOptions::Loss loss, const Recommender& model,
-                      const ParameterValues& values, const at::Tensor& tasks,
-                      const at::Tensor& items, const RowBatch& rows) {
-  const at::Tensor row_losses = RowLosses(loss, model, values, tasks, items, rows);
+                      const ParameterValues& values, const RowInputs& inputs,
+                      const RowBatch& rows) {
+  const at::Tensor row_losses = RowLosses(loss, model, values, inputs, rows);
   return (row_losses * rows.mask).sum(1) * rows.inverse_count;
 }
 
 at::Tensor SupportLosses(const MetaOptions& options, const Recommender& model,
-                         const ParameterValues& values, const at::Tensor& tasks,
-                         const at::Tensor& items, const RowBatch& rows) {
-  const at::Tensor losses = TaskLosses(options.loss, model, values, tasks, items, rows);
+                         const ParameterValues& values, const RowInputs& inputs,
+                         const RowBatch& rows) {
+  const at::Tensor losses = TaskLosses(options.loss, model, values, inputs, rows);
   if (options.support_prior == 0.0) return losses;
   return losses / (rows.inverse_count * options.support_prior + 1.0);
 }

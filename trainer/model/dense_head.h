@@ -24,8 +24,8 @@ struct DenseHead {
 
 /// The inputs of a dense head.
 struct HeadRows {
-  at::Tensor x;      ///< [rows, in]
-  at::Tensor shift;  ///< [rows], or undefined for zero
+  at::Tensor x;      ///< [tasks, rows, in]
+  at::Tensor shift;  ///< [tasks, rows], or undefined for zero
 };
 
 at::Tensor Activate(ModelOptions::Activation activation, const at::Tensor& x);

@@ -1,7 +1,6 @@
 #include "trainer/model/embedding_dot.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/bmm.h>
 
 #include "common/error.h"
 
@@ -33,18 +32,16 @@ at::Tensor EmbeddingDot::EncodeItems(const ParameterValues& values, const ChunkB
   return item_encoder_.Encode(values, batch.items, rows);
 }
 
-at::Tensor EmbeddingDot::Score(const ParameterValues& values, const at::Tensor& tasks,
-                               const at::Tensor& items) const {
-  const at::Tensor factors = items.narrow(2, 0, dim_);
-  const at::Tensor item_bias = items.select(2, dim_);
-  const at::Tensor from_features = at::bmm(factors, tasks.unsqueeze(2)).squeeze(2);
-  const at::Tensor adapted = user_vector().Forward(values, factors).squeeze(2);
-  return from_features + adapted + item_bias + head_layers_.output_offset;
+at::Tensor EmbeddingDot::Score(const ParameterValues& values, const at::Tensor& inputs) const {
+  const HeadRows rows = MakeHeadRows(inputs);
+  const at::Tensor adapted = user_vector().Forward(values, rows.x).squeeze(2);
+  return adapted + rows.shift + head_layers_.output_offset;
 }
 
-HeadRows EmbeddingDot::MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const {
-  const at::Tensor factors = items.narrow(1, 0, dim_);
-  return {.x = factors, .shift = (factors * tasks).sum(1) + items.select(1, dim_)};
+HeadRows EmbeddingDot::MakeHeadRows(const at::Tensor& inputs) const {
+  const at::Tensor user = inputs.narrow(2, 0, dim_);
+  const at::Tensor factors = inputs.narrow(2, dim_, dim_);
+  return {.x = factors, .shift = (factors * user).sum(2) + inputs.select(2, 2 * dim_)};
 }
 
 }  // namespace hearth

@@ -1,7 +1,6 @@
 #include "trainer/model/embedding_mlp.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
 #include "common/error.h"
@@ -47,10 +46,8 @@ at::Tensor EmbeddingMlp::EncodeItems(const ParameterValues& values, const ChunkB
   return item_encoder_.Encode(values, batch.items, rows);
 }
 
-at::Tensor EmbeddingMlp::Score(const ParameterValues& values, const at::Tensor& tasks,
-                               const at::Tensor& items) const {
-  const at::Tensor repeated = tasks.unsqueeze(1).expand({-1, items.size(1), -1});
-  at::Tensor x = at::cat({repeated, items}, 2);
+at::Tensor EmbeddingMlp::Score(const ParameterValues& values, const at::Tensor& inputs) const {
+  at::Tensor x = inputs;
   const std::vector<TaskLinear>& layers = head_layers_.layers;
   for (size_t l = 0; l + 1 < layers.size(); ++l) {
     x = Activate(head_layers_.activation, layers[l].Forward(values, x));
@@ -58,8 +55,8 @@ at::Tensor EmbeddingMlp::Score(const ParameterValues& values, const at::Tensor& 
   return layers.back().Forward(values, x).squeeze(2) + head_layers_.output_offset;
 }
 
-HeadRows EmbeddingMlp::MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const {
-  return {.x = at::cat({tasks, items}, 1), .shift = {}};
+HeadRows EmbeddingMlp::MakeHeadRows(const at::Tensor& inputs) const {
+  return {.x = inputs, .shift = {}};
 }
 
 }  // namespace hearth

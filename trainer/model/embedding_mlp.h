@@ -22,10 +22,9 @@ class EmbeddingMlp : public Recommender {
                          const std::vector<at::Tensor>& rows) const override;
   at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                          const std::vector<at::Tensor>& rows) const override;
-  at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
-                   const at::Tensor& items) const override;
+  at::Tensor Score(const ParameterValues& values, const at::Tensor& inputs) const override;
   const DenseHead* dense_head() const override { return &head_layers_; }
-  HeadRows MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const override;
+  HeadRows MakeHeadRows(const at::Tensor& inputs) const override;
 
  private:
   FieldEncoder task_encoder_;

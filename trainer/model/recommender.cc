@@ -1,5 +1,6 @@
 #include "trainer/model/recommender.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
 
 #include "common/error.h"
@@ -8,7 +9,11 @@
 
 namespace hearth {
 
-HeadRows Recommender::MakeHeadRows(const at::Tensor&, const at::Tensor&) const {
+at::Tensor Recommender::MakeInputs(const at::Tensor& tasks, const at::Tensor& items) const {
+  return at::cat({tasks.unsqueeze(1).expand({-1, items.size(1), -1}), items}, 2);
+}
+
+HeadRows Recommender::MakeHeadRows(const at::Tensor&) const {
   HEARTH_CHECK(false, "this model has no dense head");
 }
 

@@ -50,15 +50,18 @@ class Recommender {
   virtual at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                                  const std::vector<at::Tensor>& rows) const = 0;
 
-  /// tasks [tasks, a], items [tasks, rows, b] -> raw predictions [tasks, rows]: a rating for MSE, a
-  /// logit for binary cross-entropy, a score for BPR.
-  virtual at::Tensor Score(const ParameterValues& values, const at::Tensor& tasks,
-                           const at::Tensor& items) const = 0;
+  /// What Score reads of rows: tasks [tasks, a], items [tasks, rows, b] -> [tasks, rows, c]. No
+  /// parameter takes part, so it is made once for all inner steps. Here: both, side by side.
+  virtual at::Tensor MakeInputs(const at::Tensor& tasks, const at::Tensor& items) const;
+
+  /// inputs [tasks, rows, c] -> raw predictions [tasks, rows]: a rating for MSE, a logit for binary
+  /// cross-entropy, a score for BPR.
+  virtual at::Tensor Score(const ParameterValues& values, const at::Tensor& inputs) const = 0;
 
   /// Score as a stack of dense layers, where it is one; nullptr otherwise.
   virtual const DenseHead* dense_head() const { return nullptr; }
-  /// The inputs of dense_head(): tasks [rows, a], items [rows, b], one row each.
-  virtual HeadRows MakeHeadRows(const at::Tensor& tasks, const at::Tensor& items) const;
+  /// The inputs of dense_head(), of the same rows: inputs [tasks, rows, c].
+  virtual HeadRows MakeHeadRows(const at::Tensor& inputs) const;
 
  protected:
   ParameterLayout layout_;

@@ -20,11 +20,11 @@ struct ParameterSpec {
   std::vector<int64_t> shape;  ///< linear weights are [in, out]
   ParameterInit init = ParameterInit::kZero;
   double init_value = 0.0;
-  bool linear_weight = false;  ///< of a TaskLinear: its fast weights may be factored
-  bool own_rate = false;       ///< stepped with OptimizerOptions::inner_lr_lr instead of lr
-  bool decays = true;          ///< takes part in weight decay
-  int64_t offset = 0;          ///< first element in the flat buffer, a multiple of 64 bytes
-  int64_t count = 0;           ///< number of elements
+  bool linear = false;    ///< weight or bias of a TaskLinear, which alone reads it
+  bool own_rate = false;  ///< stepped with OptimizerOptions::inner_lr_lr instead of lr
+  bool decays = true;     ///< takes part in weight decay
+  int64_t offset = 0;     ///< first element in the flat buffer, a multiple of 64 bytes
+  int64_t count = 0;      ///< number of elements
 };
 
 /// Names, shapes and places of all dense parameters of a model and its method. The values live in

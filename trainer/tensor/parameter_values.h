@@ -8,27 +8,35 @@
 
 namespace hearth {
 
-/// Per-task updates of a linear weight W [in, out] that are never formed: task t has
-///   W_t = W - sum over its rows r of inputs[t, r]' deltas[t, r],
+/// Part of the update of a linear weight W [in, out] that is never formed: task t has
+///   W_t = W - sum over the terms, over their rows r, of inputs[t, r]' deltas[t, r],
 /// the inputs of the layer in earlier inner steps and the (scaled) gradients by its outputs. In a
 /// forward pass x W_t = x W - (x inputs') deltas, which is cheaper than a weight per task as long
-/// as there are few rows, and needs no memory of size [tasks, in, out]. Undefined before the first.
-struct FactoredUpdate {
+/// as there are few rows, and needs no memory of size [tasks, in, out].
+struct FactoredTerm {
   at::Tensor inputs;  ///< [tasks, rows, in]
   at::Tensor deltas;  ///< [tasks, rows, out]
+  /// Where the layer sees the same inputs in every step (the Gram form): these inputs as they enter
+  /// it, their product with W and, once it was needed, with themselves; else undefined.
+  at::Tensor fixed;
+  at::Tensor product;           ///< [tasks, rows, out]
+  mutable at::Tensor own_gram;  ///< [tasks, rows, rows]
+
+  /// x inputs' of the inputs of a forward pass.
+  at::Tensor Gram(const at::Tensor& x) const;
 };
 
-/// What a forward pass leaves behind at a layer with a factored weight: its inputs, and a zero
-/// added to its outputs, whose gradient is the gradient by the outputs.
+/// What a forward pass leaves behind at a linear layer.
 struct LayerTap {
-  int64_t weight = -1;  ///< parameter index
-  at::Tensor inputs;    ///< [tasks, rows, in]
-  at::Tensor tap;       ///< [tasks, rows, out]
+  int64_t weight = -1, bias = -1;  ///< parameter indexes
+  at::Tensor inputs;               ///< [tasks, rows, in]
+  at::Tensor outputs;              ///< [tasks, rows, out]; requires a gradient
+  at::Tensor product;              ///< inputs times the shared weight, where it was formed
 };
 
 /// Values of all parameters of a layout, by index. A value has the parameter's shape when all tasks
 /// share it, or [tasks, shape...] when every task has its own (fast weights). Fast weights of
-/// linear layers may also be factored: the shared value with a FactoredUpdate.
+/// linear layers may also be factored: the shared value with FactoredTerms.
 class ParameterValues {
  public:
   ParameterValues() = default;
@@ -42,11 +50,18 @@ class ParameterValues {
   /// From now on, updates of this shared linear weight are kept as factors.
   void StartFactored(int64_t weight) { factored_[weight]; }
   /// nullptr when the weight is not factored.
-  const FactoredUpdate* factored(int64_t weight) const;
-  /// Subtracts inputs' deltas from a factored weight of every task.
-  void Subtract(int64_t weight, const at::Tensor& inputs, const at::Tensor& deltas);
+  const std::vector<FactoredTerm>* factored(int64_t weight) const;
+  /// Rows per task of all its terms.
+  int64_t FactoredRows(int64_t weight) const;
+  /// Subtracts inputs' deltas from the weight of every task, as a factor or explicitly. The inputs
+  /// are those of `tap`, or their values alone (`detach`).
+  void Subtract(const LayerTap& tap, const at::Tensor& deltas, bool detach);
   /// Turns a factored weight into explicit ones, [tasks, in, out].
-  void MakeExplicit(int64_t weight, int64_t task_count);
+  void MakeExplicit(int64_t weight);
+
+  /// Says that layers which read this very tensor read it in every step.
+  void AddFixedInputs(const at::Tensor& inputs) { fixed_inputs_.push_back(inputs); }
+  bool IsFixed(const at::Tensor& inputs) const;
 
   /// Where forward passes leave their taps; nullptr: they leave none. Not owned.
   void set_taps(std::vector<LayerTap>* taps) { taps_ = taps; }
@@ -54,7 +69,8 @@ class ParameterValues {
 
  private:
   std::vector<at::Tensor> tensors_;
-  std::map<int64_t, FactoredUpdate> factored_;
+  std::map<int64_t, std::vector<FactoredTerm>> factored_;
+  std::vector<at::Tensor> fixed_inputs_;
   std::vector<LayerTap>* taps_ = nullptr;
 };
 

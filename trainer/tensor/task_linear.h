@@ -21,6 +21,9 @@ class TaskLinear {
   int64_t bias() const { return bias_; }
 
  private:
+  // Forward without a tap. Sets `product` to x times the shared weight where that is formed.
+  at::Tensor Apply(const ParameterValues& values, const at::Tensor& x, at::Tensor* product) const;
+
   int64_t weight_;
   int64_t bias_;
 };

@@ -99,8 +99,8 @@ double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const Paramete
     const auto i = static_cast<size_t>(p);
     values[i] = values[i].unsqueeze(0) + offsets[i];
   }
-  return TaskLosses(world.context().loss, world.model(), values, encoded.tasks, encoded.items,
-                    batch.query)
+  const RowInputs inputs = MakeRowInputs(world.model(), encoded.tasks, encoded.items, batch.query);
+  return TaskLosses(world.context().loss, world.model(), values, inputs, batch.query)
       .sum()
       .item<double>();
 }
