@@ -41,6 +41,9 @@ int ReadArguments(int argc, char** argv, Arguments& arguments) {
                  "fixed: 20 support rows each; lognormal: 1 to 200, median 33")
       ->check(CLI::IsMember({"fixed", "lognormal"}))
       ->capture_default_str();
+  app.add_option("--chunk", workload.chunk, "tasks that hearth's engines compute at a time")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   app.add_option("--rounds", arguments.rounds, "rounds of one second each")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -60,6 +63,7 @@ nlohmann::json Describe(const Arguments& arguments) {
   return {{"tasks", workload.tasks},
           {"inner_steps", workload.inner_steps},
           {"order", workload.order},
+          {"chunk", workload.chunk},
           {"lengths", workload.lengths == Lengths::kFixed ? "fixed" : "lognormal"},
           {"rounds", arguments.rounds}};
 }

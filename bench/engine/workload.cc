@@ -15,7 +15,6 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kSupportRows = 20, kLongestSupport = 200, kItems = 2000, kCategories = 50;
-constexpr int64_t kChunkTasks = 16;  // the command's default
 
 EntityTable MakeEntities(int64_t count, uint64_t side) {
   EntityTable table;
@@ -60,7 +59,7 @@ std::vector<Chunk> MakeChunks(const WorkloadOptions& options) {
   RandomStream support(3, Purpose::kTest), query(4, Purpose::kTest);
   std::vector<Chunk> chunks;
   for (int64_t t = 0; t < options.tasks; ++t) {
-    if (t % kChunkTasks == 0) chunks.emplace_back().number = t / kChunkTasks;
+    if (t % options.chunk == 0) chunks.emplace_back().number = t / options.chunk;
     chunks.back().task_ids.push_back(t);
     AddTask(chunks.back().support, lengths[static_cast<size_t>(t)], support);
     AddTask(chunks.back().query, Workload::kQueryRows, query);

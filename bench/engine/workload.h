@@ -23,6 +23,7 @@ struct WorkloadOptions {
   int64_t inner_steps = 5;
   int64_t order = 2;  ///< 1: inner gradients are constants of the outer one; 2: exact
   Lengths lengths = Lengths::kFixed;
+  int64_t chunk = 16;  ///< tasks that hearth's engines compute at a time: tasks.chunk
 };
 
 /// Rows of all tasks as plain tensors, padded to the longest task with rows of zeros of weight 0.

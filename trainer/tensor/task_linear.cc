@@ -46,7 +46,8 @@ at::Tensor TaskLinear::Apply(const ParameterValues& values, const at::Tensor& x,
 
   const std::vector<FactoredTerm>* terms = values.factored(weight_);
   const std::vector<int64_t> shape = {x.size(0), x.size(1), weight.size(1)};
-  if (terms == nullptr && bias.dim() == 1) {
+  const bool is_shared = terms == nullptr || (terms->empty() && !values.IsFixed(x));
+  if (is_shared && bias.dim() == 1) {
     return at::addmm(bias, x.reshape({-1, x.size(2)}), weight).view(shape);
   }
   if (terms != nullptr) *product = KnownProduct(*terms, x);
