@@ -1,49 +1,111 @@
 #include "trainer/memory_estimate.h"
 
 #include <algorithm>
+#include <numeric>
+
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "sampler/meta_batch_loader.h"
+#include "trainer/tensor/memory_meter.h"
 
 namespace hearth {
 namespace {
 
-// Copies of the adapted parameters that the autograd graph of one task holds: fast weights,
-// gradients and their saved operands. Fitted on the MeLU-size model; second order, K inner steps.
-constexpr double kCopiesAtStart = 7.3;
-constexpr double kCopiesPerStep = 2.3;
-// Tensors of [rows, width] per layer and inner step: input, output, their gradients and products.
-constexpr double kActivationCopies = 6.0;
+constexpr int64_t kMaxRehearsedTasks = 8;
+
+int64_t ParametersBytes(const Recommender& model, const OptimizerOptions& optim,
+                        int64_t element_bytes) {
+  // Values and two moments; the gradient that is applied, and its scaled copy.
+  int64_t elements = model.layout().size() * 5;
+  for (const TableSpec& table : model.tables()) {
+    const int64_t copies = optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
+    elements += table.row_count * (table.dim * copies + 2);
+  }
+  return elements * element_bytes;
+}
+
+void RequireFreeMemory(int64_t bytes) {
+  const int64_t available = sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  if (bytes <= available) return;
+  throw ConfigError(
+      "the parameters, tables and optimizer state alone take {}, but {} are free on this machine; "
+      "lower model.dim, raise model.min_item_events or use a machine with more memory",
+      FormatBytes(bytes), FormatBytes(available));
+}
+
+int64_t RowsOf(const Chunk& chunk, size_t task) {
+  return chunk.support.offsets[task + 1] - chunk.support.offsets[task] +
+         chunk.query.offsets[task + 1] - chunk.query.offsets[task];
+}
+
+// Up to `count` tasks of the first chunk of the data, those with the most rows: a chunk is padded
+// to its longest task.
+Chunk LongestTasks(const Chunk& chunk, int64_t count) {
+  std::vector<int64_t> order(static_cast<size_t>(chunk.task_count()));
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::ranges::greater{},
+                           [&](int64_t t) { return RowsOf(chunk, static_cast<size_t>(t)); });
+  order.resize(static_cast<size_t>(std::min(count, chunk.task_count())));
+  std::ranges::sort(order);
+  return SelectTasks(chunk, order);
+}
+
+int64_t PeakBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk) {
+  engine.Compute(chunk, parameters, /*hide_item_ids=*/false);  // what is made once and kept
+  const MemoryMeter meter;
+  engine.Compute(chunk, parameters, /*hide_item_ids=*/false);
+  return meter.peak_bytes();
+}
+
+// A chunk costs a fixed part and a part for every task.
+int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk,
+                   int64_t chunk_tasks) {
+  const int64_t many = std::min(chunk.task_count(), kMaxRehearsedTasks);
+  const int64_t few = many / 2;
+  const int64_t of_many = PeakBytes(engine, parameters, LongestTasks(chunk, many));
+  if (few == 0 || chunk_tasks <= many) return of_many;
+  const int64_t of_few = PeakBytes(engine, parameters, LongestTasks(chunk, few));
+  return of_many + (of_many - of_few) * (chunk_tasks - many) / (many - few);
+}
+
+int64_t SumsBytes(const Recommender& model, const TaskOptions& tasks, const Chunk& chunk,
+                  int world_size, int64_t element_bytes) {
+  const int64_t chunks = std::max<int64_t>(1, tasks.per_step / tasks.chunk / world_size);
+  const int64_t rows_per_task =
+      (chunk.support.row_count() + chunk.query.row_count()) / chunk.task_count();
+  int64_t row_width = 0;
+  for (const TableSpec& table : model.tables()) {
+    row_width += std::min(table.row_count, tasks.chunk * rows_per_task) * (table.dim + 2);
+  }
+  // Kept as given until all are there, then added as 64-bit numbers.
+  return (chunks * element_bytes + 8) * (model.layout().size() + row_width);
+}
 
 }  // namespace
 
-MemoryEstimate EstimateMemory(const MetaLearner& learner, const TaskOptions& tasks,
-                              OptimizerOptions::TableType table_type, int world_size) {
-  const int64_t element_bytes = learner.tensor_options().dtype() == at::kDouble ? 8 : 4;
-  const ParameterLayout& layout = learner.model().layout();
+MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
+                              at::ScalarType type, int world_size, int threads) {
+  const auto tensors = at::TensorOptions().dtype(type);
+  const MetaLearner learner(dataset, options.model, options.meta, tensors);
+  const int64_t element_bytes = type == at::kDouble ? 8 : 4;
   MemoryEstimate estimate;
-  int64_t table_elements = 0;
-  for (const TableSpec& table : learner.model().tables()) {
-    const int64_t copies = table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
-    table_elements += table.row_count * (table.dim * copies + 2);
-  }
-  estimate.parameters_bytes = element_bytes * (layout.size() * 5 + table_elements);
-
-  int64_t adapted = 0, width = 0;
-  for (const int64_t p : learner.method().adapted()) {
-    adapted += layout.spec(p).count;
-    for (const int64_t size : layout.spec(p).shape) width += size;
-  }
-  const auto steps = static_cast<double>(adapted > 0 ? learner.meta().inner_steps : 0);
-  const auto rows = static_cast<double>(tasks.support) * steps + static_cast<double>(tasks.query);
-  const double per_task = static_cast<double>(adapted) * (kCopiesAtStart + kCopiesPerStep * steps) +
-                          kActivationCopies * rows * static_cast<double>(width);
-  estimate.chunk_bytes =
-      element_bytes * static_cast<int64_t>(per_task * static_cast<double>(tasks.chunk));
-
-  const int64_t chunks = std::max<int64_t>(1, tasks.per_step / tasks.chunk / world_size);
-  int64_t row_width = 0;
-  for (const TableSpec& table : learner.model().tables()) row_width += table.dim;
-  const int64_t chunk_rows = tasks.chunk * (tasks.support + tasks.query);
-  // Kept as given and as 64-bit sums until the reduction.
-  estimate.sums_bytes = chunks * (layout.size() + chunk_rows * row_width) * (element_bytes + 8);
+  estimate.parameters_bytes = ParametersBytes(learner.model(), options.optim, element_bytes);
+  RequireFreeMemory(estimate.parameters_bytes);
+  const MetaParameters parameters =
+      InitializeMetaParameters(learner.model(), options.optim.table_type, options.seed, tensors);
+  const ChosenEngine engine =
+      ChooseEngine(options.train.engine,
+                   {learner.model(), learner.method(), learner.builder(), options.meta.loss},
+                   options.meta, at::kCPU);
+  MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
+  const Chunk& chunk = loader.Next().chunks.front();
+  const int64_t per_step = (options.tasks.per_step + world_size - 1) / world_size;
+  const int64_t chunks = std::max<int64_t>(1, per_step / options.tasks.chunk);
+  estimate.chunk_bytes = ChunkBytes(*engine.engine, parameters, chunk, options.tasks.chunk) *
+                         std::min<int64_t>(threads, chunks);
+  estimate.sums_bytes = SumsBytes(learner.model(), options.tasks, chunk, world_size, element_bytes);
   return estimate;
 }
 

@@ -2,21 +2,25 @@
 
 #include <cstdint>
 
-#include "sampler/task_options.h"
-#include "trainer/method/meta_learner.h"
-#include "trainer/options.h"
+#include "storage/shard/dataset.h"
+#include "trainer/trainer.h"
 
 namespace hearth {
 
-/// The memory one rank needs above start-up, computed without running anything (--dry-run).
+/// The memory one rank needs above start-up (--dry-run). The gradients of a few tasks of the data
+/// are computed, their largest ones, and what tensors held meanwhile is scaled up to a chunk; the
+/// rest is counted. Of the processor's memory also where training takes place on a GPU.
 struct MemoryEstimate {
   int64_t parameters_bytes = 0;  ///< dense parameters, tables and optimizer state
-  int64_t chunk_bytes = 0;       ///< autograd graph and fast weights of one chunk
+  int64_t chunk_bytes = 0;       ///< the largest chunk, times the chunks computed at the same time
   int64_t sums_bytes = 0;        ///< gradients of this rank's chunks waiting for the reduction
 
   int64_t total_bytes() const { return parameters_bytes + chunk_bytes + sums_bytes; }
 };
-MemoryEstimate EstimateMemory(const MetaLearner& learner, const TaskOptions& tasks,
-                              OptimizerOptions::TableType table_type, int world_size);
+
+/// `threads`: chunks that a rank computes at the same time. Needs the memory of the parameters;
+/// throws ConfigError when less than that is free.
+MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
+                              at::ScalarType type, int world_size, int threads);
 
 }  // namespace hearth

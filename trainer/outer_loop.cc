@@ -1,6 +1,8 @@
 #include "trainer/outer_loop.h"
 
 #include <cmath>
+#include <mutex>
+#include <optional>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
@@ -87,14 +89,21 @@ bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
   MetaGradientSum<Real> sum(parameters_, options_.reduce);
-  std::vector<ChunkResult> results(meta_batch.chunks.size());
+  std::vector<std::optional<ChunkResult>> results(meta_batch.chunks.size());
+  size_t added = 0;
+  std::mutex mutex;  // of sum, results and added
   threads_.Run(std::ssize(results), [&](int64_t c) {
     const Chunk& chunk = meta_batch.chunks[static_cast<size_t>(c)];
     const bool hide = HidesItemIds(meta_batch.step, chunk.number);
-    results[static_cast<size_t>(c)] = engine_.Compute(chunk, parameters_, hide);
+    ChunkResult result = engine_.Compute(chunk, parameters_, hide);
+    const std::lock_guard lock(mutex);
+    results[static_cast<size_t>(c)] = std::move(result);
+    // In the order of chunks, so that threads do not change what sums in float give.
+    for (; added < results.size() && results[added]; ++added) {
+      sum.Add(meta_batch.chunks[added], *results[added]);
+      results[added].reset();
+    }
   });
-  // In the order of chunks, so that threads do not change what sums in float give.
-  for (size_t c = 0; c < results.size(); ++c) sum.Add(meta_batch.chunks[c], results[c]);
   Gradient gradient;
   const std::array<double, 3> scalars =
       sum.Reduce(communicator_, meta_batch.global_chunk_count, &gradient);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include "cluster/consensus.h"
@@ -88,9 +89,12 @@ int DryRun(const Config& config, Job& job) {
   const ChosenEngine engine = ChooseEngine(
       config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
       config.meta, tensors.device());
-  const MemoryEstimate memory =
-      EstimateMemory(learner, config.tasks, config.optim.table_type, job.world_size());
   if (!job.is_root()) return 0;
+  const int threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
+  at::set_num_threads(1);
+  const MemoryEstimate memory =
+      EstimateMemory(TrainerOptionsOf(config), dataset, c10::typeMetaToScalarType(tensors.dtype()),
+                     job.world_size(), threads);
   const DatasetManifest& data = dataset.manifest();
   std::printf(
       "configuration and data are good; nothing was trained\n"
@@ -98,14 +102,14 @@ int DryRun(const Config& config, Job& job) {
       "  device      %s\n"
       "  engine      %s\n"
       "  parameters  %lld dense, %s with tables and optimizer state\n"
-      "  chunk       %s for the gradient of %lld tasks\n"
+      "  chunks      %s for the gradients of %lld tasks each, on %d threads\n"
       "  sums        %s until the reduction\n"
       "  memory      %s per rank, above start-up\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
       static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
       engine.reason.c_str(), static_cast<long long>(learner.model().layout().size()),
       FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
-      static_cast<long long>(config.tasks.chunk), FormatBytes(memory.sums_bytes).c_str(),
+      static_cast<long long>(config.tasks.chunk), threads, FormatBytes(memory.sums_bytes).c_str(),
       FormatBytes(memory.total_bytes()).c_str());
   return 0;
 }
