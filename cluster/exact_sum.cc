@@ -4,15 +4,14 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <iterator>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "cluster/fixed_point.h"
 #include "common/error.h"
+#include "common/id_groups.h"
 #include "common/text.h"
 
 namespace hearth {
@@ -74,10 +73,12 @@ void RequireFiniteSum(std::span<const Real> sum) {
 
 // The head-room of exact mode counts one row of an id per chunk.
 void RequireUnique(std::span<const int64_t> ids) {
-  std::vector<int64_t> sorted(ids.begin(), ids.end());
-  std::ranges::sort(sorted);
-  const auto twice = std::ranges::adjacent_find(sorted);
-  HEARTH_CHECK(twice == sorted.end(), "id {} twice in a chunk", *twice);
+  if (Ascends(ids)) return;
+  const IdGroups groups(ids);
+  for (int64_t group = 0; group < groups.size(); ++group) {
+    HEARTH_CHECK(groups.Places(group).size() == 1, "id {} twice in a chunk",
+                 groups.ids()[static_cast<size_t>(group)]);
+  }
 }
 
 // The rows of one rank or of several, one after the other, with their ids.
@@ -91,30 +92,21 @@ struct Rows {
 template <typename Number, typename Source, typename Convert>
 Rows<Number> MergeRows(std::span<const int64_t> ids, std::span<const Source> rows, int64_t dim,
                        const Convert& convert) {
-  std::vector<int64_t> order(ids.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto id_of = [&](int64_t row) { return ids[static_cast<size_t>(row)]; };
-  std::ranges::stable_sort(order, {}, id_of);
+  IdGroups groups(ids);
   Rows<Number> merged;
-  for (const int64_t row : order) {
-    const Source* source = rows.data() + row * dim;
-    if (merged.ids.empty() || merged.ids.back() != id_of(row)) {
-      merged.ids.push_back(id_of(row));
-      std::transform(source, source + dim, std::back_inserter(merged.rows), convert);
-      continue;
-    }
-    Number* target = merged.rows.data() + std::ssize(merged.rows) - dim;
-    for (int64_t i = 0; i < dim; ++i) target[i] += convert(source[i]);
-  }
+  merged.rows.resize(static_cast<size_t>(groups.size() * dim));
+  SumRowsByGroup(groups, rows.data(), dim, convert, merged.rows.data());
+  merged.ids = std::move(groups).TakeIds();
   return merged;
 }
 
 // All ranks' rows, merged. Collective.
 template <typename Number>
 Rows<Number> GatherRows(Communicator& communicator, const Rows<Number>& local, int64_t dim) {
-  const std::vector<int64_t> ids = communicator.AllGather<int64_t>(local.ids);
-  const std::vector<Number> rows = communicator.AllGather<Number>(local.rows);
-  return MergeRows<Number, Number>(ids, rows, dim, [](Number x) { return x; });
+  Rows<Number> all = {.ids = communicator.AllGather<int64_t>(local.ids),
+                      .rows = communicator.AllGather<Number>(local.rows)};
+  if (Ascends(all.ids)) return all;  // the rows of one rank alone
+  return MergeRows<Number, Number>(all.ids, all.rows, dim, [](Number x) { return x; });
 }
 
 }  // namespace
@@ -208,8 +200,9 @@ RowSum<Real> RowSumOverChunks<Real>::Reduce(Communicator& communicator,
         MergeRows<int64_t>(std::span(ids), values, dim_, [&](Real x) { return fixed.FromReal(x); });
     Rows<int64_t> all = GatherRows(communicator, local, dim_);
     sum.ids = std::move(all.ids);
-    sum.rows.reserve(all.rows.size());
-    for (const int64_t value : all.rows) sum.rows.push_back(fixed.ToReal<Real>(value));
+    sum.rows.resize(all.rows.size());
+    std::ranges::transform(all.rows, sum.rows.begin(),
+                           [&](int64_t value) { return fixed.ToReal<Real>(value); });
   }
   RequireFiniteSum(std::span<const Real>(sum.rows));
   return sum;

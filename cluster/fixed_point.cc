@@ -12,6 +12,12 @@ namespace {
 // A sum of all terms stays below 2^62 in magnitude.
 constexpr int kSumBits = 62;
 
+template <typename Real>
+Real NormalOrZero(long double value) {
+  using Limits = std::numeric_limits<Real>;
+  return value >= Limits::min() && value <= Limits::max() ? static_cast<Real>(value) : Real{0};
+}
+
 static_assert(std::numeric_limits<long double>::digits >= 64,
               "exact sums need a long double with at least 64 bits of mantissa");
 
@@ -28,18 +34,16 @@ FixedPoint::FixedPoint(double largest, int64_t terms) {
   factor_high_ = std::ldexp(1.0, scale / 2);
   factor_low_ = std::ldexp(1.0, scale - scale / 2);
   unit_ = std::ldexp(1.0L, -scale);
-}
-
-int64_t FixedPoint::FromReal(double value) const {
-  return std::llrint(value * factor_high_ * factor_low_);
+  unit_float_ = NormalOrZero<float>(unit_);
+  unit_double_ = NormalOrZero<double>(unit_);
 }
 
 template <typename Real>
-Real FixedPoint::ToReal(int64_t sum) const {
+Real FixedPoint::ToTinyReal(int64_t sum) const {
   return static_cast<Real>(static_cast<long double>(sum) * unit_);
 }
 
-template float FixedPoint::ToReal<float>(int64_t) const;
-template double FixedPoint::ToReal<double>(int64_t) const;
+template float FixedPoint::ToTinyReal<float>(int64_t) const;
+template double FixedPoint::ToTinyReal<double>(int64_t) const;
 
 }  // namespace hearth

@@ -158,7 +158,7 @@ class MpiCommunicator : public Communicator {
     for (int peer = 0; peer < world_size_; ++peer) {
       const int64_t size = receive_sizes[static_cast<size_t>(peer)];
       if (peer == rank_) {
-        std::ranges::copy(sends[static_cast<size_t>(peer)], out);
+        std::copy_n(sends[static_cast<size_t>(peer)].data(), size, out);
       } else {
         ForEachMessage(size, [&](int64_t begin, int count) {
           Check(MPI_Irecv(out + begin, count, MPI_BYTE, peer, 0, comm_, &requests.emplace_back()),

@@ -181,7 +181,10 @@ std::vector<int64_t> ThreadCommunicator::AllGatherBytes(std::span<const uint8_t>
   std::vector<int64_t> sizes;
   for (int r = 0; r < world_size(); ++r) sizes.push_back(std::ssize(group_->call(r).source));
   uint8_t* out = allocate(std::reduce(sizes.begin(), sizes.end()));
-  for (int r = 0; r < world_size(); ++r) out = std::ranges::copy(group_->call(r).source, out).out;
+  for (int r = 0; r < world_size(); ++r) {
+    const std::span<const uint8_t> source = group_->call(r).source;
+    out = std::copy_n(source.data(), source.size(), out);
+  }
   return sizes;
 }
 

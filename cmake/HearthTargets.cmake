@@ -1,9 +1,14 @@
 # hearth_add_room(NAME LINKS target...)
-#   One static library per room from every .cc of its folder and sub-rooms (main.cc excepted).
+#   One static library per room from every .cc of its folder and sub-rooms (main.cc excepted), in the
+#   CUDA flavour also from every .cu.
 function(hearth_add_room room)
   cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${room}/*.cc)
   list(REMOVE_ITEM sources ${room}/main.cc)
+  if(HEARTH_WITH_CUDA)
+    file(GLOB_RECURSE kernels CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${room}/*.cu)
+    list(APPEND sources ${kernels})
+  endif()
   add_library(hearth_${room} STATIC ${sources})
   add_library(hearth::${room} ALIAS hearth_${room})
   target_include_directories(hearth_${room} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
@@ -12,7 +17,11 @@ function(hearth_add_room room)
 endfunction()
 
 function(hearth_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Werror)
+  set(warnings -Wall -Wextra -Wshadow -Wconversion -Werror)
+  list(JOIN warnings "," warnings_through_nvcc)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:C,CXX>:${warnings}>
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${warnings_through_nvcc} -Werror=all-warnings>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC bug 105651: false alarms on "literal" + std::string at -O2.
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)

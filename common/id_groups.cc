@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -39,6 +40,10 @@ IdRange RangeOf(std::span<const int64_t> ids) {
     range = {std::min(range.least, id), std::max(range.greatest, id)};
   }
   return range;
+}
+
+bool Ascends(std::span<const int64_t> ids) {
+  return std::ranges::adjacent_find(ids, std::greater_equal()) == ids.end();
 }
 
 IdGroups::IdGroups(std::span<const int64_t> ids) {

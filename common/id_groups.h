@@ -15,6 +15,9 @@ struct IdRange {
 /// Of a list that is not empty.
 IdRange RangeOf(std::span<const int64_t> ids);
 
+/// Whether every id is greater than the one before: ordered, none twice.
+bool Ascends(std::span<const int64_t> ids);
+
 /// Equal ids of a list brought together: the distinct ids, ascending, and where each of them stands
 /// in the list. What sparse rows need: one row per distinct id, and a sum over equal ids whose
 /// order is that of the list.
@@ -36,8 +39,10 @@ class IdGroups {
     const auto end = static_cast<size_t>(begins_[static_cast<size_t>(group) + 1]);
     return std::span(places_).subspan(begin, end - begin);
   }
-  /// The places of all groups, one group after the other.
+  /// The places of all groups, one group after the other, and where each group begins there;
+  /// begins() has one element more, the end.
   std::span<const int64_t> places() const { return places_; }
+  std::span<const int64_t> begins() const { return begins_; }
 
   /// [position in the list] its group: ids()[GroupOfEach()[i]] is the i-th id of the list.
   std::vector<int64_t> GroupOfEach() const;
@@ -55,11 +60,11 @@ class IdGroups {
   std::vector<int64_t> places_;        // [position in the list]
 };
 
-/// sums[group] = convert(rows[place]), added over the places of the group, in the order they stand
-/// in the list. rows [place, dim], sums [groups, dim].
-template <typename Number, typename Source, typename Convert>
-void SumRowsByGroup(const IdGroups& groups, const Source* __restrict rows, int64_t dim,
-                    const Convert& convert, Number* __restrict sums) {
+/// For every group in turn: sum_at(group) [dim] = convert(rows[place]), added over the places of
+/// the group in the order they stand in the list; then visit(group). rows [place, dim].
+template <typename Source, typename Convert, typename SumAt, typename Visit>
+void VisitGroupSums(const IdGroups& groups, const Source* rows, int64_t dim, const Convert& convert,
+                    const SumAt& sum_at, const Visit& visit) {
   // Rows of a large batch come from beyond the second-level cache, in no order the hardware sees.
   constexpr int64_t kAhead = 16;
   const std::span<const int64_t> places = groups.places();
@@ -68,17 +73,28 @@ void SumRowsByGroup(const IdGroups& groups, const Source* __restrict rows, int64
   };
   for (int64_t next = 0; next < kAhead; ++next) prefetch(next);
   int64_t next = kAhead;
-  for (int64_t group = 0; group < groups.size(); ++group, sums += dim) {
+  for (int64_t group = 0; group < groups.size(); ++group) {
     const std::span<const int64_t> of_group = groups.Places(group);
-    const Source* first = rows + of_group.front() * dim;
-    for (int64_t i = 0; i < dim; ++i) sums[i] = convert(first[i]);
+    const Source* __restrict first = rows + of_group.front() * dim;
+    auto* __restrict sum = sum_at(group);
+    for (int64_t i = 0; i < dim; ++i) sum[i] = convert(first[i]);
     prefetch(next++);
     for (const int64_t place : of_group.subspan(1)) {
-      const Source* row = rows + place * dim;
-      for (int64_t i = 0; i < dim; ++i) sums[i] += convert(row[i]);
+      const Source* __restrict row = rows + place * dim;
+      for (int64_t i = 0; i < dim; ++i) sum[i] += convert(row[i]);
       prefetch(next++);
     }
+    visit(group);
   }
+}
+
+/// The sums of all groups: sums [groups, dim].
+template <typename Number, typename Source, typename Convert>
+void SumRowsByGroup(const IdGroups& groups, const Source* rows, int64_t dim, const Convert& convert,
+                    Number* sums) {
+  VisitGroupSums(
+      groups, rows, dim, convert, [&](int64_t group) { return sums + group * dim; },
+      [](int64_t) {});
 }
 
 }  // namespace hearth

@@ -40,6 +40,22 @@ TEST(FixedPoint, RoundingErrsByAtMostHalfTheDocumentedUnit) {
   }
 }
 
+TEST(FixedPoint, RoundsLikeLlrintTiesToEven) {
+  const FixedPoint units(0x1.fffffffffffffp61, 1);  // unit 1
+  for (const double value :
+       {0.0, 0.5, 1.5, 2.5, 0x1p30 - 0.5, 0x1p30 + 0.5, 0x1p31 - 0.5, 0x1p31 + 0.5, 3 * 0x1p30,
+        0x1p51 + 0.5, 0x1p53 - 1, 0x1p60 + 0x1p8, 0x1.fffffffffffffp61}) {
+    EXPECT_EQ(units.FromReal(value), std::llrint(value)) << value;
+    EXPECT_EQ(units.FromReal(-value), std::llrint(-value)) << -value;
+  }
+  RandomStream random(3, Purpose::kTest);
+  for (int i = 0; i < 100000; ++i) {
+    const double magnitude = std::ldexp(1.0, static_cast<int>(random.NextBelow(64)) - 2);
+    const double value = (2 * random.NextDouble() - 1) * magnitude;
+    EXPECT_EQ(units.FromReal(value), std::llrint(value)) << value;
+  }
+}
+
 TEST(FixedPoint, SumOfAllTermsAtTheLargestDoesNotOverflow) {
   for (const double largest : {std::nextafter(1.0, 0.0), 1.0, std::nextafter(2.0, 0.0), kTiny}) {
     for (const int64_t terms : {1, 2, 3, 4, 5, 7, 8, 1023, 1024, 1025}) {

@@ -6,12 +6,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "trainer/kernel/row_step.h"
 #include "trainer/model/recommender.h"
 
 namespace hearth {
-
-/// Row-wise optimizers: one second-moment number per row.
-enum class TableOptimizer { kAdam, kAdagrad };
 
 /// An embedding table with its row-wise optimizer. It lives outside autograd: it hands out rows and
 /// takes back row gradients. Only touched rows cost anything in a step.
@@ -31,15 +29,17 @@ class EmbeddingTable {
   int64_t row_count() const { return rows_.size(0); }
   int64_t dim() const { return rows_.size(1); }
 
-  /// Copies rows: ids in [0, row_count()) -> [ids, dim].
+  /// Copies rows: ids in [0, row_count()), duplicates allowed -> [ids, dim].
   at::Tensor Gather(const std::vector<int64_t>& ids) const;
 
-  /// One optimizer step on the rows `ids` (unique); gradient [ids, dim]. `l2`: pull to zero, added
-  /// to the gradient of each touched row.
+  /// One optimizer step on the rows `ids`; gradient [ids, dim], of the table's type and on its
+  /// device. Duplicates are allowed: a row steps once, by the sum of its gradients in the order of
+  /// the list. `l2`: pull to zero, added once to the gradient of each touched row.
   void Apply(const std::vector<int64_t>& ids, const at::Tensor& gradient, double lr, double l2);
 
   /// The state: values, first moments (undefined for Adagrad), second moments and ages, for
-  /// checkpoints and for setting start values. [row, dim], [row, dim], [row], [row].
+  /// checkpoints and for setting start values. [row, dim], [row, dim], [row], [row]; the last two
+  /// are strided views.
   at::Tensor& rows() { return rows_; }
   const at::Tensor& rows() const { return rows_; }
   at::Tensor& first_moment() { return first_moment_; }
@@ -47,12 +47,18 @@ class EmbeddingTable {
   at::Tensor& age() { return age_; }
 
  private:
+  template <typename Real>
+  void StepBy(const std::vector<int64_t>& ids, const Real* gradient, const RowStep& step);
+  void RequireOwnRows(const std::vector<int64_t>& ids) const;
+  template <typename Real>
+  TableMemory<Real> Memory();
+
   std::string name_;
   TableOptimizer optimizer_;
   at::Tensor rows_;
   at::Tensor first_moment_;
-  at::Tensor second_moment_;
-  at::Tensor age_;
+  at::Tensor state_;                // [row, 2] side by side, since every step needs both
+  at::Tensor second_moment_, age_;  // views of state_
 };
 
 /// Everything that is learned: the flat dense parameters and the embedding tables.
