@@ -34,6 +34,8 @@ class SumOverChunks {
  public:
   SumOverChunks(int64_t length, ReduceMode mode);
   int64_t length() const { return length_; }
+  /// Room for that many chunks on this rank: saves moving them as they come.
+  void Reserve(int64_t chunk_count) { values_.reserve(static_cast<size_t>(chunk_count * length_)); }
   /// `values`: length elements, copied.
   void Add(std::span<const Real> values);
   /// Collective: all ranks must call, also those without a chunk.

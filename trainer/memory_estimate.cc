@@ -52,21 +52,20 @@ Chunk LongestTasks(const Chunk& chunk, int64_t count) {
   return SelectTasks(chunk, order);
 }
 
-int64_t PeakBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk) {
-  engine.Compute(chunk, parameters, /*hide_item_ids=*/false);  // what is made once and kept
-  const MemoryMeter meter;
-  engine.Compute(chunk, parameters, /*hide_item_ids=*/false);
-  return meter.peak_bytes();
-}
-
-// A chunk costs a fixed part and a part for every task.
+// A chunk costs a fixed part, some of it kept from chunk to chunk, and a part for every task.
 int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk,
                    int64_t chunk_tasks) {
   const int64_t many = std::min(chunk.task_count(), kMaxRehearsedTasks);
   const int64_t few = many / 2;
-  const int64_t of_many = PeakBytes(engine, parameters, LongestTasks(chunk, many));
+  MemoryMeter meter;
+  const auto peak_of = [&](int64_t tasks) {
+    meter.ResetPeak();
+    engine.Compute(LongestTasks(chunk, tasks), parameters, /*hide_item_ids=*/false);
+    return meter.peak_bytes();
+  };
+  const int64_t of_few = few > 0 ? peak_of(few) : 0;
+  const int64_t of_many = peak_of(many);
   if (few == 0 || chunk_tasks <= many) return of_many;
-  const int64_t of_few = PeakBytes(engine, parameters, LongestTasks(chunk, few));
   return of_many + (of_many - of_few) * (chunk_tasks - many) / (many - few);
 }
 

@@ -32,8 +32,9 @@ double SquaredNorm(const at::Tensor& tensor) {
 template <typename Real>
 class MetaGradientSum {
  public:
-  MetaGradientSum(const MetaParameters& parameters, ReduceMode mode)
+  MetaGradientSum(const MetaParameters& parameters, ReduceMode mode, int64_t local_chunk_count)
       : dense_(parameters.dense.numel(), mode), scalars_(3, mode) {
+    dense_.Reserve(local_chunk_count);
     for (const EmbeddingTable& table : parameters.tables) rows_.emplace_back(table.dim(), mode);
   }
 
@@ -88,7 +89,7 @@ bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
 
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
-  MetaGradientSum<Real> sum(parameters_, options_.reduce);
+  MetaGradientSum<Real> sum(parameters_, options_.reduce, std::ssize(meta_batch.chunks));
   std::vector<std::optional<ChunkResult>> results(meta_batch.chunks.size());
   size_t added = 0;
   std::mutex mutex;  // of sum, results and added

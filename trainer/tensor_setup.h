@@ -16,7 +16,8 @@ int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device)
 
 /// Keeps freed memory in the process. The C library gives large blocks back to the kernel at once
 /// and gets them again, page by page, in the next step; autograd over batches of tasks is up
-/// to 1.6x slower that way.
+/// to 1.6x slower that way. Also lets a freed tensor make room for the next one of its size, which
+/// LibTorch's allocator does not on glibc. For the rest of the process.
 void KeepFreedMemory();
 
 /// "cpu" or "cuda:1", for the start-up line.

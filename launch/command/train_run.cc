@@ -92,6 +92,7 @@ int DryRun(const Config& config, Job& job) {
   if (!job.is_root()) return 0;
   const int threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
   at::set_num_threads(1);
+  KeepFreedMemory();
   const MemoryEstimate memory =
       EstimateMemory(TrainerOptionsOf(config), dataset, c10::typeMetaToScalarType(tensors.dtype()),
                      job.world_size(), threads);

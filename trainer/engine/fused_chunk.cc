@@ -2,9 +2,9 @@
 #include "trainer/engine/fused_chunk.h"
 
 #include <algorithm>
-#include <memory>
 #include <numeric>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -20,23 +20,19 @@ class Arena {
   void Reset(int64_t capacity) {
     if (capacity > capacity_) {
       capacity_ = capacity + capacity / 4;
-      memory_ = std::make_unique<Block[]>(static_cast<size_t>(capacity_ / kPerBlock + 1));
+      memory_ = at::empty({capacity_}, at::TensorOptions().dtype(at::CppTypeToScalarType<Real>()));
     }
     used_ = 0;
   }
   // Not cleared.
   Real* Take(int64_t count) {
-    Real* piece = memory_[0].values + used_;
+    Real* piece = memory_.mutable_data_ptr<Real>() + used_;
     used_ += HeadShape::Padded(count);
     return piece;
   }
 
  private:
-  static constexpr int64_t kPerBlock = 64 / sizeof(Real);
-  struct alignas(64) Block {
-    Real values[kPerBlock];
-  };
-  std::unique_ptr<Block[]> memory_;
+  at::Tensor memory_;  // tensors are aligned to 64 bytes
   int64_t capacity_ = 0, used_ = 0;
 };
 

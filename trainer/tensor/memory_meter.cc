@@ -51,6 +51,7 @@ class MemoryMeter::CountingAllocator : public c10::Allocator {
 
   c10::Allocator* usual() const { return usual_; }
   int64_t peak() const { return count_->peak; }
+  void ResetPeak() { count_->peak = count_->now.load(); }
 
  private:
   c10::Allocator* usual_;
@@ -65,5 +66,7 @@ MemoryMeter::MemoryMeter()
 MemoryMeter::~MemoryMeter() { c10::SetAllocator(c10::kCPU, allocator_->usual()); }
 
 int64_t MemoryMeter::peak_bytes() const { return allocator_->peak(); }
+
+void MemoryMeter::ResetPeak() { allocator_->ResetPeak(); }
 
 }  // namespace hearth

@@ -14,8 +14,9 @@ class MemoryMeter {
   MemoryMeter(const MemoryMeter&) = delete;
   MemoryMeter& operator=(const MemoryMeter&) = delete;
 
-  /// The most bytes that were held at the same time.
+  /// The most bytes that were held at the same time, since the start or the last Reset.
   int64_t peak_bytes() const;
+  void ResetPeak();
 
  private:
   class CountingAllocator;
