@@ -1,4 +1,5 @@
-// The one source file whose object differs between the CPU and the CUDA flavour.
+// Its object differs between the CPU and the CUDA flavour, as that of few others
+// (docs/architecture.md).
 #include "trainer/embedding/device_rows.h"
 
 #include "common/error.h"

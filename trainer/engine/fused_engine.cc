@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "trainer/engine/device_chunk.h"
 #include "trainer/engine/fused_chunk.h"
 #include "trainer/engine/fused_inputs.h"
 
@@ -44,19 +45,21 @@ const char* NameOf(HeadShape::Activation activation) {
 
 // The rows of the chunk without padding.
 HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
+  const at::Tensor support = batch.support.entity.to(at::kCPU);
+  const at::Tensor query = batch.query.entity.to(at::kCPU);
   HeadChunk packed;
   packed.begin.push_back(0);
-  const auto append = [&](const TaskRows& rows, const RowBatch& tensors, int64_t t) {
+  const auto append = [&](const TaskRows& rows, const at::Tensor& entity, int64_t t) {
     const auto i = static_cast<size_t>(t);
-    const int64_t* items = tensors.entity.const_data_ptr<int64_t>() + t * tensors.entity.size(1);
+    const int64_t* items = entity.const_data_ptr<int64_t>() + t * entity.size(1);
     packed.item.insert(packed.item.end(), items, items + rows.offsets[i + 1] - rows.offsets[i]);
     packed.labels.insert(packed.labels.end(), rows.labels.begin() + rows.offsets[i],
                          rows.labels.begin() + rows.offsets[i + 1]);
   };
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
-    append(chunk.support, batch.support, t);
+    append(chunk.support, support, t);
     packed.support.push_back(std::ssize(packed.item) - packed.begin.back());
-    append(chunk.query, batch.query, t);
+    append(chunk.query, query, t);
     packed.begin.push_back(std::ssize(packed.item));
   }
   return packed;
@@ -79,7 +82,7 @@ std::string FusedEngine::WhyNot(const EngineContext& context, const MetaOptions&
   const DenseHead* head = context.model.dense_head();
   if (head == nullptr) return "the model is not a stack of dense layers";
   if (options.loss == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
-  if (!device.is_cpu()) return "its GPU kernels are not part of this version";
+  if (!device.is_cpu() && !device.is_cuda()) return "it has no kernels for " + device.str();
   const size_t first = FirstAdapted(context, *head);
   const auto count = static_cast<int64_t>(head->layers.size() - first);
   if (count > HeadShape::kMaxLayers) {
@@ -132,12 +135,17 @@ ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& par
       MakeHeadInputs(context_.model, below_, batch, parameters);
   inputs->Forward(head);
 
-  const Real* values = parameters.dense.const_data_ptr<Real>();
-  HeadChunkGradient gradient = DifferentiateHead<Real>(
-      shape_, PackTail(values), Rates(values), context_.model.dense_head()->output_offset, head);
+  const at::Tensor dense = parameters.dense.to(at::kCPU);
+  const Real* values = dense.const_data_ptr<Real>();
+  const auto differentiate =
+      parameters.dense.is_cuda() ? DifferentiateHeadOnDevice<Real> : DifferentiateHead<Real>;
+  HeadChunkGradient gradient = differentiate(shape_, PackTail(values), Rates(values),
+                                             context_.model.dense_head()->output_offset, head);
   ChunkResult result;
   result.dense_gradient = at::zeros_like(parameters.dense);
   inputs->Backward(gradient, result);
+  result.dense_gradient = result.dense_gradient.to(at::kCPU);
+  for (at::Tensor& rows : result.row_gradients) rows = rows.to(at::kCPU);
   UnpackGradients(gradient, values, result.dense_gradient.mutable_data_ptr<Real>());
   result.table_rows = batch.table_rows;
   result.query_loss = std::move(gradient.losses);

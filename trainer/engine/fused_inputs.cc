@@ -16,8 +16,8 @@
 namespace hearth {
 namespace {
 
-at::Tensor IdTensor(const std::vector<int64_t>& ids) {
-  return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong));
+at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
+  return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong)).to(device);
 }
 
 // The place of a parameter in a flat gradient.
@@ -126,8 +126,9 @@ class GraphInputs : public HeadInputs {
   void Forward(HeadChunk& head) override {
     const DenseHead& dense = *model_.dense_head();
     const EncodedChunk encoded = Encode(model_, theta_, batch_, rows_);
-    const at::Tensor tasks = at::index_select(encoded.tasks, 0, TaskOfRow(head));
-    const at::Tensor items = at::index_select(encoded.items, 0, IdTensor(head.item));
+    const at::Device device = encoded.items.device();
+    const at::Tensor tasks = at::index_select(encoded.tasks, 0, TaskOfRow(head, device));
+    const at::Tensor items = at::index_select(encoded.items, 0, IdTensor(head.item, device));
     HeadRows rows = model_.MakeHeadRows(model_.MakeInputs(tasks, items.unsqueeze(1)));
     for (size_t l = 0; l < below_; ++l) {
       rows.x = Activate(dense.activation, dense.layers[l].Forward(theta_, rows.x));
@@ -170,12 +171,12 @@ class GraphInputs : public HeadInputs {
   }
 
  private:
-  static at::Tensor TaskOfRow(const HeadChunk& head) {
+  static at::Tensor TaskOfRow(const HeadChunk& head, at::Device device) {
     std::vector<int64_t> task_of_row;
     for (size_t t = 0; t + 1 < head.begin.size(); ++t) {
       task_of_row.resize(static_cast<size_t>(head.begin[t + 1]), static_cast<int64_t>(t));
     }
-    return IdTensor(task_of_row);
+    return IdTensor(task_of_row, device);
   }
 
   const Recommender& model_;

@@ -24,9 +24,9 @@ class HeadInputs {
   virtual void Backward(const HeadChunkGradient& gradient, ChunkResult& result) = 0;
 };
 
-/// `layers`: of the head; the first `below` of them do not adapt. `batch` and `parameters` must
-/// outlive the inputs. On the CPU. By hand where the head says what encodes its inputs and all of
-/// its layers adapt, else by autograd.
+/// The first `below` layers of the head do not adapt. `batch` and `parameters` must outlive the
+/// inputs; all tensors are on the device of the parameters. By hand where the head says what
+/// encodes its inputs and all of its layers adapt, else by autograd.
 std::unique_ptr<HeadInputs> MakeHeadInputs(const Recommender& model, size_t below,
                                            const ChunkBatch& batch,
                                            const MetaParameters& parameters);

@@ -27,10 +27,10 @@ class HeadGradient {
                                   const Team& team)
       : shape_(shape), parameters_(parameters), team_(team) {}
 
-  /// `workspace`: HeadWorkspace::Size elements, aligned to 64 bytes.
-  HEARTH_HOST_DEVICE void Run(const HeadTask<Real>& task, Real* workspace) {
+  /// passes, tangent: the memory of a HeadWorkspace, aligned to 64 bytes.
+  HEARTH_HOST_DEVICE void Run(const HeadTask<Real>& task, Real* passes, Real* tangent) {
     task_ = task;
-    work_ = HeadWorkspace<Real>(shape_, task.support, task.query, workspace);
+    work_ = HeadWorkspace<Real>(shape_, task.support, task.query, passes, tangent);
     r_ = work_.tangent();
     AdaptToSupport();
     DifferentiateQuery();
@@ -76,8 +76,7 @@ class HeadGradient {
     const Real a = rate(k, 0);
     const Real *drift = pass.drift, *delta = pass.delta[0];
     Real* sum = next.drift;
-    team_.Each(task_.support * out(0),
-               [=] HEARTH_HOST_DEVICE(int64_t i) { sum[i] = drift[i] + a * delta[i]; });
+    team_.Each(task_.support * out(0), [=](int64_t i) { sum[i] = drift[i] + a * delta[i]; });
   }
 
   // ---- one pass over some rows
@@ -107,10 +106,9 @@ class HeadGradient {
   HEARTH_HOST_DEVICE void AddBias(Real* to, const Real* from, const Real* bias, int64_t rows,
                                   int64_t width) {
     if (from == nullptr) {
-      team_.EachRow(rows, width,
-                    [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) { to[r * width + j] = bias[j]; });
+      team_.EachRow(rows, width, [=](int64_t r, int64_t j) { to[r * width + j] = bias[j]; });
     } else {
-      team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
+      team_.EachRow(rows, width, [=](int64_t r, int64_t j) {
         to[r * width + j] = from[r * width + j] + bias[j];
       });
     }
@@ -121,7 +119,7 @@ class HeadGradient {
     const int64_t count = rows * out(l);
     switch (shape_.activation) {
       case HeadShape::Activation::kRelu:
-        team_.Each(count, [=] HEARTH_HOST_DEVICE(int64_t i) {
+        team_.Each(count, [=](int64_t i) {
           slope[i] = h[i] > Real(0) ? Real(1) : Real(0);
           h[i] = h[i] > Real(0) ? h[i] : Real(0);
         });
@@ -130,10 +128,10 @@ class HeadGradient {
         team_.Fill(slope, Real(1), count);
         break;
       case HeadShape::Activation::kGelu:
-        team_.Each(count, [=] HEARTH_HOST_DEVICE(int64_t i) { Gelu(h[i], slope[i], bend[i]); });
+        team_.Each(count, [=](int64_t i) { Gelu(h[i], slope[i], bend[i]); });
         break;
       case HeadShape::Activation::kTanh:
-        team_.Each(count, [=] HEARTH_HOST_DEVICE(int64_t i) { Tanh(h[i], slope[i], bend[i]); });
+        team_.Each(count, [=](int64_t i) { Tanh(h[i], slope[i], bend[i]); });
         break;
     }
   }
@@ -145,12 +143,12 @@ class HeadGradient {
     if (last() == 0) {
       const Real* z = pass.hidden[0];
       const int64_t width = out(0);
-      team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { y[r] = z[r * width] + offset; });
+      team_.Each(rows, [=](int64_t r) { y[r] = z[r * width] + offset; });
       return;
     }
     const Real b = bias(pass.tail, last())[0] + offset;
     team_.RowDots(y, pass.hidden[last() - 1], weight(pass.tail, last()), rows, out(last() - 1));
-    team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { y[r] += b; });
+    team_.Each(rows, [=](int64_t r) { y[r] += b; });
   }
 
   // Outputs -> weighted loss (returned) and its two derivatives by the outputs.
@@ -158,21 +156,21 @@ class HeadGradient {
                                Real row_weight) {
     Real *y = pass.output_delta, *curvature = pass.curvature, *loss = r_.row;
     if (shape_.loss == HeadShape::Loss::kMse) {
-      team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) {
+      team_.Each(rows, [=](int64_t r) {
         const Real difference = y[r] - labels[r];
         loss[r] = row_weight * difference * difference;
         y[r] = 2 * row_weight * difference;
         curvature[r] = 2 * row_weight;
       });
     } else {
-      team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) {
+      team_.Each(rows, [=](int64_t r) {
         const Real p = Sigmoid(y[r]);
         loss[r] = row_weight * (Softplus(y[r]) - y[r] * labels[r]);
         y[r] = row_weight * (p - labels[r]);
         curvature[r] = row_weight * p * (1 - p);
       });
     }
-    return team_.Sum(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { return loss[r]; });
+    return team_.Sum(rows, [=](int64_t r) { return loss[r]; });
   }
 
   // output_delta -> delta of every layer; bend takes in what came from above.
@@ -186,9 +184,7 @@ class HeadGradient {
     const Real* w = weight(pass.tail, last());
     Real* delta = pass.delta[top];
     const int64_t width = out(top);
-    team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
-      delta[r * width + j] = dy[r] * w[j];
-    });
+    team_.EachRow(rows, width, [=](int64_t r, int64_t j) { delta[r * width + j] = dy[r] * w[j]; });
     ThroughActivation(pass, top, rows);
     for (int l = top; l >= 1; --l) {
       team_.Fill(pass.delta[l - 1], Real(0), rows * out(l - 1));
@@ -202,9 +198,9 @@ class HeadGradient {
     Real *delta = pass.delta[l], *bend = pass.bend[l];
     const Real* slope = pass.slope[l];
     if (bend == nullptr) {
-      team_.Each(rows * out(l), [=] HEARTH_HOST_DEVICE(int64_t i) { delta[i] *= slope[i]; });
+      team_.Each(rows * out(l), [=](int64_t i) { delta[i] *= slope[i]; });
     } else {
-      team_.Each(rows * out(l), [=] HEARTH_HOST_DEVICE(int64_t i) {
+      team_.Each(rows * out(l), [=](int64_t i) {
         bend[i] *= delta[i];
         delta[i] *= slope[i];
       });
@@ -214,7 +210,7 @@ class HeadGradient {
   // A head of one layer: its output is column 0 of the padded layer.
   HEARTH_HOST_DEVICE void SpreadOutput(Real* layer, const Real* output, int64_t rows) {
     const int64_t width = out(0);
-    team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
+    team_.EachRow(rows, width, [=](int64_t r, int64_t j) {
       layer[r * width + j] = j == 0 ? output[r] : Real(0);
     });
   }
@@ -233,7 +229,7 @@ class HeadGradient {
     const Real* dy = pass.output_delta;
     team_.AddWeightedRows(tail + shape_.weight_offset(last()), pass.hidden[last() - 1], dy, rows,
                           out(last() - 1), scale(2 * last()));
-    const Real sum = team_.Sum(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { return dy[r]; });
+    const Real sum = team_.Sum(rows, [=](int64_t r) { return dy[r]; });
     team_.AddTo(tail + shape_.bias_offset(last()), scale(2 * last() + 1) * sum);
   }
 
@@ -281,12 +277,12 @@ class HeadGradient {
     team_.Store(task_.rates + k * shape_.rate_count() + index, value);
   }
   HEARTH_HOST_DEVICE Real Dot(const Real* a, const Real* b, int64_t count) {
-    return team_.Sum(count, [=] HEARTH_HOST_DEVICE(int64_t i) { return a[i] * b[i]; });
+    return team_.Sum(count, [=](int64_t i) { return a[i] * b[i]; });
   }
   // <bias adjoint, gradient of the bias>
   HEARTH_HOST_DEVICE Real BiasDot(const Real* lambda, const Real* delta, int64_t width) {
     return team_.Sum(task_.support * width,
-                     [=] HEARTH_HOST_DEVICE(int64_t i) { return lambda[i % width] * delta[i]; });
+                     [=](int64_t i) { return lambda[i % width] * delta[i]; });
   }
 
   // The derivative by the rate of a parameter is -<its adjoint, its gradient>.
@@ -302,7 +298,7 @@ class HeadGradient {
     const int64_t rows = task_.support, width = out(0);
     Real* rz = r_.hidden[0];
     const Real *pull = r_.pull, *lambda_bias = task_.tail;
-    team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
+    team_.EachRow(rows, width, [=](int64_t r, int64_t j) {
       rz[r * width + j] = a_weight * pull[r * width + j] + a_bias * lambda_bias[j];
     });
     for (int l = 0; l < last(); ++l) {
@@ -318,7 +314,7 @@ class HeadGradient {
     const Real* slope = pass.slope[l];
     const int64_t count = task_.support * out(l);
     if (rz != nullptr) team_.Copy(rz, rh, count);
-    team_.Each(count, [=] HEARTH_HOST_DEVICE(int64_t i) { rh[i] *= slope[i]; });
+    team_.Each(count, [=](int64_t i) { rh[i] *= slope[i]; });
   }
 
   // R z_l = h v_W + R h W + v_b
@@ -335,7 +331,7 @@ class HeadGradient {
       StoreRate(k, 2 * l + 1, -BiasDot(lambda_bias, pass.delta[l], width));
     }
     const Real a_weight = rate(k, 2 * l), a_bias = rate(k, 2 * l + 1);
-    team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
+    team_.EachRow(rows, width, [=](int64_t r, int64_t j) {
       rz[r * width + j] = a_weight * rz[r * width + j] + a_bias * lambda_bias[j];
     });
     team_.Gemm(rz, rows, width, shape_.width[l], r_.hidden[l - 1], out(l - 1), 1,
@@ -349,7 +345,7 @@ class HeadGradient {
     if (last() == 0) {
       const Real* rz = r_.hidden[0];
       const int64_t width = out(0);
-      team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { ry[r] = rz[r * width]; });
+      team_.Each(rows, [=](int64_t r) { ry[r] = rz[r * width]; });
     } else {
       const int top = last() - 1;
       const Real lambda_bias = bias(task_.tail, last())[0];
@@ -357,19 +353,17 @@ class HeadGradient {
       if (shape_.rate_gradient) {
         const Real* dy = pass.output_delta;
         StoreRate(k, 2 * last(), -Dot(ry, dy, rows));
-        const Real sum = team_.Sum(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { return dy[r]; });
+        const Real sum = team_.Sum(rows, [=](int64_t r) { return dy[r]; });
         StoreRate(k, 2 * last() + 1, -lambda_bias * sum);
       }
       const Real a_weight = rate(k, 2 * last());
       const Real shift = rate(k, 2 * last() + 1) * lambda_bias;
       Real* through = r_.row;
       team_.RowDots(through, r_.hidden[top], weight(pass.tail, last()), rows, out(top));
-      team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) {
-        ry[r] = a_weight * ry[r] + shift + through[r];
-      });
+      team_.Each(rows, [=](int64_t r) { ry[r] = a_weight * ry[r] + shift + through[r]; });
     }
     const Real* curvature = pass.curvature;
-    team_.Each(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { ry[r] *= curvature[r]; });
+    team_.Each(rows, [=](int64_t r) { ry[r] *= curvature[r]; });
   }
 
   // R of the backward pass: r_.delta and r_.output_delta become the R of those of the pass.
@@ -385,7 +379,7 @@ class HeadGradient {
     const Real *w = weight(pass.tail, last()), *lambda = weight(task_.tail, last());
     const Real *dy = pass.output_delta, *rdy = r_.output_delta;
     Real* rd = r_.delta[top];
-    team_.EachRow(rows, width, [=] HEARTH_HOST_DEVICE(int64_t r, int64_t j) {
+    team_.EachRow(rows, width, [=](int64_t r, int64_t j) {
       rd[r * width + j] = rdy[r] * w[j] + a * dy[r] * lambda[j];
     });
     TangentThroughActivation(pass, top);
@@ -407,10 +401,9 @@ class HeadGradient {
     const Real *slope = pass.slope[l], *bend = pass.bend[l], *rz = r_.before[l];
     const int64_t count = task_.support * out(l);
     if (bend == nullptr) {
-      team_.Each(count, [=] HEARTH_HOST_DEVICE(int64_t i) { rd[i] *= slope[i]; });
+      team_.Each(count, [=](int64_t i) { rd[i] *= slope[i]; });
     } else {
-      team_.Each(count,
-                 [=] HEARTH_HOST_DEVICE(int64_t i) { rd[i] = rd[i] * slope[i] + bend[i] * rz[i]; });
+      team_.Each(count, [=](int64_t i) { rd[i] = rd[i] * slope[i] + bend[i] * rz[i]; });
     }
   }
 
@@ -431,7 +424,7 @@ class HeadGradient {
     const int64_t rows = task_.support;
     Real* es = task_.adjoint;
     const Real* rd = r_.delta[0];
-    team_.Each(rows * out(0), [=] HEARTH_HOST_DEVICE(int64_t i) { es[i] -= rd[i]; });
+    team_.Each(rows * out(0), [=](int64_t i) { es[i] -= rd[i]; });
     team_.AddColumnSums(task_.tail, rd, rows, out(0), Real(-1));
     for (int l = 1; l < last(); ++l) {
       Real* lambda = task_.tail + shape_.weight_offset(l);
@@ -447,7 +440,7 @@ class HeadGradient {
     const Real* rdy = r_.output_delta;
     team_.AddWeightedRows(lambda, r_.hidden[last() - 1], pass.output_delta, rows, width, Real(-1));
     team_.AddWeightedRows(lambda, pass.hidden[last() - 1], rdy, rows, width, Real(-1));
-    const Real sum = team_.Sum(rows, [=] HEARTH_HOST_DEVICE(int64_t r) { return rdy[r]; });
+    const Real sum = team_.Sum(rows, [=](int64_t r) { return rdy[r]; });
     team_.AddTo(task_.tail + shape_.bias_offset(last()), -sum);
   }
 
@@ -459,9 +452,8 @@ class HeadGradient {
     Real* mixing = task_.mixing;
     team_.GemmTransposed(mixing + s * n, n, q, s, out(0), pass.delta[0], pass.drift, Real(-1));
     if (!shape_.second_order) return;
-    team_.EachRow(s, q, [=] HEARTH_HOST_DEVICE(int64_t i, int64_t j) {
-      mixing[i * n + s + j] = mixing[(s + j) * n + i];
-    });
+    team_.EachRow(s, q,
+                  [=](int64_t i, int64_t j) { mixing[i * n + s + j] = mixing[(s + j) * n + i]; });
   }
 
   HeadShape shape_;

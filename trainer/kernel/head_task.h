@@ -44,7 +44,7 @@ struct HeadShape {
     return is_output(l) ? Padded(width[l]) : width[l] * out(l);
   }
   HEARTH_HOST_DEVICE int64_t bias_offset(int l) const {
-    return l == 0 ? 0 : weight_offset(l) + weight_size(l);
+    return l > 0 ? weight_offset(l) + weight_size(l) : 0;
   }
   HEARTH_HOST_DEVICE int64_t tail_size() const {
     return bias_offset(layer_count - 1) + out(layer_count - 1);

@@ -34,39 +34,43 @@ struct HeadTangent {
   Real* query_pull = nullptr;                    ///< its part from the query rows
 };
 
-/// Hands out the memory of one task: inner_steps passes over the support rows, one over the query
-/// rows, one tangent.
+/// Hands out the memory of one task: inner_steps passes over the support rows and one over the
+/// query rows, and apart from them one tangent, which is smaller and used in every step back.
 template <typename Real>
 class HeadWorkspace {
  public:
   HEARTH_HOST_DEVICE HeadWorkspace() {}
+  /// passes: PassesSize elements, tangent: TangentSize.
   HEARTH_HOST_DEVICE HeadWorkspace(const HeadShape& shape, int64_t support, int64_t query,
-                                   Real* memory)
-      : shape_(shape), support_(support), query_(query), memory_(memory) {
+                                   Real* passes, Real* tangent)
+      : shape_(shape), support_(support), query_(query), passes_(passes), tangent_(tangent) {
     HeadPass<Real> unused;
     pass_size_ = PlacePass(nullptr, support, unused);
   }
 
   /// Elements needed for a task of these many rows; more rows never need less.
-  static int64_t Size(const HeadShape& shape, int64_t support, int64_t query) {
-    const HeadWorkspace counting(shape, support, query, nullptr);
+  HEARTH_HOST_DEVICE static int64_t PassesSize(const HeadShape& shape, int64_t support,
+                                               int64_t query) {
+    const HeadWorkspace counting(shape, support, query, nullptr, nullptr);
     HeadPass<Real> unused;
-    return shape.inner_steps * counting.pass_size_ + counting.PlacePass(nullptr, query, unused) +
-           counting.PlaceTangent(nullptr, nullptr);
+    return shape.inner_steps * counting.pass_size_ + counting.PlacePass(nullptr, query, unused);
+  }
+  HEARTH_HOST_DEVICE static int64_t TangentSize(const HeadShape& shape, int64_t support,
+                                                int64_t query) {
+    HeadTangent<Real> unused;
+    return HeadWorkspace(shape, support, query, nullptr, nullptr).PlaceTangent(nullptr, unused);
   }
 
   /// Of inner step k < inner_steps, or of the query rows.
   HEARTH_HOST_DEVICE HeadPass<Real> pass(int k) const {
     HeadPass<Real> pass;
-    PlacePass(memory_ + k * pass_size_, k < shape_.inner_steps ? support_ : query_, pass);
+    PlacePass(passes_ + k * pass_size_, k < shape_.inner_steps ? support_ : query_, pass);
     return pass;
   }
 
   HEARTH_HOST_DEVICE HeadTangent<Real> tangent() const {
-    HeadPass<Real> unused;
-    const int64_t passes = shape_.inner_steps * pass_size_ + PlacePass(nullptr, query_, unused);
     HeadTangent<Real> tangent;
-    PlaceTangent(memory_ + passes, &tangent);
+    PlaceTangent(tangent_, tangent);
     return tangent;
   }
 
@@ -107,9 +111,7 @@ class HeadWorkspace {
     return pieces.used;
   }
 
-  HEARTH_HOST_DEVICE int64_t PlaceTangent(Real* memory, HeadTangent<Real>* tangent) const {
-    HeadTangent<Real> unused;
-    HeadTangent<Real>& r = tangent == nullptr ? unused : *tangent;
+  HEARTH_HOST_DEVICE int64_t PlaceTangent(Real* memory, HeadTangent<Real>& r) const {
     Pieces pieces{memory};
     const int64_t rows = support_ > query_ ? support_ : query_;
     for (int l = 0; l < hidden_count(); ++l) {
@@ -127,7 +129,7 @@ class HeadWorkspace {
 
   HeadShape shape_;
   int64_t support_ = 0, query_ = 0, pass_size_ = 0;
-  Real* memory_ = nullptr;
+  Real *passes_ = nullptr, *tangent_ = nullptr;
 };
 
 }  // namespace hearth

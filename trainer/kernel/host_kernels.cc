@@ -8,13 +8,15 @@ namespace hearth {
 
 template <typename Real>
 int64_t HeadWorkspaceSize(const HeadShape& shape, int64_t support, int64_t query) {
-  return HeadWorkspace<Real>::Size(shape, support, query);
+  return HeadWorkspace<Real>::PassesSize(shape, support, query) +
+         HeadWorkspace<Real>::TangentSize(shape, support, query);
 }
 
 template <typename Real>
 void RunHead(const HeadShape& shape, const HeadParameters<Real>& parameters,
              const HeadTask<Real>& task, Real* workspace) {
-  HeadGradient<Real, HostTeam<Real>>(shape, parameters, {}).Run(task, workspace);
+  Real* tangent = workspace + HeadWorkspace<Real>::PassesSize(shape, task.support, task.query);
+  HeadGradient<Real, HostTeam<Real>>(shape, parameters, {}).Run(task, workspace, tangent);
 }
 
 template <typename Real>

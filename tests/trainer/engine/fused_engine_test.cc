@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <ATen/Context.h>
 #include <ATen/ops/equal.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -65,35 +66,40 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-class EveryHeadAndMethod : public ::testing::TestWithParam<Case> {
- protected:
-  // Ragged tasks; every kind of inner rates, several numbers of steps.
-  static void ForEachLoop(const std::function<void(const MetaOptions&)>& visit) {
-    const std::vector<std::pair<int64_t, Learn>> loops = {{1, Learn::kPerParameter},
-                                                          {2, Learn::kNo},
-                                                          {3, Learn::kPerParameterAndStep},
-                                                          {5, Learn::kPerParameter}};
-    for (const auto& [steps, learn] : loops) {
-      MetaOptions meta = GetParam().meta;
-      meta.inner_steps = steps;
-      meta.learn_inner_lr = learn;
-      SCOPED_TRACE(fmt::format("{} steps, rates of kind {}", steps, static_cast<int>(learn)));
-      visit(meta);
-    }
+// Every kind of inner rates, several numbers of steps.
+void ForEachLoop(const Case& c, const std::function<void(const MetaOptions&)>& visit) {
+  const std::vector<std::pair<int64_t, Learn>> loops = {{1, Learn::kPerParameter},
+                                                        {2, Learn::kNo},
+                                                        {3, Learn::kPerParameterAndStep},
+                                                        {5, Learn::kPerParameter}};
+  for (const auto& [steps, learn] : loops) {
+    MetaOptions meta = c.meta;
+    meta.inner_steps = steps;
+    meta.learn_inner_lr = learn;
+    SCOPED_TRACE(fmt::format("{} steps, rates of kind {}", steps, static_cast<int>(learn)));
+    visit(meta);
   }
-  static Chunk MakeChunk() {
-    return SmallWorld::MakeChunk(6, GetParam().meta.loss == Loss::kBce, 0, 3);
-  }
-};
+}
+
+// Ragged tasks.
+Chunk ChunkFor(const Case& c) { return SmallWorld::MakeChunk(6, c.meta.loss == Loss::kBce, 0, 3); }
+
+// Of float32. Across a kink of relu the two precisions may take different sides; that is no error
+// of either.
+double Tolerance(const Case& c) { return c.model.activation == Activation::kRelu ? 1e-4 : 2e-5; }
+
+class EveryHeadAndMethod : public ::testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(, EveryHeadAndMethod, ::testing::ValuesIn(AllCases()),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(EveryHeadAndMethod, GradientIsThatOfTheGenericEngineInFloat64) {
-  ForEachLoop([](const MetaOptions& meta) {
+  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
     SmallWorld world(GetParam().model, meta, at::kDouble);
-    const ChunkResult fused = world.fused().Compute(MakeChunk(), world.parameters(), false);
-    const ChunkResult exact = world.generic().Compute(MakeChunk(), world.parameters(), false);
+    const ChunkResult fused =
+        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
+    const ChunkResult exact =
+        world.generic().Compute(ChunkFor(GetParam()), world.parameters(), false);
     EXPECT_LT(RelativeError(fused, exact), 1e-10);
     EXPECT_NEAR(fused.loss_sum, exact.loss_sum, 1e-10 * std::abs(exact.loss_sum));
     EXPECT_EQ(fused.table_rows, exact.table_rows);
@@ -101,15 +107,14 @@ TEST_P(EveryHeadAndMethod, GradientIsThatOfTheGenericEngineInFloat64) {
 }
 
 TEST_P(EveryHeadAndMethod, GradientInFloat32IsThatOfFloat64) {
-  // Across a kink of relu the two precisions may take different sides; that is no error of either.
-  const double tolerance = GetParam().model.activation == Activation::kRelu ? 1e-4 : 2e-5;
-  ForEachLoop([&](const MetaOptions& meta) {
+  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
     SmallWorld world(GetParam().model, meta, at::kFloat);
     SmallWorld exact_world(GetParam().model, meta, at::kDouble);
-    const ChunkResult fused = world.fused().Compute(MakeChunk(), world.parameters(), false);
+    const ChunkResult fused =
+        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
     const ChunkResult exact =
-        exact_world.fused().Compute(MakeChunk(), exact_world.parameters(), false);
-    EXPECT_LT(RelativeError(fused, exact), tolerance);
+        exact_world.fused().Compute(ChunkFor(GetParam()), exact_world.parameters(), false);
+    EXPECT_LT(RelativeError(fused, exact), Tolerance(GetParam()));
   });
 }
 
@@ -164,13 +169,33 @@ TEST(FusedEngine, RepeatsItsBitsWhateverRanBefore) {
   EXPECT_TRUE(at::equal(first.dense_gradient, again.dense_gradient));
 }
 
+TEST(FusedEngine, OnAGpuComputesWhatTheCpuDoes) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+  for (const Case& c : AllCases()) {
+    SCOPED_TRACE(c.name);
+    ForEachLoop(c, [&](const MetaOptions& meta) {
+      SmallWorld host(c.model, meta, at::kDouble);
+      const ChunkResult expected = host.fused().Compute(ChunkFor(c), host.parameters(), false);
+      for (const auto type : {at::kDouble, at::kFloat}) {
+        SmallWorld gpu(c.model, meta, type, at::kCUDA);
+        const ChunkResult actual = gpu.fused().Compute(ChunkFor(c), gpu.parameters(), false);
+        EXPECT_LT(RelativeError(actual, expected), type == at::kDouble ? 1e-10 : Tolerance(c));
+        EXPECT_TRUE(actual.dense_gradient.is_cpu());
+        EXPECT_EQ(actual.table_rows, expected.table_rows);
+      }
+    });
+  }
+}
+
 TEST(FusedEngine, SaysWhyItDoesNotApply) {
   Case c = ReluCase();
-  const auto why = [&] {
+  const auto why = [&](at::Device device = at::kCPU) {
     const SmallWorld world(c.model, c.meta, at::kFloat);
-    return FusedEngine::WhyNot(world.context(), c.meta, at::kCPU);
+    return FusedEngine::WhyNot(world.context(), c.meta, device);
   };
   EXPECT_EQ(why(), "");
+  EXPECT_EQ(why(at::kCUDA), "");
+  EXPECT_EQ(why(at::kMeta), "it has no kernels for meta");
   c.model.layers = {6, 5, 4, 3};
   EXPECT_EQ(why(), "5 layers adapt, at most 4 may");
   c.meta.method = Method::kAnil;

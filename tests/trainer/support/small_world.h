@@ -25,7 +25,7 @@ class SmallWorld {
   static constexpr int64_t kItems = 12;
 
   SmallWorld(const ModelOptions& model_options, const MetaOptions& meta_options,
-             at::ScalarType type)
+             at::ScalarType type, at::Device device = at::kCPU)
       : users_(MakeUsers()),
         items_(MakeItems()),
         user_fields_(users_, "user", {}),
@@ -34,7 +34,7 @@ class SmallWorld {
     std::vector<int64_t> event_counts(kItems, 5);
     event_counts[3] = 0;  // a cold item: it uses the row of the unknown
     item_fields_.AddIdField(event_counts, 1);
-    const auto options = at::TensorOptions().dtype(type);
+    const auto options = at::TensorOptions().dtype(type).device(device);
     model_ = MakeRecommender(model_options, user_fields_, item_fields_, 3.5);
     method_ = MakeMethod(meta_options, *model_);
     builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
@@ -42,11 +42,11 @@ class SmallWorld {
                                                  /*seed=*/11, options));
     // The start values of biases and projections are zero; zero hides wrong gradients.
     RandomStream random(5, Purpose::kTest);
-    at::Tensor cpu = parameters_->dense.to(at::kDouble);
+    at::Tensor cpu = parameters_->dense.to(at::kCPU, at::kDouble);
     for (int64_t i = 0; i < cpu.numel(); ++i) {
       cpu.mutable_data_ptr<double>()[i] += 0.05 * random.NextNormal();
     }
-    parameters_->dense = cpu.to(type);
+    parameters_->dense = cpu.to(options);
   }
 
   EngineContext context() const { return {*model_, *method_, *builder_, meta_.loss}; }
