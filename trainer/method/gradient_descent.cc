@@ -1,11 +1,15 @@
 #include "trainer/method/gradient_descent.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
 
+#include "common/error.h"
+#include "common/text.h"
 #include "trainer/method/task_loss.h"
 
 namespace hearth {
@@ -14,6 +18,32 @@ namespace {
 // How many operations of a factored pass are worth one of a pass with explicit weights, which also
 // forms a gradient per task and moves both through memory. Measured: bench/README.md.
 constexpr int64_t kFactorsWorth = 2;
+
+// Names of the operators that `loss` is made of, nearest first, each once.
+std::vector<std::string> OperatorsOf(const at::Tensor& loss) {
+  std::vector<std::string> names;
+  std::vector<torch::autograd::Node*> nodes = {loss.grad_fn().get()};
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const std::string name = nodes[i]->name();
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    for (const torch::autograd::Edge& edge : nodes[i]->next_edges()) {
+      torch::autograd::Node* next = edge.function.get();
+      if (next != nullptr && std::ranges::find(nodes, next) == nodes.end()) nodes.push_back(next);
+    }
+  }
+  return names;
+}
+
+// An operator whose derivative has none of its own cuts the graph without a word: what is below it
+// would get the gradient of first order.
+void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std::string& layer) {
+  if (gradient.requires_grad()) return;
+  throw ConfigError(
+      "the meta-gradient is of second order, but the inner gradient of '{}' cannot be "
+      "differentiated: an operator between it and the loss has no second derivative (operators, "
+      "from the loss down: {}); use meta.method=fomaml, or another operator in the model",
+      layer, Join(OperatorsOf(loss), ", "));
+}
 
 }  // namespace
 
@@ -113,6 +143,7 @@ void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs
   for (size_t t = 0; t < taps.size(); ++t) {
     const at::Tensor& gradient = gradients[direct.size() + t];
     if (!gradient.defined()) continue;
+    if (second_order) RequireGraph(gradient, loss, model_.layout().spec(taps[t].weight).name);
     const size_t of_weight = position[static_cast<size_t>(taps[t].weight)];
     const size_t of_bias = position[static_cast<size_t>(taps[t].bias)];
     if (of_weight < adapted_.size()) {
