@@ -26,17 +26,27 @@ class TensorAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
     if (size == 0) return {nullptr, c10::Device(c10::kCPU)};
-    void* const block = std::malloc(size + kAlignment);
+    void* const block = std::malloc(size + sizeof(Header) + kAlignment);
     if (block == nullptr) throw std::bad_alloc();
-    const auto address = (reinterpret_cast<uintptr_t>(block) + kAlignment - 1) & ~(kAlignment - 1);
-    return {reinterpret_cast<void*>(address), block, &std::free, c10::Device(c10::kCPU)};
+    const auto first = reinterpret_cast<uintptr_t>(block) + sizeof(Header);
+    void* const memory = reinterpret_cast<void*>((first + kAlignment - 1) & ~(kAlignment - 1));
+    static_cast<Header*>(memory)[-1].block = block;
+    return {memory, memory, &Free, c10::Device(c10::kCPU)};
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
   void copy_data(void* to, const void* from, size_t size) const override {
     std::memcpy(to, from, size);
   }
 
  private:
   static constexpr uintptr_t kAlignment = 64;
+  // Stands before the memory, which LibTorch wants to free by its own address.
+  struct Header {
+    void* block;
+  };
+  static void Free(void* memory) {
+    if (memory != nullptr) std::free(static_cast<Header*>(memory)[-1].block);
+  }
 };
 
 }  // namespace

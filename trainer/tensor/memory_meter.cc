@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
 
 #include <c10/core/Allocator.h>
 
@@ -19,17 +22,39 @@ struct Count {
   }
 };
 
-// A piece of memory of the usual allocator, and whom to tell when it goes.
+// Memory of the usual allocator, and whom to tell when it goes.
 struct Piece {
   c10::DataPtr memory;
   int64_t bytes;
   std::shared_ptr<Count> count;
 };
 
-void Release(void* context) {
-  auto* piece = static_cast<Piece*>(context);
-  piece->count->now -= piece->bytes;
-  delete piece;
+// All pieces by their address, which is all that LibTorch gives back of some of them.
+class Pieces {
+ public:
+  void Add(void* address, Piece piece) {
+    const std::lock_guard lock(mutex_);
+    pieces_.emplace(address, std::move(piece));
+  }
+  Piece Take(void* address) {
+    const std::lock_guard lock(mutex_);
+    return std::move(pieces_.extract(address).mapped());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<void*, Piece> pieces_;
+};
+
+Pieces& AllPieces() {
+  static Pieces* const pieces = new Pieces;  // tensors may be freed after statics
+  return *pieces;
+}
+
+void Release(void* address) {
+  if (address == nullptr) return;
+  const Piece piece = AllPieces().Take(address);
+  piece.count->now -= piece.bytes;
 }
 
 }  // namespace
@@ -39,12 +64,15 @@ class MemoryMeter::CountingAllocator : public c10::Allocator {
   explicit CountingAllocator(c10::Allocator* usual) : usual_(usual) {}
 
   c10::DataPtr allocate(size_t size) override {
+    if (size == 0) return usual_->allocate(size);
     const auto bytes = static_cast<int64_t>(size);
-    auto piece = std::make_unique<Piece>(Piece{usual_->allocate(size), bytes, count_});
+    Piece piece{usual_->allocate(size), bytes, count_};
     count_->Add(bytes);
-    void* const memory = piece->memory.get();
-    return {memory, piece.release(), &Release, c10::Device(c10::kCPU)};
+    void* const memory = piece.memory.get();
+    AllPieces().Add(memory, std::move(piece));
+    return {memory, memory, &Release, c10::Device(c10::kCPU)};
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &Release; }
   void copy_data(void* to, const void* from, size_t size) const override {
     std::memcpy(to, from, size);
   }

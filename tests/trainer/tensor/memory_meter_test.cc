@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <ATen/ops/empty.h>
+#include <c10/core/Allocator.h>
 #include <gtest/gtest.h>
 
 #include "trainer/tensor_setup.h"
@@ -44,8 +45,25 @@ TEST(MemoryMeter, TensorsMayOutliveIt) {
   survivor.reset();
 }
 
+// Some operators take and free memory by its address alone.
+void TakeAndFreeByAddress() {
+  c10::Allocator* const allocator = c10::GetAllocator(c10::kCPU);
+  void* const memory = allocator->raw_allocate(kBytes);
+  EXPECT_NE(memory, nullptr);
+  allocator->raw_deallocate(memory);
+}
+
+TEST(MemoryMeter, CountsMemoryThatIsFreedByItsAddress) {
+  MemoryMeter meter;
+  TakeAndFreeByAddress();
+  EXPECT_EQ(meter.peak_bytes(), kBytes);
+  meter.ResetPeak();
+  EXPECT_EQ(meter.peak_bytes(), 0);
+}
+
 TEST(MemoryMeter, WorksOnTheAllocatorThatKeepsFreedMemory) {
   KeepFreedMemory();
+  TakeAndFreeByAddress();
   const MemoryMeter meter;
   const at::Tensor tensor = Take(kBytes);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.const_data_ptr()) % 64, 0u);
