@@ -70,8 +70,7 @@ int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const
 }
 
 int64_t SumsBytes(const Recommender& model, const TaskOptions& tasks, const Chunk& chunk,
-                  int world_size, int64_t element_bytes) {
-  const int64_t chunks = std::max<int64_t>(1, tasks.per_step / tasks.chunk / world_size);
+                  int64_t chunks, int64_t element_bytes) {
   const int64_t rows_per_task =
       (chunk.support.row_count() + chunk.query.row_count()) / chunk.task_count();
   int64_t row_width = 0;
@@ -85,10 +84,9 @@ int64_t SumsBytes(const Recommender& model, const TaskOptions& tasks, const Chun
 }  // namespace
 
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
-                              at::ScalarType type, int world_size, int threads) {
-  const auto tensors = at::TensorOptions().dtype(type);
-  const MetaLearner learner(dataset, options.model, options.meta, tensors);
-  const int64_t element_bytes = type == at::kDouble ? 8 : 4;
+                              const MetaLearner& learner, int world_size, int threads) {
+  const at::TensorOptions tensors = learner.tensor_options();
+  const auto element_bytes = static_cast<int64_t>(tensors.dtype().itemsize());
   MemoryEstimate estimate;
   estimate.parameters_bytes = ParametersBytes(learner.model(), options.optim, element_bytes);
   RequireFreeMemory(estimate.parameters_bytes);
@@ -100,11 +98,12 @@ MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& data
                    options.meta, at::kCPU);
   MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
   const Chunk& chunk = loader.Next().chunks.front();
-  const int64_t per_step = (options.tasks.per_step + world_size - 1) / world_size;
-  const int64_t chunks = std::max<int64_t>(1, per_step / options.tasks.chunk);
+  // Of the rank that is dealt the most.
+  const int64_t chunks =
+      (options.tasks.per_step / options.tasks.chunk + world_size - 1) / world_size;
   estimate.chunk_bytes = ChunkBytes(*engine.engine, parameters, chunk, options.tasks.chunk) *
                          std::min<int64_t>(threads, chunks);
-  estimate.sums_bytes = SumsBytes(learner.model(), options.tasks, chunk, world_size, element_bytes);
+  estimate.sums_bytes = SumsBytes(learner.model(), options.tasks, chunk, chunks, element_bytes);
   return estimate;
 }
 

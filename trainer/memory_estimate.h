@@ -18,9 +18,10 @@ struct MemoryEstimate {
   int64_t total_bytes() const { return parameters_bytes + chunk_bytes + sums_bytes; }
 };
 
-/// `threads`: chunks that a rank computes at the same time. Needs the memory of the parameters;
-/// throws ConfigError when less than that is free.
+/// `learner`: of the options and the data set, on the CPU. `threads`: chunks that a rank computes
+/// at the same time. Needs the memory of the parameters; throws ConfigError when less than that is
+/// free.
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
-                              at::ScalarType type, int world_size, int threads);
+                              const MetaLearner& learner, int world_size, int threads);
 
 }  // namespace hearth

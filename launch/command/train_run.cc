@@ -85,7 +85,8 @@ void RequireTrainingKeys(const Config& config) {
 int DryRun(const Config& config, Job& job) {
   const Dataset dataset(config.data);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
-  const MetaLearner learner(dataset, config.model, config.meta, tensors);
+  // On the processor also for a GPU: nothing is trained.
+  const MetaLearner learner(dataset, config.model, config.meta, tensors.device(at::kCPU));
   const ChosenEngine engine = ChooseEngine(
       config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
       config.meta, tensors.device());
@@ -94,8 +95,7 @@ int DryRun(const Config& config, Job& job) {
   at::set_num_threads(1);
   KeepFreedMemory();
   const MemoryEstimate memory =
-      EstimateMemory(TrainerOptionsOf(config), dataset, c10::typeMetaToScalarType(tensors.dtype()),
-                     job.world_size(), threads);
+      EstimateMemory(TrainerOptionsOf(config), dataset, learner, job.world_size(), threads);
   const DatasetManifest& data = dataset.manifest();
   std::printf(
       "configuration and data are good; nothing was trained\n"
