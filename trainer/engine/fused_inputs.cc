@@ -20,12 +20,6 @@ at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
   return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong)).to(device);
 }
 
-// The place of a parameter in a flat gradient.
-at::Tensor PlaceOf(const ParameterLayout& layout, int64_t parameter, at::Tensor& dense_gradient) {
-  const ParameterSpec& spec = layout.spec(parameter);
-  return dense_gradient.narrow(0, spec.offset, spec.count).view(spec.shape);
-}
-
 // Vectors of fields side by side, times W_0: all of it linear, so written out.
 class FieldInputs : public HeadInputs {
  public:
@@ -46,11 +40,12 @@ class FieldInputs : public HeadInputs {
   void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
     for (const at::Tensor& rows : rows_) result.row_gradients.push_back(at::zeros_like(rows));
     const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
-    const at::Tensor of_weight = PlaceOf(layout_, first_, result.dense_gradient);
-    tasks_.Backward(layout_, TaskPart(weight), gradient.tasks, gradient.task_start,
-                    TaskPart(of_weight), result);
-    items_.Backward(layout_, ItemPart(weight), gradient.items, gradient.item_start,
-                    ItemPart(of_weight), result);
+    const ParameterValues places = ViewParameters(layout_, result.dense_gradient);
+    const at::Tensor& of_weight = places[static_cast<size_t>(first_)];
+    tasks_.Backward(TaskPart(weight), gradient.tasks, gradient.task_start, TaskPart(of_weight),
+                    places, result.row_gradients);
+    items_.Backward(ItemPart(weight), gradient.items, gradient.item_start, ItemPart(of_weight),
+                    places, result.row_gradients);
   }
 
  private:
@@ -77,16 +72,12 @@ class FieldInputs : public HeadInputs {
       start = encoding_.ApplyTimes(parts_, weight);
     }
 
-    void Backward(const ParameterLayout& layout, const at::Tensor& weight,
-                  const at::Tensor& vectors, const at::Tensor& start,
-                  const at::Tensor& weight_gradient, ChunkResult& result) const {
+    // dense, rows: gradients of all parameters and of the rows of all tables, to add to.
+    void Backward(const at::Tensor& weight, const at::Tensor& vectors, const at::Tensor& start,
+                  const at::Tensor& weight_gradient, const ParameterValues& dense,
+                  const std::vector<at::Tensor>& rows) const {
       if (parts_.empty()) return;
-      std::vector<at::Tensor> gradients;
-      for (const FieldEncoder::Source& source : encoder_.sources()) {
-        gradients.push_back(source.projection >= 0
-                                ? PlaceOf(layout, source.projection, result.dense_gradient)
-                                : result.row_gradients[static_cast<size_t>(source.table)]);
-      }
+      std::vector<at::Tensor> gradients = encoder_.Parts(dense, rows);
       encoding_.AddAdjoint(vectors, gradients);
       encoding_.AddTimesAdjoint(parts_, weight, start, gradients, weight_gradient);
     }
@@ -159,10 +150,9 @@ class GraphInputs : public HeadInputs {
         torch::autograd::grad(roots, inputs, weights, /*retain_graph=*/false,
                               /*create_graph=*/false, /*allow_unused=*/true);
     const ParameterLayout& layout = model_.layout();
-    for (int64_t p = 0; p < layout.parameter_count(); ++p) {
-      const at::Tensor& of_parameter = gradients[static_cast<size_t>(p)];
-      if (of_parameter.defined()) PlaceOf(layout, p, result.dense_gradient).copy_(of_parameter);
-    }
+    result.dense_gradient =
+        FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
+                         result.dense_gradient.options());
     for (size_t t = 0; t < rows_.size(); ++t) {
       const at::Tensor& of_rows = gradients[theta_.size() + t];
       result.row_gradients.push_back(of_rows.defined() ? of_rows.contiguous()

@@ -24,13 +24,7 @@ class FieldEncoder {
   /// Of the vector of an entity: `dim`, or `dim` per field.
   int64_t width() const;
 
-  /// Where the vector of a field comes from: the rows of a table, or a projection.
-  struct Source {
-    int64_t table = -1;       ///< categorical
-    int64_t projection = -1;  ///< numeric: parameter index
-  };
-  const std::vector<Source>& sources() const { return fields_; }
-  /// What EncodeFields takes, of each source.
+  /// What EncodeFields takes of all parameters and all tables, or of their gradients.
   std::vector<at::Tensor> Parts(const ParameterValues& values,
                                 const std::vector<at::Tensor>& rows) const;
 
@@ -39,6 +33,11 @@ class FieldEncoder {
                     const std::vector<at::Tensor>& rows) const;
 
  private:
+  // Where the vector of a field comes from: the rows of a table, or a projection.
+  struct Source {
+    int64_t table = -1;       // categorical
+    int64_t projection = -1;  // numeric: parameter index
+  };
   std::vector<Source> fields_;
   int64_t dim_;
   FieldCombination combination_;
