@@ -6,9 +6,9 @@
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
-#include "bench/engine/process_memory.h"
 #include "bench/engine/service.h"
 #include "bench/interleaved.h"
+#include "bench/process_memory.h"
 #include "common/error.h"
 #include "trainer/tensor_setup.h"
 

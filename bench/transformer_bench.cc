@@ -1,8 +1,9 @@
 // Meta-gradient of a recommender with a Transformer over a task's rows, all weights adapting,
 // second order: the generic engine with factored fast weights against explicit ones, [tasks, in,
 // out], by the textbook (autograd gives a gradient per weight) and as the engine forms them (from
-// the gradients of outputs). One core, one process, interleaved; the gradients are compared in the
-// same run. Peak memory is that of a child process that computes one gradient.
+// the gradients of outputs), and factored ones of inner steps that are recomputed. One core, one
+// process, interleaved, with the memory settings of training (KeepFreedMemory); the gradients are
+// compared in the same run.
 //   transformer_bench [DIM] [HIDDEN] [TASKS] [INNER_STEPS] [ROUNDS]     defaults 256 1024 16 1 5
 #include <algorithm>
 #include <cstdio>
@@ -18,17 +19,16 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <unistd.h>
 
 #include "bench/interleaved.h"
+#include "bench/process_memory.h"
 #include "common/error.h"
 #include "common/random.h"
 #include "trainer/engine/generic_engine.h"
 #include "trainer/method/task_loss.h"
 #include "trainer/model/field_encoder.h"
+#include "trainer/tensor_setup.h"
 
 namespace hearth {
 namespace {
@@ -136,7 +136,7 @@ class TextbookDescent : public MetaMethod {
   const Recommender& model_;
 };
 
-enum class Form { kTextbook, kExplicit, kAuto };
+enum class Form { kTextbook, kExplicit, kAuto, kRecompute };
 
 class Workload {
  public:
@@ -151,7 +151,8 @@ class Workload {
         .inner_steps = inner_steps,
         .inner_lr = 0.01,
         .learn_inner_lr = MetaOptions::LearnInnerLr::kNo,
-        .fast_weights = form == Form::kExplicit ? FastWeights::kExplicit : FastWeights::kAuto};
+        .fast_weights = form == Form::kExplicit ? FastWeights::kExplicit : FastWeights::kAuto,
+        .recompute = form == Form::kRecompute};
     method_ = form == Form::kTextbook ? std::make_unique<TextbookDescent>(meta, *model_)
                                       : MakeMethod(meta, *model_);
     const auto options = at::TensorOptions().dtype(at::kFloat);
@@ -177,29 +178,6 @@ class Workload {
   Chunk chunk_;
 };
 
-// Growth of the peak resident set of a child that runs once, MB.
-double PeakMemory(const Workload& workload) {
-  int pipe_ends[2];
-  HEARTH_CHECK(pipe(pipe_ends) == 0);
-  const pid_t child = fork();
-  HEARTH_CHECK(child >= 0);
-  if (child == 0) {
-    rusage before{}, after{};
-    getrusage(RUSAGE_SELF, &before);
-    workload.Run();
-    getrusage(RUSAGE_SELF, &after);
-    const double grown = static_cast<double>(after.ru_maxrss - before.ru_maxrss) / 1024.0;
-    const bool written = write(pipe_ends[1], &grown, sizeof(grown)) == sizeof(grown);
-    _exit(written ? 0 : 1);
-  }
-  double grown = 0.0;
-  HEARTH_CHECK(read(pipe_ends[0], &grown, sizeof(grown)) == sizeof(grown));
-  waitpid(child, nullptr, 0);
-  close(pipe_ends[0]);
-  close(pipe_ends[1]);
-  return grown;
-}
-
 int Main(int argc, char** argv) {
   const auto argument = [&](int i, int64_t otherwise) {
     return argc > i ? std::atoll(argv[i]) : otherwise;
@@ -208,15 +186,17 @@ int Main(int argc, char** argv) {
   const int64_t inner_steps = argument(4, 1);
   const auto rounds = static_cast<int>(argument(5, 5));
   at::set_num_threads(1);
-  constexpr size_t kForms = 3;
-  const char* const kNames[kForms] = {"textbook", "explicit", "auto (factored)"};
+  KeepFreedMemory();
+  constexpr size_t kForms = 4;
+  const char* const kNames[kForms] = {"textbook", "explicit", "auto (factored)", "auto, recompute"};
   std::vector<std::unique_ptr<Workload>> workloads;
-  for (const Form form : {Form::kTextbook, Form::kExplicit, Form::kAuto}) {
+  for (const Form form : {Form::kTextbook, Form::kExplicit, Form::kAuto, Form::kRecompute}) {
     workloads.push_back(std::make_unique<Workload>(dim, hidden, tasks, inner_steps, form));
   }
-  // Before anything has run here: a child starts with the peak of its parent.
   std::vector<double> peak_mb;
-  for (const auto& workload : workloads) peak_mb.push_back(PeakMemory(*workload));
+  for (const auto& workload : workloads) {
+    peak_mb.push_back(PeakExtraMegabytes([&] { workload->Run(); }));
+  }
   const at::Tensor expected = workloads[0]->Run();
   InterleavedRounds timing(rounds, 1.0);
   std::vector<Contestant> contestants;

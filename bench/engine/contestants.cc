@@ -46,9 +46,10 @@ class ExplicitForm : public EngineContestant {
 
 class HearthEngine : public EngineContestant {
  public:
-  HearthEngine(const Workload& workload, EngineKind kind)
+  HearthEngine(const Workload& workload, EngineKind kind, bool recompute)
       : workload_(workload),
-        engine_(ChooseEngine(kind, workload.context(), workload.meta_options(), at::kCPU).engine) {}
+        engine_(ChooseEngine(kind, workload.context(recompute), workload.meta_options(), at::kCPU)
+                    .engine) {}
 
   void Step() override { Compute(); }
   GradientErrors CompareWith(const MetaGradient& exact) override {
@@ -84,9 +85,10 @@ Make MakeExplicit(ExplicitForm::Form form) {
       [form](const Workload& workload) { return std::make_unique<ExplicitForm>(workload, form); };
 }
 
-Make MakeEngine(EngineKind kind) {
-  return
-      [kind](const Workload& workload) { return std::make_unique<HearthEngine>(workload, kind); };
+Make MakeEngine(EngineKind kind, bool recompute = false) {
+  return [kind, recompute](const Workload& workload) {
+    return std::make_unique<HearthEngine>(workload, kind, recompute);
+  };
 }
 
 }  // namespace
@@ -103,6 +105,8 @@ const std::vector<ContestantSpec>& AllContestants() {
       {"loop", "LibTorch, per-task autograd loop", false, MakeExplicit(LoopGradient)},
       {"batched", "LibTorch, task-batched, chunks of 32", false, MakeExplicit(batched)},
       {"generic", "hearth generic engine", false, MakeEngine(EngineKind::kGeneric)},
+      {"generic_recompute", "hearth generic engine, steps recomputed", false,
+       MakeEngine(EngineKind::kGeneric, /*recompute=*/true)},
       {"fused", "hearth fused engine", false, MakeEngine(EngineKind::kFused)},
       {"generic_padded", "hearth generic engine, padded", true, MakeEngine(EngineKind::kGeneric)},
       {"fused_padded", "hearth fused engine, padded", true, MakeEngine(EngineKind::kFused)},

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bench/engine/process_memory.h"
+#include "bench/process_memory.h"
 #include "common/error.h"
 
 namespace hearth {

@@ -126,6 +126,9 @@ Workload::Workload(const WorkloadOptions& options)
   model.dim = 32;
   model_ = MakeRecommender(model, *user_fields_, *item_fields_, /*output_offset=*/0.0);
   method_ = MakeMethod(meta_, *model_);
+  MetaOptions recompute = meta_;
+  recompute.recompute = true;
+  recomputing_ = MakeMethod(recompute, *model_);
   const at::TensorOptions float32 = at::TensorOptions().dtype(at::kFloat);
   builder_ = std::make_unique<BatchBuilder>(*user_fields_, *item_fields_, float32);
   parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam, 3, float32));

@@ -60,7 +60,9 @@ class Workload {
 
   const WorkloadOptions& options() const { return options_; }
   /// For hearth's engines: what they are made from, and what they compute on.
-  EngineContext context() const { return {*model_, *method_, *builder_, MetaOptions::Loss::kMse}; }
+  EngineContext context(bool recompute = false) const {
+    return {*model_, recompute ? *recomputing_ : *method_, *builder_, MetaOptions::Loss::kMse};
+  }
   const MetaOptions& meta_options() const { return meta_; }
   const std::vector<Chunk>& chunks() const { return chunks_; }
   const MetaParameters& parameters() const { return *parameters_; }
@@ -88,6 +90,7 @@ class Workload {
   std::optional<EntityFields> user_fields_, item_fields_;
   std::unique_ptr<Recommender> model_;
   std::unique_ptr<MetaMethod> method_;
+  std::unique_ptr<MetaMethod> recomputing_;  // the same with MetaOptions::recompute
   std::unique_ptr<BatchBuilder> builder_;
   std::optional<MetaParameters> parameters_;
   std::vector<Chunk> chunks_;

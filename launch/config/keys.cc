@@ -146,6 +146,9 @@ void AddMeta(std::vector<Key>* keys) {
                                  {"factored", FastWeights::kFactored}},
               "how the generic engine holds adapted weights; auto: the cheaper, by layer and step")
       .MayChangeOnResume();
+  meta.Bool("recompute", &MetaOptions::recompute,
+            "the generic engine keeps one inner step in memory and repeats each on the way back")
+      .MayChangeOnResume();
 }
 
 void AddOptim(std::vector<Key>* keys) {

@@ -65,10 +65,10 @@ GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
                                    .decays = false});
 }
 
-at::Tensor GradientDescent::Scaled(const ParameterValues& theta, int64_t step, size_t position,
+at::Tensor GradientDescent::Scaled(const ParameterValues& values, int64_t step, size_t position,
                                    const at::Tensor& gradient) const {
   if (log_rates_ < 0) return gradient * options_.inner_lr;
-  at::Tensor log_rates = theta[static_cast<size_t>(log_rates_)];
+  at::Tensor log_rates = values[static_cast<size_t>(log_rates_)];
   if (log_rates.dim() == 2) log_rates = log_rates.select(0, step);
   return gradient * log_rates.select(0, static_cast<int64_t>(position)).exp();
 }
@@ -86,30 +86,31 @@ bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
 AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
                                     const RowBatch& support, bool differentiable) const {
   const bool second_order = differentiable && options_.method != MetaOptions::Method::kFomaml;
-  const RowInputs inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support);
-  AdaptedTasks adapted{.values = theta};
-  ParameterValues& values = adapted.values;
-  values.AddFixedInputs(inputs.rows);
-  if (inputs.negatives.defined()) values.AddFixedInputs(inputs.negatives);
+  InnerState state{.values = theta,
+                   .inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support)};
+  state.values.AddFixedInputs(state.inputs.rows);
+  if (state.inputs.negatives.defined()) state.values.AddFixedInputs(state.inputs.negatives);
   for (const int64_t p : adapted_) {
-    if (PrefersFactors(p, support.entity.size(1))) values.StartFactored(p);
+    if (PrefersFactors(p, support.entity.size(1))) state.values.StartFactored(p);
   }
   for (int64_t k = 0; k < options_.inner_steps; ++k) {
-    Step(theta, inputs, support, k, second_order, values);
-    for (const int64_t p : adapted_) {
-      if (values.factored(p) == nullptr) continue;
-      if (!PrefersFactors(p, values.FactoredRows(p))) values.MakeExplicit(p);
+    if (second_order && options_.recompute) {
+      StepRecomputed(
+          [this, support, k](InnerState& s, bool with_graph) { Step(support, k, with_graph, s); },
+          state);
+    } else {
+      Step(support, k, second_order, state);
     }
   }
-  if (!differentiable) Finish(support.entity.size(0), values);
-  return adapted;
+  if (!differentiable) Finish(support.entity.size(0), state.values);
+  return {.values = std::move(state.values)};
 }
 
-void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs,
-                           const RowBatch& support, int64_t step, bool second_order,
-                           ParameterValues& values) const {
+void GradientDescent::Step(const RowBatch& support, int64_t step, bool second_order,
+                           InnerState& state) const {
+  ParameterValues& values = state.values;
   const int64_t task_count = support.entity.size(0);
-  std::vector<size_t> position(theta.size(), adapted_.size());  // among the adapted, of a parameter
+  std::vector<size_t> position(values.size(), adapted_.size());  // among the adapted
   std::vector<at::Tensor> wanted;  // what is not linear, then the outputs of the taps
   std::vector<size_t> direct;      // positions of the former
   for (size_t i = 0; i < adapted_.size(); ++i) {
@@ -125,7 +126,7 @@ void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs
   std::vector<LayerTap> taps;
   values.set_taps(&taps);
   // Tasks are independent, so the gradient of the sum of their losses is each task's own.
-  const at::Tensor loss = SupportLosses(options_, model_, values, inputs, support).sum();
+  const at::Tensor loss = SupportLosses(options_, model_, values, state.inputs, support).sum();
   values.set_taps(nullptr);
   std::erase_if(taps, [&](const LayerTap& tap) {
     return position[static_cast<size_t>(tap.weight)] == adapted_.size() &&
@@ -138,7 +139,7 @@ void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs
   for (size_t i = 0; i < direct.size(); ++i) {
     if (!gradients[i].defined()) continue;
     at::Tensor& value = values[static_cast<size_t>(adapted_[direct[i]])];
-    value = value - Scaled(theta, step, direct[i], gradients[i]);
+    value = value - Scaled(values, step, direct[i], gradients[i]);
   }
   for (size_t t = 0; t < taps.size(); ++t) {
     const at::Tensor& gradient = gradients[direct.size() + t];
@@ -147,12 +148,16 @@ void GradientDescent::Step(const ParameterValues& theta, const RowInputs& inputs
     const size_t of_weight = position[static_cast<size_t>(taps[t].weight)];
     const size_t of_bias = position[static_cast<size_t>(taps[t].bias)];
     if (of_weight < adapted_.size()) {
-      values.Subtract(taps[t], Scaled(theta, step, of_weight, gradient), !second_order);
+      values.Subtract(taps[t], Scaled(values, step, of_weight, gradient), !second_order);
     }
     if (of_bias < adapted_.size()) {
       at::Tensor& bias = values[static_cast<size_t>(taps[t].bias)];
-      bias = bias - Scaled(theta, step, of_bias, gradient.sum(1));
+      bias = bias - Scaled(values, step, of_bias, gradient.sum(1));
     }
+  }
+  for (const int64_t p : adapted_) {
+    if (values.factored(p) == nullptr) continue;
+    if (!PrefersFactors(p, values.FactoredRows(p))) values.MakeExplicit(p);
   }
 }
 

@@ -2,8 +2,8 @@
 
 #include <vector>
 
+#include "trainer/method/inner_state.h"
 #include "trainer/method/meta_method.h"
-#include "trainer/method/task_loss.h"
 
 namespace hearth {
 
@@ -23,14 +23,13 @@ class GradientDescent : public MetaMethod {
 
  private:
   // rate * gradient, with the inner rate of adapted parameter `position` at a step.
-  at::Tensor Scaled(const ParameterValues& theta, int64_t step, size_t position,
+  at::Tensor Scaled(const ParameterValues& values, int64_t step, size_t position,
                     const at::Tensor& gradient) const;
   // Whether a pass is cheaper with factors of `rows` rows per task than with a weight per task.
   bool PrefersFactors(int64_t weight, int64_t rows) const;
   // One inner step of all tasks. The weights of linear layers get theirs from the gradients of the
   // layers' outputs, so that no gradient of a weight per task is formed.
-  void Step(const ParameterValues& theta, const RowInputs& inputs, const RowBatch& support,
-            int64_t step, bool second_order, ParameterValues& values) const;
+  void Step(const RowBatch& support, int64_t step, bool second_order, InnerState& state) const;
   // Explicit weights of every task, without a graph.
   void Finish(int64_t task_count, ParameterValues& values) const;
 

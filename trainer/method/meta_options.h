@@ -25,6 +25,9 @@ struct MetaOptions {
   /// How autograd holds the fast weights of linear layers: a weight per task, or factors
   /// (FactoredUpdate), or by the cost of each layer and step. The results are the same.
   FastWeights fast_weights = FastWeights::kAuto;
+  /// The generic engine keeps the graph of one inner step at a time and takes each step again on
+  /// the way back: memory does not grow with the steps, time does by a part of them.
+  bool recompute = false;
 };
 
 }  // namespace hearth

@@ -25,6 +25,18 @@ at::Tensor FactoredTerm::Gram(const at::Tensor& x) const {
   return own_gram;
 }
 
+FactoredTerm JoinSteps(const std::vector<FactoredTerm>& terms) {
+  std::vector<at::Tensor> inputs, deltas;
+  for (const FactoredTerm& term : terms) {
+    if (term.fixed.defined()) continue;
+    inputs.push_back(term.inputs);
+    deltas.push_back(term.deltas);
+  }
+  if (inputs.empty()) return {};
+  if (inputs.size() == 1) return {.inputs = inputs[0], .deltas = deltas[0]};
+  return {.inputs = at::cat(inputs, 1), .deltas = at::cat(deltas, 1)};
+}
+
 const std::vector<FactoredTerm>* ParameterValues::factored(int64_t weight) const {
   const auto it = factored_.find(weight);
   return it == factored_.end() ? nullptr : &it->second;
@@ -37,7 +49,7 @@ int64_t ParameterValues::FactoredRows(int64_t weight) const {
 }
 
 void ParameterValues::Subtract(const LayerTap& tap, const at::Tensor& deltas, bool detach) {
-  const at::Tensor inputs = detach ? tap.inputs.detach() : tap.inputs;
+  const at::Tensor inputs = detach && tap.inputs.requires_grad() ? tap.inputs.detach() : tap.inputs;
   const auto it = factored_.find(tap.weight);
   if (it == factored_.end()) {
     at::Tensor& value = tensors_[static_cast<size_t>(tap.weight)];
@@ -45,22 +57,17 @@ void ParameterValues::Subtract(const LayerTap& tap, const at::Tensor& deltas, bo
     return;
   }
   std::vector<FactoredTerm>& terms = it->second;
-  const bool is_fixed = IsFixed(tap.inputs);
-  const auto place = std::find_if(terms.begin(), terms.end(), [&](const FactoredTerm& term) {
-    return is_fixed ? term.fixed.is_same(tap.inputs) : !term.fixed.defined();
-  });
-  if (place == terms.end()) {
-    terms.push_back(
-        {.inputs = inputs, .deltas = deltas, .fixed = {}, .product = {}, .own_gram = {}});
-    if (is_fixed) {
-      terms.back().fixed = tap.inputs;
-      terms.back().product = tap.product;
-    }
-  } else if (is_fixed) {
+  if (!IsFixed(tap.inputs)) {
+    terms.push_back({.inputs = inputs, .deltas = deltas});
+    return;
+  }
+  const auto place = std::ranges::find_if(
+      terms, [&](const FactoredTerm& term) { return term.fixed.is_same(tap.inputs); });
+  if (place != terms.end()) {
     place->deltas = place->deltas + deltas;
   } else {
-    place->inputs = at::cat({place->inputs, inputs}, 1);
-    place->deltas = at::cat({place->deltas, deltas}, 1);
+    terms.push_back(
+        {.inputs = inputs, .deltas = deltas, .fixed = tap.inputs, .product = tap.product});
   }
 }
 
@@ -68,7 +75,24 @@ void ParameterValues::MakeExplicit(int64_t weight) {
   const std::vector<FactoredTerm> terms = std::move(factored_.at(weight));
   factored_.erase(weight);
   at::Tensor& value = tensors_[static_cast<size_t>(weight)];
-  for (const FactoredTerm& term : terms) value = SubtractProduct(value, term.inputs, term.deltas);
+  for (const FactoredTerm& term : terms) {
+    if (term.fixed.defined()) value = SubtractProduct(value, term.inputs, term.deltas);
+  }
+  const FactoredTerm steps = JoinSteps(terms);
+  if (steps.inputs.defined()) value = SubtractProduct(value, steps.inputs, steps.deltas);
+}
+
+std::vector<at::Tensor*> ParameterValues::Tensors() {
+  std::vector<at::Tensor*> all;
+  for (at::Tensor& tensor : tensors_) all.push_back(&tensor);
+  for (at::Tensor& tensor : fixed_inputs_) all.push_back(&tensor);
+  for (auto& [weight, terms] : factored_) {
+    for (FactoredTerm& term : terms) {
+      all.insert(all.end(),
+                 {&term.inputs, &term.deltas, &term.fixed, &term.product, &term.own_gram});
+    }
+  }
+  return all;
 }
 
 bool ParameterValues::IsFixed(const at::Tensor& inputs) const {

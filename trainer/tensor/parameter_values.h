@@ -12,19 +12,23 @@ namespace hearth {
 ///   W_t = W - sum over the terms, over their rows r, of inputs[t, r]' deltas[t, r],
 /// the inputs of the layer in earlier inner steps and the (scaled) gradients by its outputs. In a
 /// forward pass x W_t = x W - (x inputs') deltas, which is cheaper than a weight per task as long
-/// as there are few rows, and needs no memory of size [tasks, in, out].
+/// as there are few rows, and needs no memory of size [tasks, in, out]. Inner steps append terms,
+/// save that a layer which sees the same inputs in every step keeps one (the Gram form).
 struct FactoredTerm {
   at::Tensor inputs;  ///< [tasks, rows, in]
   at::Tensor deltas;  ///< [tasks, rows, out]
-  /// Where the layer sees the same inputs in every step (the Gram form): these inputs as they enter
-  /// it, their product with W and, once it was needed, with themselves; else undefined.
-  at::Tensor fixed;
-  at::Tensor product;           ///< [tasks, rows, out]
-  mutable at::Tensor own_gram;  ///< [tasks, rows, rows]
+  /// In the Gram form: these inputs as they enter the layer, their product with W and, once it was
+  /// needed, with themselves; else undefined.
+  at::Tensor fixed = {};
+  at::Tensor product = {};           ///< [tasks, rows, out]
+  mutable at::Tensor own_gram = {};  ///< [tasks, rows, rows]
 
   /// x inputs' of the inputs of a forward pass.
   at::Tensor Gram(const at::Tensor& x) const;
 };
+
+/// The terms that are not in the Gram form as one; undefined tensors where there are none.
+FactoredTerm JoinSteps(const std::vector<FactoredTerm>& terms);
 
 /// What a forward pass leaves behind at a linear layer.
 struct LayerTap {
@@ -54,7 +58,7 @@ class ParameterValues {
   /// Rows per task of all its terms.
   int64_t FactoredRows(int64_t weight) const;
   /// Subtracts inputs' deltas from the weight of every task, as a factor or explicitly. The inputs
-  /// are those of `tap`, or their values alone (`detach`).
+  /// are those of `tap`, without their graph if `detach`.
   void Subtract(const LayerTap& tap, const at::Tensor& deltas, bool detach);
   /// Turns a factored weight into explicit ones, [tasks, in, out].
   void MakeExplicit(int64_t weight);
@@ -62,6 +66,9 @@ class ParameterValues {
   /// Says that layers which read this very tensor read it in every step.
   void AddFixedInputs(const at::Tensor& inputs) { fixed_inputs_.push_back(inputs); }
   bool IsFixed(const at::Tensor& inputs) const;
+
+  /// Every tensor held here (some may be undefined): what the values depend on, and nothing else.
+  std::vector<at::Tensor*> Tensors();
 
   /// Where forward passes leave their taps; nullptr: they leave none. Not owned.
   void set_taps(std::vector<LayerTap>* taps) { taps_ = taps; }

@@ -54,7 +54,11 @@ at::Tensor TaskLinear::Apply(const ParameterValues& values, const at::Tensor& x,
   if (!product->defined()) *product = at::mm(x.reshape({-1, x.size(2)}), weight).view(shape);
   at::Tensor y = *product + b;
   if (terms == nullptr) return y;
-  for (const FactoredTerm& term : *terms) y = at::baddbmm(y, term.Gram(x), term.deltas, 1, -1);
+  for (const FactoredTerm& term : *terms) {
+    if (term.fixed.defined()) y = at::baddbmm(y, term.Gram(x), term.deltas, 1, -1);
+  }
+  const FactoredTerm steps = JoinSteps(*terms);
+  if (steps.inputs.defined()) y = at::baddbmm(y, steps.Gram(x), steps.deltas, 1, -1);
   return y;
 }
 

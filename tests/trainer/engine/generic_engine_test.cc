@@ -68,14 +68,15 @@ ModelOptions SmallModel(Type type, Activation activation) {
 }
 
 SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precision,
-                     FastWeights fast_weights = FastWeights::kAuto) {
+                     FastWeights fast_weights = FastWeights::kAuto, bool recompute = false) {
   const MetaOptions meta{.method = c.method,
                          .inner_steps = 3,
                          .inner_lr = 0.07,
                          .learn_inner_lr = c.learn,
                          .support_prior = 1.5,
                          .loss = c.loss,
-                         .fast_weights = fast_weights};
+                         .fast_weights = fast_weights,
+                         .recompute = recompute};
   return SmallWorld(SmallModel(c.type, activation), meta, precision);
 }
 
@@ -195,6 +196,19 @@ TEST_P(EveryMethodAndModel, FactoredFastWeightsGiveTheGradientOfExplicitOnes) {
   const ChunkResult factored = b.generic().Compute(chunk, b.parameters(), false);
   EXPECT_LT(RelativeError(factored, exact), 1e-12);
   EXPECT_NEAR(factored.loss_sum, exact.loss_sum, 1e-12 * exact.loss_sum);
+}
+
+TEST_P(EveryMethodAndModel, RecomputedInnerStepsGiveTheGradientOfStepsThatAreKept) {
+  const Case& c = GetParam();
+  for (const FastWeights held : {FastWeights::kExplicit, FastWeights::kFactored}) {
+    SmallWorld kept = MakeWorld(c, Activation::kGelu, at::kDouble, held);
+    SmallWorld recomputed = MakeWorld(c, Activation::kGelu, at::kDouble, held, true);
+    const Chunk chunk = MakeChunkFor(c);
+    const ChunkResult expected = kept.generic().Compute(chunk, kept.parameters(), false);
+    const ChunkResult result = recomputed.generic().Compute(chunk, recomputed.parameters(), false);
+    EXPECT_LT(RelativeError(result, expected), 1e-12);
+    EXPECT_EQ(result.loss_sum, expected.loss_sum);
+  }
 }
 
 TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {

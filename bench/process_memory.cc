@@ -1,4 +1,4 @@
-#include "bench/engine/process_memory.h"
+#include "bench/process_memory.h"
 
 #include <fstream>
 #include <limits>
