@@ -114,7 +114,8 @@ class TextbookDescent : public MetaMethod {
       : options_(options), model_(model) {}
 
   AdaptedTasks Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
-                     const RowBatch& support, bool) const override {
+                     const ChunkBatch& batch, bool) const override {
+    const RowBatch& support = batch.support;
     const RowInputs inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support);
     std::vector<at::Tensor> fast;
     for (const at::Tensor& value : theta.tensors()) {

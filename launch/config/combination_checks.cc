@@ -32,9 +32,14 @@ class Checker {
         RefuseIdle(key, "meta.method", "meta.method joint does not adapt");
       }
     }
-    if (meta.method == MetaOptions::Method::kAnil && meta.adapt == MetaOptions::Adapt::kDense) {
+    if (meta.method == MetaOptions::Method::kAnil && meta.adapt != MetaOptions::Adapt::kHead) {
       RefuseIdle("meta.adapt", "meta.method", "meta.method anil always adapts the last layer");
     }
+    Require(meta.learn_inner_lr != MetaOptions::LearnInnerLr::kPerElement ||
+                meta.fast_weights != MetaOptions::FastWeights::kFactored,
+            "meta.learn_inner_lr", "meta.fast_weights",
+            "meta.fast_weights factored needs one inner rate per parameter, and "
+            "meta.learn_inner_lr is per_element; use meta.fast_weights=auto");
     if (meta.learn_inner_lr == MetaOptions::LearnInnerLr::kNo) {
       RefuseIdle("optim.inner_lr_lr", "meta.learn_inner_lr", "meta.learn_inner_lr is no");
     }

@@ -132,11 +132,14 @@ void AddMeta(std::vector<Key>* keys) {
   meta.Choice("learn_inner_lr", &MetaOptions::learn_inner_lr,
               Names<Learn>{{"no", Learn::kNo},
                            {"per_parameter", Learn::kPerParameter},
-                           {"per_parameter_and_step", Learn::kPerParameterAndStep}},
-              "learn one inner rate per parameter tensor, per tensor and inner step, or none");
-  meta.Choice("adapt", &MetaOptions::adapt,
-              Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}},
-              "what adapts: all dense layers or the last one");
+                           {"per_parameter_and_step", Learn::kPerParameterAndStep},
+                           {"per_element", Learn::kPerElement}},
+              "learn one inner rate per parameter tensor, per tensor and inner step, per element "
+              "(Meta-SGD), or none");
+  meta.Choice(
+      "adapt", &MetaOptions::adapt,
+      Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}, {"all", Adapt::kAll}},
+      "what adapts: all dense layers, the last one, or the dense layers and the embeddings");
   meta.Choice("loss", &MetaOptions::loss,
               Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
               "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");

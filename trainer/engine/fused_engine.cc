@@ -81,6 +81,10 @@ std::string FusedEngine::WhyNot(const EngineContext& context, const MetaOptions&
                                 at::Device device) {
   const DenseHead* head = context.model.dense_head();
   if (head == nullptr) return "the model is not a stack of dense layers";
+  if (context.method.adapts_rows()) return "embedding rows adapt (meta.adapt=all)";
+  if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kPerElement) {
+    return "elements have inner rates of their own";
+  }
   if (options.loss == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
   if (!device.is_cpu() && !device.is_cuda()) return "it has no kernels for " + device.str();
   const size_t first = FirstAdapted(context, *head);

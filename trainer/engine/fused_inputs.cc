@@ -28,8 +28,8 @@ class FieldInputs : public HeadInputs {
         theta_(ViewParameters(layout_, parameters.dense)),
         rows_(GatherTableRows(parameters, batch.table_rows)),
         first_(model.dense_head()->layers.front().weight()),
-        tasks_(*model.dense_head()->task_encoder, batch.tasks, theta_, rows_),
-        items_(*model.dense_head()->item_encoder, batch.items, theta_, rows_) {}
+        tasks_(*model.encoders().tasks, batch.tasks, theta_, rows_),
+        items_(*model.encoders().items, batch.items, theta_, rows_) {}
 
   void Forward(HeadChunk& head) override {
     const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
@@ -182,7 +182,7 @@ class GraphInputs : public HeadInputs {
 std::unique_ptr<HeadInputs> MakeHeadInputs(const Recommender& model, size_t below,
                                            const ChunkBatch& batch,
                                            const MetaParameters& parameters) {
-  if (below == 0 && model.dense_head()->item_encoder != nullptr) {
+  if (below == 0 && model.dense_head()->reads_vectors) {
     return std::make_unique<FieldInputs>(model, batch, parameters);
   }
   return std::make_unique<GraphInputs>(model, below, batch, parameters);

@@ -17,10 +17,10 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   for (at::Tensor& of_table : rows) of_table.requires_grad_(true);
   const EncodedChunk encoded = Encode(context_.model, theta, batch, rows);
   const AdaptedTasks adapted =
-      context_.method.Adapt(theta, encoded, batch.support, /*differentiable=*/true);
+      context_.method.Adapt(theta, encoded, batch, /*differentiable=*/true);
   const at::Tensor losses = TaskLosses(
       context_.loss, context_.model, adapted.values,
-      MakeRowInputs(context_.model, encoded.tasks, encoded.items, batch.query), batch.query);
+      MakeAdaptedInputs(context_.model, adapted, encoded, batch, batch.query), batch.query);
 
   std::vector<at::Tensor> inputs = theta.tensors();
   inputs.insert(inputs.end(), rows.begin(), rows.end());

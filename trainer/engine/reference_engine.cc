@@ -1,7 +1,6 @@
 #include "trainer/engine/reference_engine.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -30,34 +29,41 @@ void AddTo(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradien
 }  // namespace
 
 ReferenceEngine::ReferenceEngine(const EngineContext& context, const MetaOptions& options)
-    : context_(context), options_(options), log_rates_(FindLogInnerRates(context.model.layout())) {}
+    : context_(context),
+      options_(options),
+      rates_(options, context.method.adapted(), context.method.adapts_rows(), context.model) {}
 
-at::Tensor ReferenceEngine::RateOf(const ParameterValues& theta, int64_t step,
-                                   size_t position) const {
-  if (log_rates_ < 0) return at::full({}, options_.inner_lr, theta[0].options());
-  const at::Tensor& logs = theta[static_cast<size_t>(log_rates_)];
-  const at::Tensor of_step = logs.dim() == 2 ? logs.select(0, step) : logs;
-  return of_step.select(0, static_cast<int64_t>(position)).exp();
-}
-
-ParameterValues ReferenceEngine::AdaptTask(const ParameterValues& theta, const EncodedChunk& chunk,
-                                           const RowBatch& support) const {
+ReferenceEngine::TaskState ReferenceEngine::AdaptTask(TaskState state, const ChunkBatch& batch,
+                                                      int64_t task) const {
   const bool second_order = options_.method != MetaOptions::Method::kFomaml;
   const std::vector<int64_t>& adapted = context_.method.adapted();
-  const RowInputs inputs = MakeRowInputs(context_.model, chunk.tasks, chunk.items, support);
-  ParameterValues fast = theta;
+  const RowBatch support = RowsOf(batch.support, task);
   for (int64_t k = 0; !adapted.empty() && k < options_.inner_steps; ++k) {
+    std::vector<at::Tensor*> places;
+    for (const int64_t p : adapted) places.push_back(&state.values[static_cast<size_t>(p)]);
+    if (context_.method.adapts_rows()) {
+      for (at::Tensor& of_table : state.rows) places.push_back(&of_table);
+    }
     std::vector<at::Tensor> values;
-    for (const int64_t p : adapted) values.push_back(fast[static_cast<size_t>(p)]);
-    const at::Tensor loss = SupportLosses(options_, context_.model, fast, inputs, support).sum();
+    for (const at::Tensor* place : places) values.push_back(*place);
+    const at::Tensor loss = SupportLosses(options_, context_.model, state.values,
+                                          InputsOf(state, batch, task, support), support)
+                                .sum();
     const std::vector<at::Tensor> gradients =
-        torch::autograd::grad({loss}, values, {}, true, second_order);
-    for (size_t i = 0; i < values.size(); ++i) {
+        torch::autograd::grad({loss}, values, {}, true, second_order, /*allow_unused=*/true);
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (!gradients[i].defined()) continue;
       const at::Tensor gradient = second_order ? gradients[i] : gradients[i].detach();
-      fast[static_cast<size_t>(adapted[i])] = values[i] - RateOf(theta, k, i) * gradient;
+      *places[i] = values[i] - rates_.Scale(state.values, k, i, gradient);
     }
   }
-  return fast;
+  return state;
+}
+
+RowInputs ReferenceEngine::InputsOf(const TaskState& state, const ChunkBatch& batch, int64_t task,
+                                    const RowBatch& rows) const {
+  const EncodedChunk whole = Encode(context_.model, state.values, batch, state.rows);
+  return MakeRowInputs(context_.model, whole.tasks.narrow(0, task, 1), whole.items, rows);
 }
 
 ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
@@ -73,13 +79,11 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
   result.table_rows = batch.table_rows;
   std::vector<at::Tensor> sums(inputs.size());
   for (int64_t task = 0; task < chunk.task_count(); ++task) {
-    const EncodedChunk whole = Encode(context_.model, theta, batch, rows);
-    const EncodedChunk single{whole.tasks.narrow(0, task, 1), whole.items};
-    const ParameterValues fast = AdaptTask(theta, single, RowsOf(batch.support, task));
+    const TaskState fast = AdaptTask({theta, rows}, batch, task);
     const RowBatch query = RowsOf(batch.query, task);
-    const RowInputs query_inputs = MakeRowInputs(context_.model, single.tasks, single.items, query);
-    const at::Tensor loss =
-        TaskLosses(context_.loss, context_.model, fast, query_inputs, query).sum();
+    const at::Tensor loss = TaskLosses(context_.loss, context_.model, fast.values,
+                                       InputsOf(fast, batch, task, query), query)
+                                .sum();
     AddTo(sums, torch::autograd::grad({loss}, inputs, {}, true, false, /*allow_unused=*/true));
     result.query_loss.push_back(loss.item<double>());
     result.loss_sum += result.query_loss.back();

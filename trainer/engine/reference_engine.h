@@ -16,15 +16,21 @@ class ReferenceEngine : public Engine {
                       bool hide_item_ids) const override;
 
  private:
-  // Parameters after the inner loop of one task: `chunk` and `support` hold that task alone.
-  ParameterValues AdaptTask(const ParameterValues& theta, const EncodedChunk& chunk,
-                            const RowBatch& support) const;
-  // The inner rate of adapted parameter `position` at a step.
-  at::Tensor RateOf(const ParameterValues& theta, int64_t step, size_t position) const;
+  // Parameters and gathered table rows as one task sees them.
+  struct TaskState {
+    ParameterValues values;
+    std::vector<at::Tensor> rows;  // [table]
+  };
+
+  // The state after the inner loop of a task of the batch.
+  TaskState AdaptTask(TaskState state, const ChunkBatch& batch, int64_t task) const;
+  // What Score reads of a task's rows.
+  RowInputs InputsOf(const TaskState& state, const ChunkBatch& batch, int64_t task,
+                     const RowBatch& rows) const;
 
   EngineContext context_;
   MetaOptions options_;
-  int64_t log_rates_;  // FindLogInnerRates
+  InnerRates rates_;
 };
 
 }  // namespace hearth

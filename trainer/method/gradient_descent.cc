@@ -1,16 +1,15 @@
 #include "trainer/method/gradient_descent.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/exp.h>
+#include <ATen/ops/bmm.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 
 #include "common/error.h"
 #include "common/text.h"
-#include "trainer/method/task_loss.h"
+#include "trainer/model/field_encoder.h"
 
 namespace hearth {
 namespace {
@@ -37,7 +36,7 @@ std::vector<std::string> OperatorsOf(const at::Tensor& loss) {
 // An operator whose derivative has none of its own cuts the graph without a word: what is below it
 // would get the gradient of first order.
 void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std::string& layer) {
-  if (gradient.requires_grad()) return;
+  if (!gradient.defined() || gradient.requires_grad()) return;
   throw ConfigError(
       "the meta-gradient is of second order, but the inner gradient of '{}' cannot be "
       "differentiated: an operator between it and the loss has no second derivative (operators, "
@@ -45,37 +44,34 @@ void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std:
       layer, Join(OperatorsOf(loss), ", "));
 }
 
+bool IsHeadOnly(const MetaOptions& options) {
+  return options.method == MetaOptions::Method::kAnil || options.adapt == MetaOptions::Adapt::kHead;
+}
+
 }  // namespace
 
 GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
-    : options_(options), model_(model) {
-  const bool head_only =
-      options.method == MetaOptions::Method::kAnil || options.adapt == MetaOptions::Adapt::kHead;
-  adapted_ = head_only ? model.head() : model.adaptable();
-  if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kNo) return;
-  std::vector<int64_t> shape = {static_cast<int64_t>(adapted_.size())};
-  if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kPerParameterAndStep) {
-    shape.insert(shape.begin(), options.inner_steps);
+    : options_(options),
+      model_(model),
+      scored_(IsHeadOnly(options) ? model.head() : model.adaptable()),
+      adapted_(scored_),
+      adapts_rows_(!IsHeadOnly(options) && options.adapt == MetaOptions::Adapt::kAll) {
+  if (adapts_rows_) {
+    const EntityEncoders encoders = model.encoders();
+    HEARTH_CHECK(encoders.tasks != nullptr && encoders.items != nullptr);
+    for (const FieldEncoder* encoder : {encoders.tasks, encoders.items}) {
+      for (const FieldEncoder::Source& source : encoder->fields()) {
+        if (source.projection >= 0) adapted_.push_back(source.projection);
+      }
+    }
   }
-  log_rates_ = model.layout().Add({.name = kLogInnerRates,
-                                   .shape = shape,
-                                   .init = ParameterInit::kConstant,
-                                   .init_value = std::log(options.inner_lr),
-                                   .own_rate = true,
-                                   .decays = false});
-}
-
-at::Tensor GradientDescent::Scaled(const ParameterValues& values, int64_t step, size_t position,
-                                   const at::Tensor& gradient) const {
-  if (log_rates_ < 0) return gradient * options_.inner_lr;
-  at::Tensor log_rates = values[static_cast<size_t>(log_rates_)];
-  if (log_rates.dim() == 2) log_rates = log_rates.select(0, step);
-  return gradient * log_rates.select(0, static_cast<int64_t>(position)).exp();
+  InnerRates::Declare(options, adapted_, adapts_rows_, model);
+  rates_.emplace(options, adapted_, adapts_rows_, model);
 }
 
 bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
   const ParameterSpec& spec = model_.layout().spec(weight);
-  if (!spec.linear || spec.shape.size() != 2) return false;
+  if (!spec.linear || spec.shape.size() != 2 || rates_->per_element()) return false;
   if (options_.fast_weights != MetaOptions::FastWeights::kAuto) {
     return options_.fast_weights == MetaOptions::FastWeights::kFactored;
   }
@@ -83,15 +79,21 @@ bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
   return rows * (in + out) <= kFactorsWorth * in * out;
 }
 
-AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
-                                    const RowBatch& support, bool differentiable) const {
+AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& encoded,
+                                    const ChunkBatch& batch, bool differentiable) const {
   const bool second_order = differentiable && options_.method != MetaOptions::Method::kFomaml;
-  InnerState state{.values = theta,
-                   .inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support)};
-  state.values.AddFixedInputs(state.inputs.rows);
-  if (state.inputs.negatives.defined()) state.values.AddFixedInputs(state.inputs.negatives);
-  for (const int64_t p : adapted_) {
-    if (PrefersFactors(p, support.entity.size(1))) state.values.StartFactored(p);
+  const Support support{.rows = batch.support,
+                        .grams = adapts_rows_ ? MeetSupport(batch, batch.support) : MetGrams{}};
+  InnerState state{.values = theta};
+  if (adapts_rows_) {
+    state.vectors = MeetVectors(encoded.tasks, encoded.items, batch.support);
+  } else {
+    state.inputs = MakeRowInputs(model_, encoded.tasks, encoded.items, batch.support);
+    state.values.AddFixedInputs(state.inputs.rows);
+    if (state.inputs.negatives.defined()) state.values.AddFixedInputs(state.inputs.negatives);
+  }
+  for (const int64_t p : scored_) {
+    if (PrefersFactors(p, batch.support.entity.size(1))) state.values.StartFactored(p);
   }
   for (int64_t k = 0; k < options_.inner_steps; ++k) {
     if (second_order && options_.recompute) {
@@ -102,72 +104,112 @@ AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedC
       Step(support, k, second_order, state);
     }
   }
-  if (!differentiable) Finish(support.entity.size(0), state.values);
-  return {.values = std::move(state.values)};
+  if (!differentiable) Finish(batch.task_count, state);
+  return {.values = std::move(state.values), .rows = std::move(state.rows)};
 }
 
-void GradientDescent::Step(const RowBatch& support, int64_t step, bool second_order,
+void GradientDescent::Step(const Support& support, int64_t step, bool second_order,
                            InnerState& state) const {
   ParameterValues& values = state.values;
-  const int64_t task_count = support.entity.size(0);
-  std::vector<size_t> position(values.size(), adapted_.size());  // among the adapted
-  std::vector<at::Tensor> wanted;  // what is not linear, then the outputs of the taps
-  std::vector<size_t> direct;      // positions of the former
-  for (size_t i = 0; i < adapted_.size(); ++i) {
-    const int64_t p = adapted_[i];
-    position[static_cast<size_t>(p)] = i;
+  MetVectors met;  // where rows adapt
+  RowInputs inputs = state.inputs;
+  if (adapts_rows_) {
+    met = Adapted(model_, state.vectors, support.grams, state.rows);
+    for (at::Tensor* vectors : {&met.tasks, &met.items}) {
+      if (!vectors->requires_grad()) *vectors = vectors->detach().requires_grad_(true);
+    }
+    inputs = InputsOf(model_, met, support.rows.entity.size(1));
+  }
+  std::vector<at::Tensor> wanted = StartDirect(support.rows.entity.size(0), step, values);
+  const size_t direct_count = wanted.size();
+  std::vector<LayerTap> taps;
+  values.set_taps(&taps);
+  // Tasks are independent, so the gradient of the sum of their losses is each task's own.
+  const at::Tensor loss = SupportLosses(options_, model_, values, inputs, support.rows).sum();
+  values.set_taps(nullptr);
+  std::erase_if(taps, [&](const LayerTap& tap) {
+    return UnitOf(tap.weight) == adapted_.size() && UnitOf(tap.bias) == adapted_.size();
+  });
+  for (const LayerTap& tap : taps) wanted.push_back(tap.outputs);
+  if (adapts_rows_) wanted.insert(wanted.end(), {met.tasks, met.items});
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(
+      {loss}, wanted, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
+      /*allow_unused=*/true);
+  const std::span<const at::Tensor> all = gradients;
+  for (size_t t = 0; second_order && t < taps.size(); ++t) {
+    RequireGraph(gradients[direct_count + t], loss, model_.layout().spec(taps[t].weight).name);
+  }
+  DescendDirect(all.first(direct_count), step, values);
+  DescendLayers(taps, all.subspan(direct_count, taps.size()), step, second_order, values);
+  if (!adapts_rows_) return;
+  const MetVectors of_met{.tasks = gradients[gradients.size() - 2], .items = gradients.back()};
+  Descend(model_, *rates_, adapted_, values, step, of_met, state.rows);
+}
+
+size_t GradientDescent::UnitOf(int64_t parameter) const {
+  return static_cast<size_t>(std::ranges::find(adapted_, parameter) - adapted_.begin());
+}
+
+std::vector<at::Tensor> GradientDescent::StartDirect(int64_t task_count, int64_t step,
+                                                     ParameterValues& values) const {
+  std::vector<at::Tensor> wanted;
+  for (const int64_t p : scored_) {
     if (model_.layout().spec(p).linear) continue;
     at::Tensor& value = values[static_cast<size_t>(p)];
     if (step == 0) value = ShareAcrossTasks(value, task_count);
     if (!value.requires_grad()) value.requires_grad_(true);
     wanted.push_back(value);
-    direct.push_back(i);
   }
-  std::vector<LayerTap> taps;
-  values.set_taps(&taps);
-  // Tasks are independent, so the gradient of the sum of their losses is each task's own.
-  const at::Tensor loss = SupportLosses(options_, model_, values, state.inputs, support).sum();
-  values.set_taps(nullptr);
-  std::erase_if(taps, [&](const LayerTap& tap) {
-    return position[static_cast<size_t>(tap.weight)] == adapted_.size() &&
-           position[static_cast<size_t>(tap.bias)] == adapted_.size();
-  });
-  for (const LayerTap& tap : taps) wanted.push_back(tap.outputs);
-  const std::vector<at::Tensor> gradients = torch::autograd::grad(
-      {loss}, wanted, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
-      /*allow_unused=*/true);
-  for (size_t i = 0; i < direct.size(); ++i) {
-    if (!gradients[i].defined()) continue;
-    at::Tensor& value = values[static_cast<size_t>(adapted_[direct[i]])];
-    value = value - Scaled(values, step, direct[i], gradients[i]);
-  }
-  for (size_t t = 0; t < taps.size(); ++t) {
-    const at::Tensor& gradient = gradients[direct.size() + t];
+  return wanted;
+}
+
+void GradientDescent::DescendDirect(std::span<const at::Tensor> gradients, int64_t step,
+                                    ParameterValues& values) const {
+  size_t next = 0;
+  for (const int64_t p : scored_) {
+    if (model_.layout().spec(p).linear) continue;
+    const at::Tensor& gradient = gradients[next++];
     if (!gradient.defined()) continue;
-    if (second_order) RequireGraph(gradient, loss, model_.layout().spec(taps[t].weight).name);
-    const size_t of_weight = position[static_cast<size_t>(taps[t].weight)];
-    const size_t of_bias = position[static_cast<size_t>(taps[t].bias)];
-    if (of_weight < adapted_.size()) {
-      values.Subtract(taps[t], Scaled(values, step, of_weight, gradient), !second_order);
+    at::Tensor& value = values[static_cast<size_t>(p)];
+    value = value - rates_->Scale(values, step, UnitOf(p), gradient);
+  }
+}
+
+void GradientDescent::DescendLayers(std::span<const LayerTap> taps,
+                                    std::span<const at::Tensor> gradients, int64_t step,
+                                    bool second_order, ParameterValues& values) const {
+  for (size_t t = 0; t < taps.size(); ++t) {
+    const LayerTap& tap = taps[t];
+    if (!gradients[t].defined()) continue;
+    const size_t of_weight = UnitOf(tap.weight), of_bias = UnitOf(tap.bias);
+    if (of_weight < adapted_.size() && rates_->per_element()) {
+      const at::Tensor inputs = second_order ? tap.inputs : tap.inputs.detach();
+      at::Tensor& weight = values[static_cast<size_t>(tap.weight)];
+      weight = weight - rates_->Scale(values, step, of_weight,
+                                      at::bmm(inputs.transpose(1, 2), gradients[t]));
+    } else if (of_weight < adapted_.size()) {
+      values.Subtract(tap, rates_->Scale(values, step, of_weight, gradients[t]), !second_order);
     }
     if (of_bias < adapted_.size()) {
-      at::Tensor& bias = values[static_cast<size_t>(taps[t].bias)];
-      bias = bias - Scaled(values, step, of_bias, gradient.sum(1));
+      at::Tensor& bias = values[static_cast<size_t>(tap.bias)];
+      bias = bias - rates_->Scale(values, step, of_bias, gradients[t].sum(1));
     }
   }
-  for (const int64_t p : adapted_) {
+  for (const int64_t p : scored_) {
     if (values.factored(p) == nullptr) continue;
     if (!PrefersFactors(p, values.FactoredRows(p))) values.MakeExplicit(p);
   }
 }
 
-void GradientDescent::Finish(int64_t task_count, ParameterValues& values) const {
-  for (const int64_t p : adapted_) {
-    if (values.factored(p) != nullptr) values.MakeExplicit(p);
-    at::Tensor& value = values[static_cast<size_t>(p)];
+void GradientDescent::Finish(int64_t task_count, InnerState& state) const {
+  for (const int64_t p : scored_) {
+    if (state.values.factored(p) != nullptr) state.values.MakeExplicit(p);
+    at::Tensor& value = state.values[static_cast<size_t>(p)];
     const bool is_shared = value.dim() == std::ssize(model_.layout().spec(p).shape);
     value = (is_shared ? ShareAcrossTasks(value, task_count) : value).detach();
   }
+  for (at::Tensor& delta : state.rows.tasks) delta = delta.detach();
+  for (at::Tensor& delta : state.rows.items) delta = delta.detach();
 }
 
 }  // namespace hearth

@@ -18,7 +18,10 @@ using torch::autograd::variable_list;
 
 std::vector<at::Tensor*> TensorsOf(InnerState& state) {
   std::vector<at::Tensor*> all = state.values.Tensors();
-  all.insert(all.end(), {&state.inputs.rows, &state.inputs.negatives});
+  all.insert(all.end(), {&state.inputs.rows, &state.inputs.negatives, &state.vectors.tasks,
+                         &state.vectors.items});
+  for (at::Tensor& delta : state.rows.tasks) all.push_back(&delta);
+  for (at::Tensor& delta : state.rows.items) all.push_back(&delta);
   return all;
 }
 

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "trainer/method/task_loss.h"
+#include "trainer/method/fast_rows.h"
 #include "trainer/tensor/parameter_values.h"
 
 namespace hearth {
@@ -10,7 +10,11 @@ namespace hearth {
 /// What an inner step reads and changes.
 struct InnerState {
   ParameterValues values;
-  RowInputs inputs;  ///< of the support rows
+  /// Of the support rows: what Score reads of them or, where rows adapt, the vectors that it is
+  /// made of at the meta-parameters, and the fast weights of these.
+  RowInputs inputs = {};
+  MetVectors vectors = {};
+  FastRows rows = {};
 };
 
 /// state -> the state one inner step later, in place. `differentiable`: with the graph from the old

@@ -51,6 +51,17 @@ void CheckLabels(const MetaOptions& meta, const Dataset& dataset) {
   }
 }
 
+// Puts the rows of `ids` in the place of those that `rows`, of `row_ids`, has of them. Both lists
+// ascend.
+void ReplaceRows(const std::vector<int64_t>& ids, const at::Tensor& values,
+                 const std::vector<int64_t>& row_ids, at::Tensor& rows) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const auto place = std::ranges::lower_bound(row_ids, ids[i]);
+    if (place == row_ids.end() || *place != ids[i]) continue;
+    rows.select(0, place - row_ids.begin()).copy_(values.select(0, static_cast<int64_t>(i)));
+  }
+}
+
 }  // namespace
 
 MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model, const MetaOptions& meta,
@@ -76,10 +87,10 @@ ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Ch
   const EncodedChunk encoded =
       Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
   AdaptedTasks adapted{.values = theta};
-  if (adapt) adapted = method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
+  if (adapt) adapted = method_->Adapt(theta, encoded, batch, /*differentiable=*/false);
 
   const at::NoGradGuard no_grad;
-  const RowInputs inputs = MakeRowInputs(*model_, encoded.tasks, encoded.items, batch.query);
+  const RowInputs inputs = MakeAdaptedInputs(*model_, adapted, encoded, batch, batch.query);
   const at::Tensor scores = model_->Score(adapted.values, inputs.rows);
   ChunkPredictions predictions;
   predictions.query_loss =
@@ -95,28 +106,36 @@ ChunkPredictions MetaLearner::Predict(const MetaParameters& parameters, const Ch
   return predictions;
 }
 
-AdaptedTasks MetaLearner::Adapt(const MetaParameters& parameters, const Chunk& chunk) const {
+AdaptedUser MetaLearner::Adapt(const MetaParameters& parameters, const Chunk& chunk) const {
   const ChunkBatch batch = builder_->Build(chunk);
   const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
-  const EncodedChunk encoded =
-      Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
-  return method_->Adapt(theta, encoded, batch.support, /*differentiable=*/false);
+  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
+  const AdaptedTasks adapted = method_->Adapt(theta, Encode(*model_, theta, batch, rows), batch,
+                                              /*differentiable=*/false);
+  AdaptedUser user{.values = adapted.values};
+  if (!method_->adapts_rows()) return user;
+  FormFastRows(*model_, batch, adapted.rows, user.values, rows);
+  user.row_ids = batch.table_rows;
+  user.rows = std::move(rows);
+  return user;
 }
 
 std::vector<double> MetaLearner::ScoreItems(const MetaParameters& parameters,
-                                            const AdaptedTasks& adapted, int64_t owner,
+                                            const AdaptedUser& user, int64_t owner,
                                             std::span<const int64_t> items) const {
   const at::NoGradGuard no_grad;
-  const ParameterValues theta = ViewParameters(model_->layout(), parameters.dense);
   const std::vector<int64_t> owners = {owner};
   std::vector<double> scores;
   for (size_t begin = 0; begin < items.size(); begin += kItemsPerBlock) {
     const auto block = items.subspan(begin, std::min<size_t>(kItemsPerBlock, items.size() - begin));
     const ChunkBatch batch = builder_->BuildEntities(owners, block);
-    const EncodedChunk encoded =
-        Encode(*model_, theta, batch, GatherTableRows(parameters, batch.table_rows));
-    const at::Tensor score = model_->Score(
-        adapted.values, model_->MakeInputs(encoded.tasks, encoded.items.unsqueeze(0)));
+    std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
+    for (size_t t = 0; t < user.rows.size(); ++t) {
+      ReplaceRows(user.row_ids[t], user.rows[t], batch.table_rows[t], rows[t]);
+    }
+    const EncodedChunk encoded = Encode(*model_, user.values, batch, rows);
+    const at::Tensor score =
+        model_->Score(user.values, model_->MakeInputs(encoded.tasks, encoded.items.unsqueeze(0)));
     const std::vector<double> values = ToDoubles(PredictionOf(meta_.loss, score));
     scores.insert(scores.end(), values.begin(), values.end());
   }

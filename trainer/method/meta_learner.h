@@ -16,6 +16,14 @@ struct ChunkPredictions {
   std::vector<double> query_loss;  ///< [task]
 };
 
+/// One user's base model after adaptation: all that scoring needs.
+struct AdaptedUser {
+  ParameterValues values;  ///< of adapted parameters [1, shape...]
+  /// Where embedding rows adapt: those that did, [table] ids ascending and rows [ids, dim].
+  std::vector<std::vector<int64_t>> row_ids = {};
+  std::vector<at::Tensor> rows = {};
+};
+
 /// A model, a method and a loss bound to the fields of a data set: everything about a base model
 /// but its parameters. Training, evaluation and recommendation are built of one. Immutable after
 /// construction; the data set must outlive it.
@@ -38,12 +46,12 @@ class MetaLearner {
   /// rows. Carries no graph.
   ChunkPredictions Predict(const MetaParameters& parameters, const Chunk& chunk, bool adapt) const;
 
-  /// Adapts to the support rows of a chunk and keeps the adapted parameters.
-  AdaptedTasks Adapt(const MetaParameters& parameters, const Chunk& chunk) const;
+  /// Adapts to the support rows of a chunk of one task.
+  AdaptedUser Adapt(const MetaParameters& parameters, const Chunk& chunk) const;
 
-  /// Scores of `items` for one adapted task: task 0 of `adapted`, owned by `owner` (may be
-  /// kUnknownEntity). Items are processed in blocks, so memory does not grow with the catalogue.
-  std::vector<double> ScoreItems(const MetaParameters& parameters, const AdaptedTasks& adapted,
+  /// Scores of `items` for an adapted user, the entity `owner` (may be kUnknownEntity). Items are
+  /// processed in blocks, so memory does not grow with the catalogue.
+  std::vector<double> ScoreItems(const MetaParameters& parameters, const AdaptedUser& user,
                                  int64_t owner, std::span<const int64_t> items) const;
 
  private:

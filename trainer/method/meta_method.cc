@@ -8,7 +8,7 @@ namespace {
 // Joint training: the base model is the answer.
 class NoAdaptation : public MetaMethod {
  public:
-  AdaptedTasks Adapt(const ParameterValues& theta, const EncodedChunk&, const RowBatch&,
+  AdaptedTasks Adapt(const ParameterValues& theta, const EncodedChunk&, const ChunkBatch&,
                      bool) const override {
     return {.values = theta};
   }
@@ -26,11 +26,13 @@ EncodedChunk Encode(const Recommender& model, const ParameterValues& values,
           .items = model.EncodeItems(values, batch, rows)};
 }
 
-int64_t FindLogInnerRates(const ParameterLayout& layout) {
-  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
-    if (layout.spec(p).name == kLogInnerRates) return p;
-  }
-  return -1;
+RowInputs MakeAdaptedInputs(const Recommender& model, const AdaptedTasks& adapted,
+                            const EncodedChunk& encoded, const ChunkBatch& batch,
+                            const RowBatch& rows) {
+  if (adapted.rows.items.empty()) return MakeRowInputs(model, encoded.tasks, encoded.items, rows);
+  const MetVectors vectors = MeetVectors(encoded.tasks, encoded.items, rows);
+  return InputsOf(model, Adapted(model, vectors, MeetSupport(batch, rows), adapted.rows),
+                  rows.entity.size(1));
 }
 
 std::unique_ptr<MetaMethod> MakeMethod(const MetaOptions& options, Recommender& model) {

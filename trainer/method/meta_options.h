@@ -7,8 +7,8 @@ namespace hearth {
 /// What adaptation is. Config section `meta`.
 struct MetaOptions {
   enum class Method { kJoint, kMaml, kFomaml, kAnil };
-  enum class Adapt { kDense, kHead };
-  enum class LearnInnerLr { kNo, kPerParameter, kPerParameterAndStep };
+  enum class Adapt { kDense, kHead, kAll };
+  enum class LearnInnerLr { kNo, kPerParameter, kPerParameterAndStep, kPerElement };
   enum class Loss { kMse, kBce, kBpr };
   enum class FastWeights { kAuto, kExplicit, kFactored };
 
@@ -20,7 +20,9 @@ struct MetaOptions {
   /// n / (n + support_prior), so that small supports move the parameters less, as in ridge
   /// regression. 0: the plain mean.
   double support_prior = 0.0;
-  Adapt adapt = Adapt::kDense;  ///< all dense layers, or the last one (anil: always the last one)
+  /// All dense layers, the last one (anil: always the last one), or the dense layers and what
+  /// encodes users and items: embedding rows and projections.
+  Adapt adapt = Adapt::kDense;
   Loss loss = Loss::kMse;
   /// How autograd holds the fast weights of linear layers: a weight per task, or factors
   /// (FactoredUpdate), or by the cost of each layer and step. The results are the same.

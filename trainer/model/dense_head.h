@@ -7,8 +7,6 @@
 
 namespace hearth {
 
-class FieldEncoder;
-
 /// A Score that is a stack of dense layers on the rows of a chunk, one after the other, the last
 /// one of width 1: y = shift + offset + (h_L W_L + b_L), h_{l+1} = act(h_l W_l + b_l), h_0 = x.
 /// What engines with kernels of their own need to know of a model.
@@ -16,10 +14,8 @@ struct DenseHead {
   std::vector<TaskLinear> layers;
   ModelOptions::Activation activation = ModelOptions::Activation::kIdentity;
   double output_offset = 0.0;
-  /// Where x is [task vector, item vector] without a shift, and the vectors are what these encoders
-  /// make: the encoders, else nullptr.
-  const FieldEncoder* task_encoder = nullptr;
-  const FieldEncoder* item_encoder = nullptr;
+  /// x is [task vector, item vector] as Recommender::encoders() make them, and there is no shift.
+  bool reads_vectors = false;
 };
 
 /// The inputs of a dense head.

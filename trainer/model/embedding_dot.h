@@ -23,6 +23,7 @@ class EmbeddingDot : public Recommender {
   at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                          const std::vector<at::Tensor>& rows) const override;
   at::Tensor Score(const ParameterValues& values, const at::Tensor& inputs) const override;
+  EntityEncoders encoders() const override { return {&task_encoder_, &item_encoder_}; }
   const DenseHead* dense_head() const override { return &head_layers_; }
   HeadRows MakeHeadRows(const at::Tensor& inputs) const override;
 

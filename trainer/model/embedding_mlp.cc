@@ -16,8 +16,7 @@ EmbeddingMlp::EmbeddingMlp(const ModelOptions& options, const EntityFields& task
       head_layers_{.layers = {},
                    .activation = options.activation,
                    .output_offset = output_offset,
-                   .task_encoder = &task_encoder_,
-                   .item_encoder = &item_encoder_} {
+                   .reads_vectors = true} {
   if (item_encoder_.field_count() == 0) {
     throw ConfigError(
         "model embedding_mlp has no item field: set model.item_id=true or name item features");

@@ -1,5 +1,7 @@
 #include "trainer/model/field_encoder.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
 namespace hearth {
@@ -29,12 +31,28 @@ int64_t FieldEncoder::width() const {
   return combination_ == FieldCombination::kSum ? dim_ : field_count() * dim_;
 }
 
+at::Tensor FieldEncoder::OfField(const at::Tensor& vectors, int64_t field) const {
+  return combination_ == FieldCombination::kSum ? vectors : vectors.narrow(-1, field * dim_, dim_);
+}
+
+at::Tensor FieldEncoder::Minus(const at::Tensor& vectors,
+                               const std::vector<at::Tensor>& changes) const {
+  if (combination_ == FieldCombination::kConcatenate) return vectors - at::cat(changes, -1);
+  at::Tensor difference = vectors;
+  for (const at::Tensor& change : changes) difference = difference - change;
+  return difference;
+}
+
 std::vector<at::Tensor> FieldEncoder::Parts(const ParameterValues& values,
                                             const std::vector<at::Tensor>& rows) const {
   std::vector<at::Tensor> parts;
   for (const Source& source : fields_) {
-    parts.push_back(source.projection >= 0 ? values[static_cast<size_t>(source.projection)]
-                                           : rows[static_cast<size_t>(source.table)]);
+    if (source.projection < 0) {
+      parts.push_back(rows[static_cast<size_t>(source.table)]);
+      continue;
+    }
+    const at::Tensor& projection = values[static_cast<size_t>(source.projection)];
+    parts.push_back(projection.dim() == 3 ? projection.squeeze(0) : projection);
   }
   return parts;
 }

@@ -19,12 +19,26 @@ class FieldEncoder {
                FieldCombination combination, ParameterLayout& layout,
                std::vector<TableSpec>& tables);
 
+  /// Where the vector of a field comes from: the rows of a table, or a projection.
+  struct Source {
+    int64_t table = -1;       ///< categorical: index into the model's tables
+    int64_t projection = -1;  ///< numeric: parameter index
+  };
+
+  const std::vector<Source>& fields() const { return fields_; }
   int64_t field_count() const { return static_cast<int64_t>(fields_.size()); }
 
   /// Of the vector of an entity: `dim`, or `dim` per field.
   int64_t width() const;
 
-  /// What EncodeFields takes of all parameters and all tables, or of their gradients.
+  /// The part of vectors [..., width()] that a field makes up, or of the gradients by them:
+  /// [..., dim].
+  at::Tensor OfField(const at::Tensor& vectors, int64_t field) const;
+  /// vectors [tasks, rows, width()] minus changes[field] [tasks, rows, dim].
+  at::Tensor Minus(const at::Tensor& vectors, const std::vector<at::Tensor>& changes) const;
+
+  /// What EncodeFields takes of all parameters and all tables, or of their gradients. A projection
+  /// may have a leading dimension of one task.
   std::vector<at::Tensor> Parts(const ParameterValues& values,
                                 const std::vector<at::Tensor>& rows) const;
 
@@ -33,11 +47,6 @@ class FieldEncoder {
                     const std::vector<at::Tensor>& rows) const;
 
  private:
-  // Where the vector of a field comes from: the rows of a table, or a projection.
-  struct Source {
-    int64_t table = -1;       // categorical
-    int64_t projection = -1;  // numeric: parameter index
-  };
   std::vector<Source> fields_;
   int64_t dim_;
   FieldCombination combination_;

@@ -24,6 +24,14 @@ struct TableSpec {
   double init_scale = 0.0;  ///< standard deviation of the start values
 };
 
+class FieldEncoder;
+
+/// What makes the feature vectors of both sides, where a FieldEncoder does; else nullptr.
+struct EntityEncoders {
+  const FieldEncoder* tasks = nullptr;
+  const FieldEncoder* items = nullptr;
+};
+
 /// A recommender: a function of (dense parameters, embedding rows, chunk). It has two halves.
 /// Encode turns entities into feature vectors, once per chunk, from embedding rows and parameters
 /// that all tasks share. Score turns feature vectors into predictions with parameters that may be
@@ -49,6 +57,8 @@ class Recommender {
                                  const std::vector<at::Tensor>& rows) const = 0;
   virtual at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
                                  const std::vector<at::Tensor>& rows) const = 0;
+
+  virtual EntityEncoders encoders() const { return {}; }
 
   /// What Score reads of rows: tasks [tasks, a], items [tasks, rows, b] -> [tasks, rows, c]. No
   /// parameter takes part, so it is made once for all inner steps. Here: both, side by side.

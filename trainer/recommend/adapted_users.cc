@@ -15,7 +15,7 @@
 namespace hearth {
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
 
 void PrepareFolder(const std::string& folder) {
@@ -42,7 +42,7 @@ nlohmann::json DescribeUsers(const Dataset& dataset, const AdaptedUsers& users) 
 // The values of one adapted parameter of all users, [user, shape...].
 at::Tensor Stack(const AdaptedUsers& users, int64_t parameter) {
   std::vector<at::Tensor> values;
-  for (const AdaptedTasks& adapted : users.adapted) {
+  for (const AdaptedUser& adapted : users.adapted) {
     values.push_back(adapted.values[static_cast<size_t>(parameter)].to(at::kCPU, at::kDouble));
   }
   return at::cat(values, 0).contiguous();
@@ -97,6 +97,64 @@ at::Tensor ReadAdapted(const Hdf5File& file, const ParameterSpec& spec, int64_t 
       .to(options, false, /*copy=*/true);
 }
 
+// The adapted rows of all tables.
+void WriteRows(Hdf5File& file, const std::vector<TableSpec>& tables, const AdaptedUsers& users) {
+  for (size_t t = 0; t < tables.size(); ++t) {
+    std::vector<int64_t> offsets = {0}, ids;
+    std::vector<double> values;
+    for (const AdaptedUser& user : users.adapted) {
+      ids.insert(ids.end(), user.row_ids[t].begin(), user.row_ids[t].end());
+      const std::vector<double> rows = ToDoubles(user.rows[t]);
+      values.insert(values.end(), rows.begin(), rows.end());
+      offsets.push_back(std::ssize(ids));
+    }
+    const std::string folder = "/rows/" + tables[t].name;
+    file.WriteDataset(folder + "/offsets", std::span<const int64_t>(offsets));
+    file.WriteDataset(folder + "/ids", std::span<const int64_t>(ids));
+    file.WriteDataset(folder + "/values", std::span<const double>(values),
+                      {std::ssize(ids), tables[t].dim});
+  }
+}
+
+void CheckRows(const std::string& path, const TableSpec& table, size_t user_count,
+               const std::vector<int64_t>& offsets, const std::vector<int64_t>& ids,
+               size_t value_count) {
+  const auto refuse = [&](const std::string& what) {
+    throw DataError("'{}': the adapted rows of table '{}' are damaged: {}; adapt again", path,
+                    table.name, what);
+  };
+  if (offsets.size() != user_count + 1 || offsets.front() != 0 || offsets.back() != std::ssize(ids))
+    refuse("the offsets do not fit the users");
+  if (!std::ranges::is_sorted(offsets)) refuse("the offsets do not ascend");
+  if (std::ssize(ids) * table.dim != static_cast<int64_t>(value_count))
+    refuse("there are not as many values as ids need");
+  for (size_t u = 0; u < user_count; ++u) {
+    const auto begin = ids.begin() + offsets[u], end = ids.begin() + offsets[u + 1];
+    if (std::adjacent_find(begin, end, std::greater_equal<>()) != end)
+      refuse("the ids of a user do not ascend");
+    if (begin != end && (*begin < 0 || *(end - 1) >= table.row_count))
+      refuse("an id is not a row of the table");
+  }
+}
+
+void ReadRows(const Hdf5File& file, const std::vector<TableSpec>& tables, at::TensorOptions options,
+              AdaptedUsers& users) {
+  for (const TableSpec& table : tables) {
+    const std::string folder = "/rows/" + table.name;
+    const auto offsets = file.ReadDataset<int64_t>(folder + "/offsets");
+    const auto ids = file.ReadDataset<int64_t>(folder + "/ids");
+    std::vector<double> values = file.ReadDataset<double>(folder + "/values");
+    CheckRows(file.path(), table, users.adapted.size(), offsets, ids, values.size());
+    const at::Tensor all = at::from_blob(values.data(), {std::ssize(ids), table.dim},
+                                         at::TensorOptions().dtype(at::kDouble))
+                               .to(options, false, /*copy=*/true);
+    for (size_t u = 0; u < users.adapted.size(); ++u) {
+      users.adapted[u].row_ids.emplace_back(ids.begin() + offsets[u], ids.begin() + offsets[u + 1]);
+      users.adapted[u].rows.push_back(all.narrow(0, offsets[u], offsets[u + 1] - offsets[u]));
+    }
+  }
+}
+
 }  // namespace
 
 void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, const Dataset& dataset,
@@ -114,6 +172,7 @@ void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, con
         stacked.sizes().vec());
     parameters.push_back({{"name", spec.name}, {"shape", spec.shape}});
   }
+  if (learner.method().adapts_rows()) WriteRows(file, learner.model().tables(), users);
   file.Close();
   values.Commit();
   const nlohmann::json json = {{"format_version", kFormatVersion},
@@ -142,6 +201,9 @@ AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& lear
     for (size_t u = 0; u < users.adapted.size(); ++u) {
       users.adapted[u].values[static_cast<size_t>(p)] = all.narrow(0, static_cast<int64_t>(u), 1);
     }
+  }
+  if (learner.method().adapts_rows()) {
+    ReadRows(file, learner.model().tables(), parameters.dense.options(), users);
   }
   return users;
 }

@@ -11,13 +11,15 @@ namespace hearth {
 
 /// Users adapted earlier: what scoring needs without their support. On disk a folder with
 ///   adapted.json   users (name, owner, seen items), adapted parameters (name, shape), base model
-///   adapted.h5     /parameters/NAME [user, shape...], the values of each adapted parameter
+///   adapted.h5     /parameters/NAME [user, shape...], the values of each adapted parameter; where
+///                  embedding rows adapt, for each table /rows/NAME/offsets [user + 1] into
+///                  /rows/NAME/ids and /rows/NAME/values [id, dim]
 /// Original ids only, so that the folder can be read with any HDF5 and JSON library.
 struct AdaptedUsers {
   std::string base_checkpoint;  ///< path of the checkpoint adapted from
   std::string base_hash;        ///< ContentHash of its model arrays
   std::vector<SupportSet> users;
-  std::vector<AdaptedTasks> adapted;  ///< [user] of one task each
+  std::vector<AdaptedUser> adapted;  ///< [user]
 };
 
 /// Writes the folder; adapted.json last, so that a folder without it is incomplete. Refuses

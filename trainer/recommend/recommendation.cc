@@ -10,7 +10,7 @@ namespace hearth {
 
 std::vector<Recommendation> RecommendAdapted(const MetaLearner& learner,
                                              const MetaParameters& parameters,
-                                             const AdaptedTasks& adapted, int64_t owner,
+                                             const AdaptedUser& adapted, int64_t owner,
                                              std::span<const int64_t> seen, int64_t top_k) {
   std::vector<int64_t> catalogue(static_cast<size_t>(learner.item_fields().entity_count()));
   std::iota(catalogue.begin(), catalogue.end(), int64_t{0});
@@ -30,7 +30,7 @@ std::vector<Recommendation> RecommendAdapted(const MetaLearner& learner,
 
 std::vector<Recommendation> Recommend(const MetaLearner& learner, const MetaParameters& parameters,
                                       const SupportSet& support, const RecommendOptions& options) {
-  AdaptedTasks adapted{.values = ViewParameters(learner.model().layout(), parameters.dense)};
+  AdaptedUser adapted{.values = ViewParameters(learner.model().layout(), parameters.dense)};
   if (options.adapt && !support.items.empty()) {
     adapted = learner.Adapt(
         parameters,

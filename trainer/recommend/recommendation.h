@@ -33,7 +33,7 @@ std::vector<Recommendation> Recommend(const MetaLearner& learner, const MetaPara
 /// The same for a user adapted earlier; `seen` (may be empty) is left out.
 std::vector<Recommendation> RecommendAdapted(const MetaLearner& learner,
                                              const MetaParameters& parameters,
-                                             const AdaptedTasks& adapted, int64_t owner,
+                                             const AdaptedUser& adapted, int64_t owner,
                                              std::span<const int64_t> seen, int64_t top_k);
 
 }  // namespace hearth

@@ -28,6 +28,7 @@ struct Case {
   Learn learn;
   Loss loss;
   std::string name;
+  MetaOptions::Adapt adapt = MetaOptions::Adapt::kDense;
 };
 
 std::vector<Case> AllCases() {
@@ -40,7 +41,8 @@ std::vector<Case> AllCases() {
   const std::vector<std::pair<Learn, std::string>> learns = {
       {Learn::kNo, "fixed"},
       {Learn::kPerParameter, "rates"},
-      {Learn::kPerParameterAndStep, "stepRates"}};
+      {Learn::kPerParameterAndStep, "stepRates"},
+      {Learn::kPerElement, "elementRates"}};
   const std::vector<std::pair<Loss, std::string>> losses = {
       {Loss::kMse, "mse"}, {Loss::kBce, "bce"}, {Loss::kBpr, "bpr"}};
   std::vector<Case> cases;
@@ -48,8 +50,11 @@ std::vector<Case> AllCases() {
     for (const auto& [method, method_name] : methods) {
       for (const auto& [learn, learn_name] : learns) {
         for (const auto& [loss, loss_name] : losses) {
-          cases.push_back({type, method, learn, loss,
-                           type_name + "_" + method_name + "_" + learn_name + "_" + loss_name});
+          const std::string name =
+              type_name + "_" + method_name + "_" + learn_name + "_" + loss_name;
+          cases.push_back({type, method, learn, loss, name});
+          if (method != Method::kMaml && method != Method::kFomaml) continue;
+          cases.push_back({type, method, learn, loss, name + "_all", MetaOptions::Adapt::kAll});
         }
       }
     }
@@ -74,6 +79,7 @@ SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precis
                          .inner_lr = 0.07,
                          .learn_inner_lr = c.learn,
                          .support_prior = 1.5,
+                         .adapt = c.adapt,
                          .loss = c.loss,
                          .fast_weights = fast_weights,
                          .recompute = recompute};
@@ -91,16 +97,16 @@ INSTANTIATE_TEST_SUITE_P(, EveryMethodAndModel, ::testing::ValuesIn(AllCases()),
 
 // Query losses of the chunk with the first-order convention: what the inner loop subtracts is a
 // constant, taken from `adapted` at the unperturbed parameters.
-double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const ParameterValues& offsets) {
+double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const AdaptedTasks& offsets) {
   const MetaParameters& parameters = world.parameters();
   ParameterValues values = ViewParameters(world.model().layout(), parameters.dense);
   const auto rows = GatherTableRows(parameters, batch.table_rows);
   const EncodedChunk encoded = Encode(world.model(), values, batch, rows);
   for (const int64_t p : world.method().adapted()) {
     const auto i = static_cast<size_t>(p);
-    values[i] = values[i].unsqueeze(0) + offsets[i];
+    values[i] = values[i].unsqueeze(0) + offsets.values[i];
   }
-  const RowInputs inputs = MakeRowInputs(world.model(), encoded.tasks, encoded.items, batch.query);
+  const RowInputs inputs = MakeAdaptedInputs(world.model(), offsets, encoded, batch, batch.query);
   return TaskLosses(world.context().loss, world.model(), values, inputs, batch.query)
       .sum()
       .item<double>();
@@ -118,10 +124,10 @@ std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chu
   const ParameterValues theta = ViewParameters(world.model().layout(), parameters.dense);
   const auto rows = GatherTableRows(parameters, batch.table_rows);
   const EncodedChunk encoded = Encode(world.model(), theta, batch, rows);
-  ParameterValues offsets = world.method().Adapt(theta, encoded, batch.support, false).values;
+  AdaptedTasks offsets = world.method().Adapt(theta, encoded, batch, false);
   for (const int64_t p : world.method().adapted()) {
     const auto i = static_cast<size_t>(p);
-    offsets[i] = (offsets[i] - theta[i].unsqueeze(0)).clone();
+    offsets.values[i] = (offsets.values[i] - theta[i].unsqueeze(0)).clone();
   }
   return [&world, batch, offsets] { return FirstOrderLoss(world, batch, offsets); };
 }

@@ -62,14 +62,16 @@ AdaptedTasks AdaptCutModel(MetaOptions::Method kind) {
   const auto real = at::TensorOptions().dtype(at::kDouble);
   const ParameterValues theta =
       MakeLeaves(model.layout(), InitializeParameters(model.layout(), 1, real));
-  RowBatch support;
+  ChunkBatch batch;
+  batch.task_count = 1;
+  RowBatch& support = batch.support;
   support.entity = at::zeros({1, 2}, at::TensorOptions().dtype(at::kLong));
   support.labels = at::zeros({1, 2}, real).fill_(3.0);
   support.mask = at::zeros({1, 2}, real).fill_(1.0);
   support.inverse_count = at::zeros({1}, real).fill_(0.5);
   const EncodedChunk chunk{.tasks = at::zeros({1, 0}, real),
                            .items = at::zeros({2, 2}, real).fill_(1.0)};
-  return method->Adapt(theta, chunk, support, /*differentiable=*/true);
+  return method->Adapt(theta, chunk, batch, /*differentiable=*/true);
 }
 
 TEST(GradientDescent, AnOperatorWithoutASecondDerivativeIsRefusedByName) {
