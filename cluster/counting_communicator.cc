@@ -1,8 +1,45 @@
 #include "cluster/counting_communicator.h"
 
+#include <chrono>
 #include <numeric>
 
 namespace hearth {
+namespace {
+
+// Adds its lifetime to `seconds`.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* seconds) : seconds_(seconds) {}
+  ~Stopwatch() { *seconds_ += std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double* seconds_;
+  Clock::time_point begin_ = Clock::now();
+};
+
+}  // namespace
+
+OperationCount& OperationCount::operator+=(const OperationCount& other) {
+  calls += other.calls;
+  sent_bytes += other.sent_bytes;
+  received_bytes += other.received_bytes;
+  return *this;
+}
+
+template <typename Operation>
+auto CountingCommunicator::Timed(const Operation& operation) {
+  const Stopwatch stopwatch(&seconds_);
+  return operation();
+}
+
+OperationCount CountingCommunicator::total() const {
+  OperationCount sum = all_reduce_;
+  for (const OperationCount& count : {broadcast_, all_gather_, all_to_all_, barrier_}) sum += count;
+  return sum;
+}
 
 void CountingCommunicator::Count(OperationCount* count, int64_t sent_bytes,
                                  int64_t received_bytes) const {
@@ -18,29 +55,30 @@ int64_t CountingCommunicator::SumOfOthers(std::span<const int64_t> sizes) const 
 
 void CountingCommunicator::Clear() {
   all_reduce_ = broadcast_ = all_gather_ = all_to_all_ = barrier_ = {};
+  seconds_ = 0.0;
 }
 
 void CountingCommunicator::Barrier() {
-  inner_.Barrier();
+  Timed([&] { return inner_.Barrier(); });
   Count(&barrier_, 0, 0);
 }
 
 void CountingCommunicator::AllReduceElements(void* data, int64_t count, ElementType type,
                                              ReduceOp op) {
-  inner_.AllReduceElements(data, count, type, op);
+  Timed([&] { return inner_.AllReduceElements(data, count, type, op); });
   const int64_t size = count * SizeBytesOf(type);
   Count(&all_reduce_, size, size);
 }
 
 void CountingCommunicator::BroadcastBytes(std::span<uint8_t> data, int root) {
-  inner_.BroadcastBytes(data, root);
+  Timed([&] { return inner_.BroadcastBytes(data, root); });
   const int64_t size = std::ssize(data);
   Count(&broadcast_, rank() == root ? size : 0, rank() == root ? 0 : size);
 }
 
 std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_t> data,
                                                           const Allocate& allocate) {
-  std::vector<int64_t> sizes = inner_.AllGatherBytes(data, allocate);
+  std::vector<int64_t> sizes = Timed([&] { return inner_.AllGatherBytes(data, allocate); });
   Count(&all_gather_, std::ssize(data), SumOfOthers(sizes));
   return sizes;
 }
@@ -48,7 +86,8 @@ std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_
 std::vector<int64_t> CountingCommunicator::AllToAllBytes(std::span<const uint8_t> send,
                                                          std::span<const int64_t> send_sizes_bytes,
                                                          const Allocate& allocate) {
-  std::vector<int64_t> sizes = inner_.AllToAllBytes(send, send_sizes_bytes, allocate);
+  std::vector<int64_t> sizes =
+      Timed([&] { return inner_.AllToAllBytes(send, send_sizes_bytes, allocate); });
   Count(&all_to_all_, SumOfOthers(send_sizes_bytes), SumOfOthers(sizes));
   return sizes;
 }

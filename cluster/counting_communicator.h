@@ -18,9 +18,10 @@ struct OperationCount {
   int64_t sent_bytes = 0;
   int64_t received_bytes = 0;
   bool operator==(const OperationCount&) const = default;
+  OperationCount& operator+=(const OperationCount& other);
 };
 
-/// Counts what goes through another communicator: volume goals are tests.
+/// Counts what goes through another communicator, and the time it takes: volume goals are tests.
 class CountingCommunicator : public Communicator {
  public:
   /// `inner` must outlive this object.
@@ -36,6 +37,9 @@ class CountingCommunicator : public Communicator {
   const OperationCount& all_gather() const { return all_gather_; }
   const OperationCount& all_to_all() const { return all_to_all_; }
   const OperationCount& barrier() const { return barrier_; }
+  OperationCount total() const;
+  /// Time inside operations, waiting for slower ranks included.
+  double seconds() const { return seconds_; }
   void Clear();
 
  protected:
@@ -48,12 +52,16 @@ class CountingCommunicator : public Communicator {
                                      const Allocate& allocate) override;
 
  private:
+  // What `operation` returns; its time counts.
+  template <typename Operation>
+  auto Timed(const Operation& operation);
   void Count(OperationCount* count, int64_t sent_bytes, int64_t received_bytes) const;
   // All sizes but that of this rank.
   int64_t SumOfOthers(std::span<const int64_t> sizes) const;
 
   Communicator& inner_;
   OperationCount all_reduce_, broadcast_, all_gather_, all_to_all_, barrier_;
+  double seconds_ = 0.0;
 };
 
 }  // namespace hearth

@@ -40,6 +40,13 @@ std::string NewRunId() {
   return HexOf(Xxh3(entropy.data(), sizeof(entropy)));
 }
 
+// A chunk's bits must not depend on the number of cores.
+void UseOneThreadPerOperator() { at::set_num_threads(1); }
+
+bool Due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+}  // namespace
+
 RunState InitialState(const TrainerOptions& options, const MetaLearner& learner) {
   return {.parameters = InitializeMetaParameters(learner.model(), options.optim.table_type,
                                                  options.seed, learner.tensor_options()),
@@ -55,13 +62,6 @@ OuterLoop::Options OuterLoopOptions(const TrainerOptions& options) {
           .id_dropout = options.model.item_id ? options.model.id_dropout : 0.0,
           .seed = options.seed};
 }
-
-// A chunk's bits must not depend on the number of cores.
-void UseOneThreadPerOperator() { at::set_num_threads(1); }
-
-bool Due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
-
-}  // namespace
 
 Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communicator& communicator,
                  TrainObserver& observer, const std::atomic<bool>& stop_requested,

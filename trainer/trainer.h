@@ -77,6 +77,10 @@ enum class TrainOutcome {
   kStopped,       ///< stop requested or train.max_wall_time reached; a checkpoint is committed
 };
 
+/// What a run begins with, before a checkpoint is loaded or another model is taken as start.
+RunState InitialState(const TrainerOptions& options, const MetaLearner& learner);
+OuterLoop::Options OuterLoopOptions(const TrainerOptions& options);
+
 /// The training run of one rank. All ranks make one with the same options and data.
 class Trainer {
  public:

@@ -2,15 +2,14 @@
 #include <memory>
 
 #include <ATen/Parallel.h>
-#include <nlohmann/json.hpp>
 
 #include "common/error.h"
+#include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
 #include "launch/command/train_run.h"
 #include "sampler/meta_batch_loader.h"
-#include "storage/file/durable_file.h"
 #include "trainer/engine/gradient_check.h"
 
 namespace hearth {
@@ -56,6 +55,7 @@ int Run(const Options& options) {
   const LoadedConfig loaded = LoadConfig(options.request);
   const Config& config = loaded.config;
   RequireDataPath(config);
+  RequireWritable(options.json);
   const Dataset dataset(config.data);
   at::set_num_threads(1);
   const Chunk chunk = FirstChunk(config, dataset, options.tasks);
@@ -74,9 +74,7 @@ int Run(const Options& options) {
   std::printf("%s (%lld elements; limits %.0e in float64, %.0e in float32)\n",
               check.passed() ? "right" : "WRONG", static_cast<long long>(check.checked_count),
               GradientCheck::kTolerance64, GradientCheck::kTolerance32);
-  if (!options.json.empty()) {
-    WriteFileDurably(options.json, ToJson(check).dump(2) + "\n", kSharedFile);
-  }
+  WriteBenchJson(options.json, ToJson(check));
   return check.passed() ? 0 : static_cast<int>(ExitCode::kNumeric);
 }
 

@@ -1,17 +1,11 @@
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include <ATen/Parallel.h>
-#include <nlohmann/json.hpp>
 
+#include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
-#include "launch/command/config_arguments.h"
-#include "launch/command/options.h"
 #include "launch/command/train_run.h"
-#include "sampler/meta_batch_loader.h"
-#include "storage/file/durable_file.h"
 #include "trainer/engine/fused_engine.h"
 #include "trainer/engine/generic_engine.h"
 #include "trainer/method/meta_learner.h"
@@ -20,32 +14,8 @@
 namespace hearth {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-struct Options {
-  ConfigRequest request;
-  int64_t rounds = 7;
-  std::string json;
-};
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-// What is timed: `run` does one outer step's worth of work on a meta-batch.
-struct Contestant {
-  std::string name;
-  std::function<void(const MetaBatch&)> run;
-  std::vector<double> tasks_per_sec;  // [round]
-};
-
 std::vector<Contestant> MakeContestants(const MetaLearner& learner,
-                                        const MetaParameters& parameters,
+                                        const MetaParameters& parameters, MetaBatches* batches,
                                         std::vector<std::unique_ptr<Engine>>* engines) {
   const EngineContext context = {learner.model(), learner.method(), learner.builder(),
                                  learner.meta().loss};
@@ -55,58 +25,31 @@ std::vector<Contestant> MakeContestants(const MetaLearner& learner,
   }
   std::vector<Contestant> contestants;
   for (const auto& engine : *engines) {
-    contestants.push_back({.name = engine->name() + " engine",
-                           .run =
-                               [&engine, &parameters](const MetaBatch& batch) {
-                                 for (const Chunk& chunk : batch.chunks) {
-                                   engine->Compute(chunk, parameters, false);
-                                 }
-                               },
-                           .tasks_per_sec = {}});
+    contestants.push_back(MetaGradients(engine->name() + " engine", batches, *engine, parameters));
   }
   return contestants;
-}
-
-// In turn, A B A B, each at least a second; the first round does not count.
-void Time(std::vector<Contestant>* contestants, int64_t rounds, MetaBatchLoader* loader) {
-  constexpr double kRoundSec = 1.0;
-  for (int64_t round = -1; round < rounds; ++round) {
-    for (Contestant& contestant : *contestants) {
-      double tasks = 0.0, seconds = 0.0;
-      while (seconds < kRoundSec) {
-        const MetaBatch& batch = loader->Next();
-        const Clock::time_point begin = Clock::now();
-        contestant.run(batch);
-        seconds += SecondsSince(begin);
-        tasks += static_cast<double>(batch.global_task_count);
-      }
-      if (round >= 0) contestant.tasks_per_sec.push_back(tasks / seconds);
-    }
-  }
 }
 
 nlohmann::json Report(const std::vector<Contestant>& contestants) {
   nlohmann::json json = nlohmann::json::object();
   std::printf("  %-16s %12s %24s\n", "", "tasks/s", "times generic (rounds)");
+  const std::vector<double> generic = PerSecond(contestants.front(), &Work::tasks);
   for (const Contestant& contestant : contestants) {
-    std::vector<double> ratios;
-    for (size_t r = 0; r < contestant.tasks_per_sec.size(); ++r) {
-      ratios.push_back(contestant.tasks_per_sec[r] / contestants.front().tasks_per_sec[r]);
-    }
-    const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
-    const double rate = Median(contestant.tasks_per_sec);
-    std::printf("  %-16s %12.0f %10.2f (%.2f .. %.2f)\n", contestant.name.c_str(), rate,
-                Median(ratios), *low, *high);
+    const std::vector<double> rates = PerSecond(contestant, &Work::tasks);
+    const double rate = SpreadOf(rates).median;
+    const Spread ratio = SpreadOf(Quotients(rates, generic));
+    std::printf("  %-16s %12.0f %24s\n", contestant.name.c_str(), rate, ToText(ratio, 2).c_str());
     json[contestant.name] = {
-        {"tasks_per_s", rate}, {"ratio", Median(ratios)}, {"min", *low}, {"max", *high}};
+        {"tasks_per_s", rate}, {"ratio", ratio.median}, {"min", ratio.min}, {"max", ratio.max}};
   }
   return json;
 }
 
-int Run(const Options& options) {
+int Run(const BenchOptions& options) {
   const LoadedConfig loaded = LoadConfig(options.request);
   const Config& config = loaded.config;
   RequireDataPath(config);
+  RequireWritable(options.json);
   const Dataset dataset(config.data);
   at::set_num_threads(1);
   KeepFreedMemory();
@@ -115,27 +58,24 @@ int Run(const Options& options) {
   const auto seed = static_cast<uint64_t>(config.run.seed);
   const MetaParameters parameters =
       InitializeMetaParameters(learner.model(), config.optim.table_type, seed, tensors);
-  MetaBatchLoader loader(dataset, kTrainPart, config.tasks, seed);
+  MetaBatches batches(dataset, config);
   std::vector<std::unique_ptr<Engine>> engines;
-  std::vector<Contestant> contestants = MakeContestants(learner, parameters, &engines);
+  std::vector<Contestant> contestants = MakeContestants(learner, parameters, &batches, &engines);
   std::printf("meta-gradients of %s, %lld tasks per step, one thread, %s, %lld rounds\n",
               dataset.manifest().name.c_str(), static_cast<long long>(config.tasks.per_step),
               DeviceName(tensors).c_str(), static_cast<long long>(options.rounds));
-  Time(&contestants, options.rounds, &loader);
-  const nlohmann::json json = Report(contestants);
-  if (!options.json.empty()) WriteFileDurably(options.json, json.dump(2) + "\n", kSharedFile);
+  RunRounds({.rounds = options.rounds, .round_sec = 1.0}, &contestants);
+  WriteBenchJson(options.json, Report(contestants));
   return 0;
 }
 
 }  // namespace
 
 void AddBenchStep(CLI::App* parent, Invocation* invocation) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOptions>();
   CLI::App* app =
       parent->add_subcommand("step", "time the engines on a configuration and its data");
-  AddConfigArguments(app, &options->request);
-  AddInt(app, "--rounds", &options->rounds, AtLeast(1), "rounds of at least a second for each");
-  AddText(app, "--json", &options->json, "also write the figures to this file");
+  AddBenchOptions(app, options.get());
   OnChosen(app, invocation, [options](Job&) { return Run(*options); });
 }
 

@@ -144,6 +144,8 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   CLI::App* bench = AddGroup(app.get(), "bench", "check and time what a configuration does here");
   AddBenchGradcheck(bench, invocation);
   AddBenchStep(bench, invocation);
+  AddBenchIo(bench, invocation);
+  AddBenchComm(bench, invocation);
   AddDoctor(app.get(), invocation);
   return app;
 }

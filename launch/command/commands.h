@@ -23,6 +23,8 @@ void AddCkptVerify(CLI::App* parent, Invocation* invocation);
 void AddCkptHash(CLI::App* parent, Invocation* invocation);
 void AddBenchGradcheck(CLI::App* parent, Invocation* invocation);
 void AddBenchStep(CLI::App* parent, Invocation* invocation);
+void AddBenchIo(CLI::App* parent, Invocation* invocation);
+void AddBenchComm(CLI::App* parent, Invocation* invocation);
 void AddDoctor(CLI::App* parent, Invocation* invocation);
 
 }  // namespace hearth

@@ -26,6 +26,21 @@ double SecondsNow() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::string& progress,
+                                            const Job& job) {
+  TrainReporter::Options options;
+  options.run_folder = config.run.dir;
+  options.metrics_every_steps = config.log.metrics_every_steps;
+  options.progress = {.style = StyleOf(progress, isatty(STDERR_FILENO) == 1, job.launched_by_mpi()),
+                      .every_sec = config.log.every_sec,
+                      .clock = SecondsNow,
+                      .log_line = [](const std::string& line) { spdlog::info("{}", line); },
+                      .draw = [](const std::string& text) { std::fputs(text.c_str(), stderr); }};
+  return std::make_unique<TrainReporter>(options);
+}
+
+}  // namespace
+
 TrainerOptions TrainerOptionsOf(const Config& config) {
   TrainerOptions options;
   options.run_dir = config.run.dir;
@@ -43,20 +58,6 @@ TrainerOptions TrainerOptionsOf(const Config& config) {
   return options;
 }
 
-std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::string& progress,
-                                            const Job& job) {
-  TrainReporter::Options options;
-  options.run_folder = config.run.dir;
-  options.metrics_every_steps = config.log.metrics_every_steps;
-  options.progress = {.style = StyleOf(progress, isatty(STDERR_FILENO) == 1, job.launched_by_mpi()),
-                      .every_sec = config.log.every_sec,
-                      .clock = SecondsNow,
-                      .log_line = [](const std::string& line) { spdlog::info("{}", line); },
-                      .draw = [](const std::string& text) { std::fputs(text.c_str(), stderr); }};
-  return std::make_unique<TrainReporter>(options);
-}
-
-/// A mixed launch (another binary, configuration or data on some host) must not train.
 void RequireSameStart(Communicator& communicator, const Config& config,
                       const std::string& data_hash) {
   RequireSameFacts(communicator, {{"hearth version", std::string(ThisBuild().version)},
@@ -65,8 +66,6 @@ void RequireSameStart(Communicator& communicator, const Config& config,
                                   {"train.max_steps", std::to_string(config.train.max_steps)},
                                   {"data set", data_hash}});
 }
-
-}  // namespace
 
 void RequireDataPath(const Config& config) {
   if (!config.data.path.empty()) return;

@@ -7,6 +7,16 @@
 
 namespace hearth {
 
+struct TrainerOptions;
+
+TrainerOptions TrainerOptionsOf(const Config& config);
+
+/// Throws ConfigError on every rank when they were started with another binary, configuration or
+/// data set (`data_hash`: ManifestHash): such a mixed launch must not train.
+/// Collective: all ranks must call.
+void RequireSameStart(Communicator& communicator, const Config& config,
+                      const std::string& data_hash);
+
 /// Throws ConfigError when data.path is not set.
 void RequireDataPath(const Config& config);
 /// What `hearth train` needs beyond a legal configuration. Throws ConfigError naming the key.

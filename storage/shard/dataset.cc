@@ -71,15 +71,21 @@ const ShardReader& Dataset::Shard(int64_t index) const {
 
   const std::lock_guard lock(slot.opening);
   if (slot.reader == nullptr) {
-    const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
-    auto reader =
-        std::make_unique<ShardReader>(options_.path + "/" + entry.file, entry, options_.read);
-    reader->CheckIds(task_entities().size(), event_entities().size());
-    reader->CheckColumns(manifest_.has_time, manifest_.has_roles);
-    slot.reader = std::move(reader);
+    slot.reader = OpenShard(index);
     slot.ready.store(slot.reader.get(), std::memory_order_release);
   }
   return *slot.reader;
+}
+
+std::unique_ptr<ShardReader> Dataset::OpenShard(int64_t index) const {
+  HEARTH_CHECK(index >= 0 && index < std::ssize(manifest_.shards), "shard {} of {}", index,
+               manifest_.shards.size());
+  const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
+  auto reader =
+      std::make_unique<ShardReader>(options_.path + "/" + entry.file, entry, options_.read);
+  reader->CheckIds(task_entities().size(), event_entities().size());
+  reader->CheckColumns(manifest_.has_time, manifest_.has_roles);
+  return reader;
 }
 
 }  // namespace hearth

@@ -76,6 +76,9 @@ class Dataset {
   std::vector<int64_t> ShardsOf(Part part) const;
   /// The reader of manifest().shards[index].
   const ShardReader& Shard(int64_t index) const;
+  /// The same opened anew, as Shard() does on first use: checked against the manifest, and kept by
+  /// the caller alone. Throws DataError or StorageError naming the file.
+  std::unique_ptr<ShardReader> OpenShard(int64_t index) const;
 
  private:
   bool by_item() const { return manifest_.task_by == "item"; }

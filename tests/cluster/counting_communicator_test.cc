@@ -1,5 +1,7 @@
 #include "cluster/counting_communicator.h"
 
+#include <chrono>
+
 #include <gtest/gtest.h>
 
 #include "cluster/self_communicator.h"
@@ -39,10 +41,43 @@ TEST(CountingCommunicator, CountsWhatGoesToAndComesFromOtherRanks) {
     EXPECT_EQ(counting.all_to_all(), (OperationCount{1, 8 * (5 - rank), 8 * 2 * (rank + 1)}));
     EXPECT_EQ(counting.barrier(), (OperationCount{1, 0, 0}));
 
+    EXPECT_EQ(counting.total().calls, 6);
+    EXPECT_EQ(counting.total().sent_bytes, 80 + (rank == 1 ? 40 : 0) + 8 * rank + 8 * (5 - rank));
+
     counting.Clear();
-    EXPECT_EQ(counting.all_reduce(), OperationCount{});
     EXPECT_EQ(counting.all_to_all(), OperationCount{});
+    EXPECT_EQ(counting.total(), OperationCount{});
   });
+}
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void Work(double seconds) {
+  const Clock::time_point begin = Clock::now();
+  while (SecondsSince(begin) < seconds) continue;
+}
+
+class SlowBarrier : public SelfCommunicator {
+ public:
+  void Barrier() override { Work(0.01); }
+};
+
+TEST(CountingCommunicator, TimesWhatHappensInsideOperationsAlone) {
+  SlowBarrier slow;
+  CountingCommunicator counting(slow);
+  const Clock::time_point begin = Clock::now();
+  Work(0.02);
+  EXPECT_EQ(counting.seconds(), 0.0);
+  counting.Barrier();
+  counting.Barrier();
+  EXPECT_GE(counting.seconds(), 0.02);
+  EXPECT_LE(counting.seconds(), SecondsSince(begin) - 0.02);
+  counting.Clear();
+  EXPECT_EQ(counting.seconds(), 0.0);
 }
 
 TEST(CountingCommunicator, CountsCallsButNoBytesAtOneRank) {

@@ -184,6 +184,44 @@ TEST_F(MainJob, TheEnginesAreTimedOnTheConfiguration) {
   EXPECT_GT(nlohmann::json::parse(file)["generic engine"]["tasks_per_s"], 0.0);
 }
 
+TEST_F(MainJob, ReadingAndSamplingAreTimedBesideTheGradients) {
+  const std::string text =
+      Run({"bench", "io", "-c", Path("config.yaml"), "--rounds", "1", "--json", Path("io.json")});
+  EXPECT_THAT(text, HasSubstr("first pass over "));
+  const auto json = nlohmann::json::parse(ReadWhole(Path("io.json")));
+  const auto manifest = nlohmann::json::parse(ReadWhole(Path("data") + "/manifest.json"));
+  int64_t events = 0;
+  for (const auto& shard : manifest["shards"]) {
+    if (shard["part"] == "train") events += shard["event_count"].get<int64_t>();
+  }
+  EXPECT_EQ(json["first pass"]["bytes"], 16 * events);  // item, time and label of each
+  for (const char* row : {"read shards again", "build episodes", "loader with prefetch",
+                          "make tensors", "meta-gradients", "copy in memory"}) {
+    EXPECT_THAT(text, HasSubstr(row));
+    EXPECT_GT(json[row]["tasks_per_s"]["min"], 0.0) << row;
+    EXPECT_GT(json[row]["rows_per_s"]["median"], 0.0) << row;
+  }
+  EXPECT_GT(json["read shards again"]["mb_per_s"]["median"], 0.0);
+  EXPECT_EQ(json["meta-gradients"]["ratio"]["median"], 1.0);
+  EXPECT_FALSE(json["build episodes"].contains("mb_per_s"));
+}
+
+TEST_F(MainJob, OneRankCommunicatesNothingAndIsToldSo) {
+  const std::string text = Run(
+      {"bench", "comm", "-c", Path("config.yaml"), "--rounds", "1", "--json", Path("comm.json")});
+  EXPECT_THAT(text, HasSubstr("one rank: nothing is sent; start it with mpirun -np N"));
+  const auto json = nlohmann::json::parse(ReadWhole(Path("comm.json")));
+  EXPECT_EQ(json["ranks"], 1);
+  EXPECT_FALSE(json.contains("operations"));
+  for (const char* mode : {"exact", "fast"}) {
+    const auto& step = json["steps"][mode];
+    EXPECT_GT(step["tasks_per_s"]["min"], 0.0) << mode;
+    EXPECT_GT(step["calls"], 0.0) << mode;
+    EXPECT_EQ(step["sent_bytes"], 0.0) << mode;
+    EXPECT_EQ(step["received_bytes"], 0.0) << mode;
+  }
+}
+
 TEST_F(MainJob, ADryRunTrainsNothing) {
   const std::string text =
       Run({"train", "--dry-run", "-c", Path("config.yaml"), "run.dir=" + Path("dry")});

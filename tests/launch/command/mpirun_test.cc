@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -41,12 +42,17 @@ class Mpirun : public ::testing::Test {
   }
   ~Mpirun() override { fs::remove_all(folder_); }
 
-  /// Rank 0 and rank 1 with these settings behind the same configuration file.
   Outcome Train(const std::string& rank_0, const std::string& rank_1) const {
-    const std::string train = testing::HearthBinary() + " train -c " + folder_ + "/config.yaml ";
+    return Run("train", rank_0, rank_1);
+  }
+  /// Rank 0 and rank 1 with these settings behind the same command and configuration file.
+  Outcome Run(const std::string& words, const std::string& rank_0,
+              const std::string& rank_1) const {
+    const std::string hearth =
+        testing::HearthBinary() + " " + words + " -c " + folder_ + "/config.yaml ";
     const std::string command =
         "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 1 " +
-        train + rank_0 + " : -np 1 " + train + rank_1 + " >" + folder_ + "/out 2>" + folder_ +
+        hearth + rank_0 + " : -np 1 " + hearth + rank_1 + " >" + folder_ + "/out 2>" + folder_ +
         "/err";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadWhole(folder_ + "/out"),
@@ -91,6 +97,54 @@ TEST_F(Mpirun, RanksWithDifferentConfigurationsDoNotTrain) {
   EXPECT_EQ(CountOf(outcome.err, "hearth: error: "), 1u) << outcome.err;
   EXPECT_EQ(ExitFile()["code"], 78);
   EXPECT_FALSE(fs::exists(folder_ + "/run/checkpoints"));
+}
+
+TEST_F(Mpirun, BenchCommCountsWhatAStepSends) {
+  const std::string json_path = folder_ + "/comm.json";
+  const std::string settings = "tasks.per_step=16";  // a chunk for each rank
+  const Outcome outcome = Run("bench comm --rounds 1 --json " + json_path, settings, settings);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(CountOf(outcome.out, "operations of 2 ranks (mpi)"), 1u) << outcome.out;
+  EXPECT_THAT(outcome.out, Not(HasSubstr("one rank")));
+
+  const auto json = nlohmann::json::parse(ReadWhole(json_path));
+  EXPECT_EQ(json["ranks"], 2);
+  for (const char* name :
+       {"AllReduce int64", "AllReduce float32", "AllGather", "AllToAll", "Broadcast"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(name));
+    for (const char* bytes : {"8", "16777216"}) {
+      EXPECT_GT(json["operations"][name][bytes]["us"]["min"], 0.0) << name << bytes;
+      EXPECT_GT(json["operations"][name][bytes]["gb_per_s"], 0.0) << name << bytes;
+    }
+  }
+  EXPECT_GT(json["operations"]["Barrier"]["0"]["us"]["min"], 0.0);
+  const auto& steps = json["steps"];
+  const auto dense = steps["dense_parameters"].get<double>();
+  const Outcome dry = RunHearth({"train", "--dry-run", "-c", folder_ + "/config.yaml"});
+  EXPECT_THAT(dry.out, HasSubstr(fmt::format("parameters  {:.0f} dense", dense)));
+  // Exact: an int64 for each parameter, three scalars and a chunk count for both sums. Fast: a
+  // float for each parameter and three doubles. All else is the same.
+  const auto exact = steps["exact"]["all_reduce"]["sent_bytes"].get<double>();
+  const auto fast = steps["fast"]["all_reduce"]["sent_bytes"].get<double>();
+  EXPECT_GE(fast, 4 * dense + 24);
+  EXPECT_EQ(exact - fast, 8 * (dense + 1) + 8 * (3 + 1) - 4 * dense - 24);
+  for (const char* mode : {"exact", "fast"}) {
+    const auto& step = steps[mode];
+    EXPECT_EQ(step["all_reduce"]["sent_bytes"], step["all_reduce"]["received_bytes"]);
+    EXPECT_GT(step["all_gather"]["sent_bytes"], 0.0) << mode;
+    EXPECT_GT(step["comm_share"]["min"], 0.0) << mode;
+    EXPECT_LT(step["comm_share"]["max"], 1.0) << mode;
+    EXPECT_LE(step["comm_ms"]["max"], step["step_ms"]) << mode;
+  }
+}
+
+TEST_F(Mpirun, BenchCommEndsLikeOtherCommandsWhenARankFails) {
+  const Outcome outcome = Run("bench comm", "", "data.path=" + folder_ + "/none");
+  EXPECT_EQ(outcome.code, 65) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("[rank 1 on "));
+  const Outcome mixed = Run("bench comm", "", "meta.inner_steps=2");
+  EXPECT_EQ(mixed.code, 78) << mixed.err;
+  EXPECT_THAT(mixed.err, HasSubstr("configuration"));
 }
 
 }  // namespace

@@ -56,6 +56,17 @@ TEST(Dataset, KeepsAReaderOnceOpened) {
   EXPECT_EQ(first->task(0).id, 2);
 }
 
+TEST(Dataset, OpensAShardAnewForACallerOfItsOwn) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  const Dataset dataset({.path = folder});
+  const std::unique_ptr<ShardReader> own = dataset.OpenShard(1);
+  EXPECT_NE(own.get(), &dataset.Shard(1));
+  ExpectEqual(ContentOf(*own), std::get<2>(Shards()[1]));
+  std::filesystem::remove(folder + "/train-00001.h5");
+  EXPECT_THROW(dataset.OpenShard(1), StorageError);
+}
+
 TEST(Dataset, ManyThreadsOpenTheSameShardOnce) {
   const std::string folder = NewFolder();
   WriteDataset(folder);
