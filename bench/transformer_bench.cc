@@ -2,9 +2,10 @@
 // second order: the generic engine with factored fast weights against explicit ones, [tasks, in,
 // out], by the textbook (autograd gives a gradient per weight) and as the engine forms them (from
 // the gradients of outputs), and factored ones of inner steps that are recomputed. One core, one
-// process, interleaved, with the memory settings of training (KeepFreedMemory); the gradients are
-// compared in the same run.
-//   transformer_bench [DIM] [HIDDEN] [TASKS] [INNER_STEPS] [ROUNDS]     defaults 256 1024 16 1 5
+// process, interleaved; the gradients are compared in the same run. Memory is handled as in
+// training (KeepFreedMemory) or, with the last argument, as LibTorch does on its own.
+//   transformer_bench [DIM] [HIDDEN] [TASKS] [INNER_STEPS] [ROUNDS] [training|libtorch]
+//   defaults          256   1024     16      1             5        training
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -187,7 +188,7 @@ int Main(int argc, char** argv) {
   const int64_t inner_steps = argument(4, 1);
   const auto rounds = static_cast<int>(argument(5, 5));
   at::set_num_threads(1);
-  KeepFreedMemory();
+  if (argc <= 6 || std::string(argv[6]) != "libtorch") KeepFreedMemory();
   constexpr size_t kForms = 4;
   const char* const kNames[kForms] = {"textbook", "explicit", "auto (factored)", "auto, recompute"};
   std::vector<std::unique_ptr<Workload>> workloads;

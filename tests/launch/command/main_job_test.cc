@@ -153,6 +153,14 @@ TEST_F(MainJob, SavedAdaptationRecommendsTheSame) {
       direct);
 }
 
+TEST_F(MainJob, EmbeddingsThatAdaptAreTrainedSavedAndServed) {
+  Train("all", {"meta.adapt=all", "meta.learn_inner_lr=per_element"});
+  Run({"adapt", "--run", Path("all"), "--support", Path("support.tsv"), "--output",
+       Path("all-users")});
+  EXPECT_EQ(Run({"recommend", "--run", Path("all"), "--adapted", Path("all-users")}),
+            Run({"recommend", "--run", Path("all"), "--support", Path("support.tsv")}));
+}
+
 TEST_F(MainJob, RecommendsAsJsonLines) {
   Run({"recommend", "--run", Path("run"), "--support", Path("support.tsv"), "--top-k", "2",
        "--format", "jsonl", "--output", Path("top.jsonl")});

@@ -117,5 +117,20 @@ TEST_F(FieldEncodingTest, ProductsWithAWeightAndTheirGradientsAreThoseOfTheVecto
   ExpectNear(weight_gradient, expected_gradients.back());
 }
 
+TEST_F(FieldEncodingTest, GramsAreProductsOfTheMapsOfPairs) {
+  const at::Tensor left = Ids({0, 1, 2, 2}).view({2, 2}), right = Ids({2, 0}).view({2, 1});
+  for (size_t f = 0; f < maps_.size(); ++f) {
+    const at::Tensor gram = FieldGram(batch_.fields[f], batch_.count, left, right, Float64());
+    const at::Tensor all = at::mm(maps_[f], maps_[f].t());
+    for (int64_t n = 0; n < 2; ++n) {
+      for (int64_t i = 0; i < 2; ++i) {
+        EXPECT_NEAR(gram[n][i][0].item<double>(),
+                    all[left[n][i].item<int64_t>()][right[n][0].item<int64_t>()].item<double>(),
+                    kTolerance);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hearth
