@@ -37,6 +37,7 @@ nlohmann::json ToJson(const GradientCheck& check) {
           {"tasks", check.task_count},
           {"checked", check.checked_count},
           {"difference_error", number(check.difference_error)},
+          {"smoothed", check.smoothed},
           {"fused_error", number(check.fused_error)},
           {"float32_error", number(check.float32_error)},
           {"second_order_share", number(check.second_order_share)},
@@ -65,8 +66,9 @@ int Run(const Options& options) {
   std::printf("meta-gradient of %lld tasks of %s; engine: %s\n",
               static_cast<long long>(check.task_count), dataset.manifest().name.c_str(),
               check.engine.c_str());
-  Print("generic engine against central differences, float64", check.difference_error,
-        "first order: the gradient is of no loss");
+  Print(check.smoothed ? "generic engine, gelu for relu, against central differences"
+                       : "generic engine against central differences, float64",
+        check.difference_error, "first order: the gradient is of no loss");
   Print("fused against generic engine, float64", check.fused_error, "it does not apply");
   Print("this engine in float32 against float64", check.float32_error, "");
   Print("share of second-order terms in the gradient", check.second_order_share,

@@ -93,6 +93,21 @@ double CentralDifference(double& value, const Engine& engine, const Chunk& chunk
   return (above - below) / (2.0 * kStep);
 }
 
+// Fills in difference_error and checked_count.
+void CompareWithDifferences(Subject& subject, const Chunk& chunk, int64_t samples,
+                            GradientCheck& check) {
+  const GenericEngine engine(subject.context());
+  const ChunkResult result = engine.Compute(chunk, subject.parameters(), false);
+  const double scale = Flatten(result).abs().max().item<double>();
+  check.difference_error = 0.0;
+  for (const Element& element : ChooseElements(subject, result, samples)) {
+    const double expected = CentralDifference(*element.value, engine, chunk, subject.parameters());
+    check.difference_error =
+        std::max(*check.difference_error, std::abs(element.gradient - expected) / scale);
+    ++check.checked_count;
+  }
+}
+
 }  // namespace
 
 bool GradientCheck::passed() const {
@@ -103,23 +118,19 @@ bool GradientCheck::passed() const {
 GradientCheck CheckGradient(const Dataset& dataset, const ModelOptions& model,
                             const MetaOptions& meta, const Chunk& chunk, uint64_t seed,
                             int64_t samples) {
-  Subject exact(dataset, model, meta, at::kDouble, seed);
-  const GenericEngine generic(exact.context());
-  const ChunkResult result = generic.Compute(chunk, exact.parameters(), false);
-  const at::Tensor gradient = Flatten(result);
-  const double scale = gradient.abs().max().item<double>();
   GradientCheck check;
   check.task_count = chunk.task_count();
-  const bool first_order = meta.method == MetaOptions::Method::kFomaml;
-  if (!first_order) {
-    check.difference_error = 0.0;
-    for (const Element& element : ChooseElements(exact, result, samples)) {
-      const double expected = CentralDifference(*element.value, generic, chunk, exact.parameters());
-      check.difference_error =
-          std::max(*check.difference_error, std::abs(element.gradient - expected) / scale);
-      ++check.checked_count;
-    }
+  if (meta.method != MetaOptions::Method::kFomaml) {
+    ModelOptions smooth = model;
+    check.smoothed = model.type == ModelOptions::Type::kEmbeddingMlp &&
+                     model.activation == ModelOptions::Activation::kRelu;
+    if (check.smoothed) smooth.activation = ModelOptions::Activation::kGelu;
+    Subject subject(dataset, smooth, meta, at::kDouble, seed);
+    CompareWithDifferences(subject, chunk, samples, check);
   }
+  Subject exact(dataset, model, meta, at::kDouble, seed);
+  const at::Tensor gradient =
+      Flatten(GenericEngine(exact.context()).Compute(chunk, exact.parameters(), false));
   if (FusedEngine::WhyNot(exact.context(), meta, at::kCPU).empty()) {
     const FusedEngine fused(exact.context(), meta);
     check.fused_error =

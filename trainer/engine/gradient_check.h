@@ -15,8 +15,10 @@ struct GradientCheck {
   int64_t task_count = 0;
   int64_t checked_count = 0;  ///< elements compared with central differences
   /// Generic engine against central differences of the loss, float64; nothing for first order,
-  /// whose gradient is of no loss.
+  /// whose gradient is of no loss. Differences need a smooth loss, and rows of zeros sit on the
+  /// kink of relu at the start, so relu is replaced by gelu here (`smoothed`), and only here.
   std::optional<double> difference_error;
+  bool smoothed = false;
   std::optional<double> fused_error;    ///< fused against generic engine, float64; where it applies
   std::optional<double> float32_error;  ///< the chosen engine in float32 against float64
   /// |second order - first order| / |second order|: the share of the gradient that a first-order

@@ -184,6 +184,15 @@ TEST_F(MainJob, TheGradientOfTheConfigurationIsRight) {
   EXPECT_GT(json["second_order_share"], 1e-3);
 }
 
+TEST_F(MainJob, TheGradientIsRightWhereReluSitsOnItsKinkAndEverythingAdapts) {
+  const std::string text =
+      Run({"bench", "gradcheck", "-c", Path("config.yaml"), "model.type=embedding_mlp",
+           "model.activation=relu", "model.init_scale=0.001", "meta.adapt=all",
+           "meta.learn_inner_lr=per_element", "meta.recompute=true"});
+  EXPECT_THAT(text, HasSubstr("gelu for relu"));
+  EXPECT_THAT(text, HasSubstr("\nright ("));
+}
+
 TEST_F(MainJob, TheEnginesAreTimedOnTheConfiguration) {
   const std::string text = Run(
       {"bench", "step", "-c", Path("config.yaml"), "--rounds", "1", "--json", Path("step.json")});
