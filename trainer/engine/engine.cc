@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include <ATen/ops/zeros_like.h>
+
 #include "trainer/tensor/finite.h"
 
 namespace hearth {
@@ -54,6 +56,18 @@ std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& resu
 }
 
 }  // namespace
+
+std::vector<at::Tensor> ToRowGradients(const std::vector<at::Tensor>& gradients,
+                                       const std::vector<at::Tensor>& rows) {
+  const size_t first = gradients.size() - rows.size();
+  std::vector<at::Tensor> of_rows;
+  for (size_t t = 0; t < rows.size(); ++t) {
+    const at::Tensor& gradient = gradients[first + t];
+    of_rows.push_back(
+        (gradient.defined() ? gradient : at::zeros_like(rows[t])).to(at::kCPU).contiguous());
+  }
+  return of_rows;
+}
 
 ChunkResult ComputeFiniteTasks(const Chunk& chunk,
                                const std::function<ChunkResult(const Chunk&)>& compute) {

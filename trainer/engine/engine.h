@@ -44,6 +44,11 @@ class Engine {
                               bool hide_item_ids) const = 0;
 };
 
+/// ChunkResult::row_gradients of the embedding rows `rows` [table] from gradients of autograd, of
+/// which theirs are the last; an undefined one, of rows that the loss does not reach, is zero.
+std::vector<at::Tensor> ToRowGradients(const std::vector<at::Tensor>& gradients,
+                                       const std::vector<at::Tensor>& rows);
+
 /// Runs `compute`, which may return what is not finite, on the chunk; when it does, again on those
 /// tasks alone that are finite by themselves. Counts and sums the finite tasks.
 ChunkResult ComputeFiniteTasks(const Chunk& chunk,

@@ -153,11 +153,7 @@ class GraphInputs : public HeadInputs {
     result.dense_gradient =
         FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
                          result.dense_gradient.options());
-    for (size_t t = 0; t < rows_.size(); ++t) {
-      const at::Tensor& of_rows = gradients[theta_.size() + t];
-      result.row_gradients.push_back(of_rows.defined() ? of_rows.contiguous()
-                                                       : at::zeros_like(rows_[t]));
-    }
+    result.row_gradients = ToRowGradients(gradients, rows_);
   }
 
  private:

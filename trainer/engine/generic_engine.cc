@@ -1,7 +1,6 @@
 #include "trainer/engine/generic_engine.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "trainer/method/task_loss.h"
@@ -24,7 +23,7 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
 
   std::vector<at::Tensor> inputs = theta.tensors();
   inputs.insert(inputs.end(), rows.begin(), rows.end());
-  std::vector<at::Tensor> gradients =
+  const std::vector<at::Tensor> gradients =
       torch::autograd::grad({losses.sum()}, inputs, {}, /*retain_graph=*/false,
                             /*create_graph=*/false, /*allow_unused=*/true);
   ChunkResult result;
@@ -32,11 +31,7 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
       FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
                        parameters.dense.options())
           .to(at::kCPU);
-  for (size_t t = 0; t < rows.size(); ++t) {
-    const at::Tensor& gradient = gradients[theta.size() + t];
-    result.row_gradients.push_back(
-        (gradient.defined() ? gradient : at::zeros_like(rows[t])).to(at::kCPU).contiguous());
-  }
+  result.row_gradients = ToRowGradients(gradients, rows);
   result.table_rows = batch.table_rows;
   result.query_loss = ToDoubles(losses);
   return result;

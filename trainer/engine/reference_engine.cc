@@ -1,7 +1,6 @@
 #include "trainer/engine/reference_engine.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "trainer/method/task_loss.h"
@@ -91,10 +90,7 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
   }
   result.dense_gradient = FlattenGradients(
       layout, {sums.begin(), sums.begin() + layout.parameter_count()}, parameters.dense.options());
-  for (size_t t = 0; t < rows.size(); ++t) {
-    const at::Tensor& sum = sums[theta.size() + t];
-    result.row_gradients.push_back(sum.defined() ? sum.contiguous() : at::zeros_like(rows[t]));
-  }
+  result.row_gradients = ToRowGradients(sums, rows);
   return result;
 }
 
