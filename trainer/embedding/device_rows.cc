@@ -11,6 +11,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "trainer/kernel/cuda_error.h"
 #include "trainer/kernel/row_update_cuda.h"
 #endif
 
@@ -28,8 +29,6 @@ at::Tensor Upload(std::span<const int64_t> ids, c10::Device device) {
       .to(device, at::kLong);
 }
 
-void RequireLaunched(const char* error) { HEARTH_CHECK(error == nullptr, "CUDA: {}", error); }
-
 }  // namespace
 
 template <typename Real>
@@ -37,8 +36,9 @@ void GatherRowsOnDevice(const Real* rows, int64_t dim, std::span<const int64_t> 
                         c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);
   const at::Tensor on_device = Upload(ids, device);
-  RequireLaunched(LaunchGatherRows(rows, dim, on_device.const_data_ptr<int64_t>(), std::ssize(ids),
-                                   out, c10::cuda::getCurrentCUDAStream().stream()));
+  RequireNoCudaError(LaunchGatherRows(rows, dim, on_device.const_data_ptr<int64_t>(),
+                                      std::ssize(ids), out,
+                                      c10::cuda::getCurrentCUDAStream().stream()));
 }
 
 template <typename Real>
@@ -46,8 +46,8 @@ void StepRowsOnDevice(const TableMemory<Real>& table, std::span<const int64_t> i
                       const Real* gradient, const RowStep& step, c10::Device device) {
   const c10::cuda::CUDAGuard guard(device);
   const at::Tensor on_device = Upload(ids, device);
-  RequireLaunched(LaunchStepRows(table, on_device.const_data_ptr<int64_t>(), std::ssize(ids),
-                                 gradient, step, c10::cuda::getCurrentCUDAStream().stream()));
+  RequireNoCudaError(LaunchStepRows(table, on_device.const_data_ptr<int64_t>(), std::ssize(ids),
+                                    gradient, step, c10::cuda::getCurrentCUDAStream().stream()));
 }
 
 template <typename Real>
@@ -60,9 +60,9 @@ void StepRowsOnDevice(const TableMemory<Real>& table, const IdGroups& groups, co
       at::empty({groups.size(), table.dim}, at::TensorOptions().dtype<Real>().device(device));
   const DeviceIdGroups on_device = {ids.const_data_ptr<int64_t>(), begins.const_data_ptr<int64_t>(),
                                     places.const_data_ptr<int64_t>(), groups.size()};
-  RequireLaunched(LaunchStepRows(table, on_device, gradient, step,
-                                 sums.template mutable_data_ptr<Real>(),
-                                 c10::cuda::getCurrentCUDAStream().stream()));
+  RequireNoCudaError(LaunchStepRows(table, on_device, gradient, step,
+                                    sums.template mutable_data_ptr<Real>(),
+                                    c10::cuda::getCurrentCUDAStream().stream()));
 }
 
 #else

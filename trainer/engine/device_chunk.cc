@@ -16,6 +16,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "trainer/kernel/cuda_error.h"
 #include "trainer/kernel/head_gradient_cuda.h"
 #endif
 
@@ -24,8 +25,6 @@ namespace hearth {
 #ifdef HEARTH_WITH_CUDA
 
 namespace {
-
-void RequireDone(const char* error) { HEARTH_CHECK(error == nullptr, "CUDA: {}", error); }
 
 // Lists of numbers that travel to the device in one copy.
 template <typename T>
@@ -176,27 +175,27 @@ class DeviceRun {
       query = std::max(query, RowCount(t) - of_support);
     }
     HeadPlan plan;
-    RequireDone(
+    RequireNoCudaError(
         PlanHeadTasks<Real>(shape_, chunk_.items.size(1), TaskCount(), support, query, &plan));
     at::Tensor scratch = Empty({plan.blocks, plan.scratch_size});
     at::Tensor next = at::zeros({1}, chunk_.items.options().dtype(at::kInt));
-    RequireDone(LaunchHeadTasks(plan, shape_, parameters_, Memory(), TaskCount(), integers_[order_],
-                                scratch.mutable_data_ptr<Real>(), next.mutable_data_ptr<int>(),
-                                stream_));
+    RequireNoCudaError(LaunchHeadTasks(plan, shape_, parameters_, Memory(), TaskCount(),
+                                       integers_[order_], scratch.mutable_data_ptr<Real>(),
+                                       next.mutable_data_ptr<int>(), stream_));
   }
 
   at::Tensor SumByItem(const at::Tensor& rows, int64_t width) const {
     at::Tensor sums = Empty({chunk_.items.size(0), width});
-    RequireDone(LaunchSumGroups(rows.const_data_ptr<Real>(), rows.size(1), width,
-                                integers_[item_begins_], integers_[item_rows_],
-                                chunk_.items.size(0), sums.mutable_data_ptr<Real>(), stream_));
+    RequireNoCudaError(LaunchSumGroups(
+        rows.const_data_ptr<Real>(), rows.size(1), width, integers_[item_begins_],
+        integers_[item_rows_], chunk_.items.size(0), sums.mutable_data_ptr<Real>(), stream_));
     return sums;
   }
 
   void SumShared() {
     const at::Tensor sums = at::empty({shared_.size(1)}, chunk_.items.options().dtype(at::kDouble));
-    RequireDone(LaunchSumRows(shared_.const_data_ptr<Real>(), TaskCount(), shared_.size(1),
-                              sums.mutable_data_ptr<double>(), stream_));
+    RequireNoCudaError(LaunchSumRows(shared_.const_data_ptr<Real>(), TaskCount(), shared_.size(1),
+                                     sums.mutable_data_ptr<double>(), stream_));
     const std::vector<double> on_host = ToHost<double>(sums);
     const auto rates = on_host.begin() + shape_.tail_size();
     const int64_t rate_count = shape_.inner_steps * shape_.rate_count();
