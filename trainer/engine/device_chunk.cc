@@ -115,16 +115,12 @@ class DeviceRun {
  private:
   int64_t TaskCount() const { return std::ssize(chunk_.support); }
   int64_t RowCount() const { return chunk_.begin.back(); }
-  int64_t RowCount(int64_t t) const {
-    const auto i = static_cast<size_t>(t);
-    return chunk_.begin[i + 1] - chunk_.begin[i];
-  }
 
-  std::vector<int64_t> LongestFirst() const {
-    std::vector<int64_t> order(chunk_.support.size());
-    std::iota(order.begin(), order.end(), int64_t{0});
+  std::vector<size_t> LongestFirst() const {
+    std::vector<size_t> order(chunk_.support.size());
+    std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(),
-                     [&](int64_t a, int64_t b) { return RowCount(a) > RowCount(b); });
+                     [&](size_t a, size_t b) { return chunk_.row_count(a) > chunk_.row_count(b); });
     return order;
   }
 
@@ -168,12 +164,7 @@ class DeviceRun {
   }
 
   void RunTasks() {
-    int64_t support = 0, query = 0;
-    for (int64_t t = 0; t < TaskCount(); ++t) {
-      const int64_t of_support = chunk_.support[static_cast<size_t>(t)];
-      support = std::max(support, of_support);
-      query = std::max(query, RowCount(t) - of_support);
-    }
+    const auto [support, query] = chunk_.MostRows();
     HeadPlan plan;
     RequireNoCudaError(
         PlanHeadTasks<Real>(shape_, chunk_.items.size(1), TaskCount(), support, query, &plan));

@@ -2,13 +2,13 @@
 #include "trainer/engine/fused_chunk.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "trainer/kernel/host_kernels.h"
+#include "trainer/kernel/head_chunk.h"
+#include "trainer/kernel/host_team.h"
 
 namespace hearth {
 namespace {
@@ -36,6 +36,8 @@ class Arena {
   int64_t capacity_ = 0, used_ = 0;
 };
 
+// Runs one task after the other as a chunk of its own, whose results the next one overwrites: they
+// are added up while they are in the cache.
 template <typename Real>
 class HeadRun {
  public:
@@ -44,49 +46,45 @@ class HeadRun {
       : shape_(shape),
         parameters_{tail.data(), rates.data(), static_cast<Real>(output_offset)},
         chunk_(chunk),
-        task_width_(chunk.tasks.size(1)),
         item_width_(chunk.items.size(1)) {
     TakeMemory();
     MakeSums();
   }
 
   HeadChunkGradient Run() {
-    for (size_t t = 0; t < chunk_.support.size(); ++t) RunTask(t);
+    for (size_t t = 0; t < chunk_.support.size(); ++t) {
+      RunTask(t);
+      AddResults(t);
+    }
     return std::move(result_);
   }
 
  private:
-  int64_t TaskCount() const { return std::ssize(chunk_.support); }
-  int64_t RowCount(size_t t) const { return chunk_.begin[t + 1] - chunk_.begin[t]; }
+  using Task = HeadChunkTask<Real, HostTeam<Real>>;
+  using Memory = HeadChunkMemory<Real>;
 
   void TakeMemory() {
-    int64_t support = 0, query = 0;
-    for (size_t t = 0; t < chunk_.support.size(); ++t) {
-      support = std::max(support, chunk_.support[t]);
-      query = std::max(query, RowCount(t) - chunk_.support[t]);
-    }
-    const int64_t rows = support + query, width = shape_.out(0);
-    const int64_t item_width = HeadShape::Padded(item_width_);
-    const int64_t workspace = HeadWorkspaceSize<Real>(shape_, support, query);
+    const auto [support, query] = chunk_.MostRows();
+    const int64_t row_start = (support + query) * shape_.out(0);
+    const int64_t row_item = (support + query) * HeadShape::Padded(item_width_);
+    const int64_t shared = Memory::SharedSize(shape_);
+    const int64_t scratch = Task::ScratchSize(shape_, item_width_, support, query);
+    const int64_t tangent = HeadWorkspace<Real>::TangentSize(shape_, support, query);
+    const int64_t labels = HeadShape::Padded(support + query);
     thread_local Arena<Real> arena;
-    arena.Reset(workspace + 2 * rows * width + 2 * rows * (rows + item_width) + shape_.tail_size() +
-                shape_.inner_steps * shape_.rate_count() + rows + 16 * HeadShape::kPad);
-    workspace_ = arena.Take(workspace);
-    start_ = arena.Take(rows * width);
-    adjoint_ = arena.Take(rows * width);
-    gram_ = arena.Take(rows * support);
-    mixing_ = arena.Take(rows * rows);
-    inputs_ = arena.Take(rows * item_width);
-    back_ = arena.Take(rows * item_width);
-    tail_ = arena.Take(shape_.tail_size());
-    rates_ = arena.Take(shape_.inner_steps * shape_.rate_count());
-    labels_ = arena.Take(rows);
+    arena.Reset(row_start + row_item + shared + scratch + tangent + labels);
+    row_start_ = arena.Take(row_start);
+    row_item_ = arena.Take(row_item);
+    shared_ = arena.Take(shared);
+    scratch_ = arena.Take(scratch);
+    tangent_ = arena.Take(tangent);
+    labels_ = arena.Take(labels);
   }
 
   void MakeSums() {
-    result_.task_start = at::zeros_like(chunk_.task_start);
+    result_.task_start = at::empty_like(chunk_.task_start);
     result_.item_start = at::zeros_like(chunk_.item_start);
-    result_.tasks = at::zeros_like(chunk_.tasks);
+    result_.tasks = at::empty_like(chunk_.tasks);
     result_.items = at::zeros_like(chunk_.items);
     result_.tail.assign(static_cast<size_t>(shape_.tail_size()), 0.0);
     result_.rates.assign(static_cast<size_t>(shape_.inner_steps * shape_.rate_count()), 0.0);
@@ -94,110 +92,49 @@ class HeadRun {
   }
 
   void RunTask(size_t t) {
-    const int64_t rows = RowCount(t), support = chunk_.support[t], query = rows - support;
-    LoadRows(t);
-    HeadTask<Real> task;
-    task.support = support;
-    task.query = query;
-    task.start = start_;
-    task.gram = gram_;
-    task.labels = labels_;
-    task.support_weight =
-        static_cast<Real>(1.0 / (static_cast<double>(support) + chunk_.support_prior));
-    task.query_weight = static_cast<Real>(1.0 / static_cast<double>(query));
-    task.adjoint = adjoint_;
-    task.mixing = mixing_;
-    task.tail = tail_;
-    task.rates = rates_;
-    Real loss = 0;
-    task.loss = &loss;
-    RunHead(shape_, parameters_, task, workspace_);
-    result_.losses.push_back(static_cast<double>(loss));
-    for (size_t i = 0; i < result_.tail.size(); ++i)
-      result_.tail[i] += static_cast<double>(tail_[i]);
+    const int64_t begin[] = {0, chunk_.row_count(t)};
+    const double* labels = chunk_.labels.data() + chunk_.begin[t];
+    std::transform(labels, labels + begin[1], labels_,
+                   [](double label) { return static_cast<Real>(label); });
+    Task(shape_, parameters_, MemoryOf(t, begin), {}).Run(0, scratch_, tangent_);
+  }
+
+  Memory MemoryOf(size_t t, const int64_t* begin) {
+    const auto task = static_cast<int64_t>(t);
+    return {.tasks = Row(chunk_.tasks, task),
+            .items = Row(chunk_.items, 0),
+            .task_start = Row(chunk_.task_start, task),
+            .item_start = Row(chunk_.item_start, 0),
+            .shift = chunk_.shift.defined() ? Row(chunk_.shift, chunk_.begin[t]) : nullptr,
+            .labels = labels_,
+            .item = chunk_.item.data() + chunk_.begin[t],
+            .begin = begin,
+            .support = chunk_.support.data() + task,
+            .task_width = chunk_.tasks.size(1),
+            .item_width = item_width_,
+            .support_prior = chunk_.support_prior,
+            .row_start = row_start_,
+            .row_item = row_item_,
+            .task_vector = Row(result_.tasks, task),
+            .task_start_sum = Row(result_.task_start, task),
+            .shared = shared_,
+            .loss = &loss_};
+  }
+
+  void AddResults(size_t t) {
+    const int64_t width = shape_.width[1], item_row = HeadShape::Padded(item_width_);
+    for (int64_t r = 0; r < chunk_.row_count(t); ++r) {
+      const int64_t row = chunk_.begin[t] + r, item = chunk_.item[static_cast<size_t>(row)];
+      const Real* start = row_start_ + r * shape_.out(0);
+      Add(start, width, Row(result_.item_start, item));
+      Add(row_item_ + r * item_row, item_width_, Row(result_.items, item));
+      if (result_.shift.defined()) Row(result_.shift, row)[0] = start[0];
+    }
+    Add(shared_, shape_.tail_size(), result_.tail.data());
     if (shape_.rate_gradient) {
-      for (size_t i = 0; i < result_.rates.size(); ++i) {
-        result_.rates[i] += static_cast<double>(rates_[i]);
-      }
+      Add(shared_ + shape_.tail_size(), std::ssize(result_.rates), result_.rates.data());
     }
-    SendBack(t);
-  }
-
-  const int64_t* ItemsOf(size_t t) const { return chunk_.item.data() + chunk_.begin[t]; }
-
-  // The task's rows: labels, X W_0 (with the shift), the items' vectors and the Gram matrix.
-  void LoadRows(size_t t) {
-    const int64_t rows = RowCount(t), support = chunk_.support[t];
-    const int64_t width = shape_.width[1], padded = shape_.out(0);
-    const Real* of_task = Row(chunk_.task_start, static_cast<int64_t>(t));
-    for (int64_t r = 0; r < rows; ++r) {
-      labels_[r] = static_cast<Real>(chunk_.labels[static_cast<size_t>(chunk_.begin[t] + r)]);
-      const Real* of_item = Row(chunk_.item_start, ItemsOf(t)[r]);
-      Real* start = start_ + r * padded;
-      for (int64_t j = 0; j < width; ++j) start[j] = of_task[j] + of_item[j];
-      std::fill(start + width, start + padded, Real(0));
-      if (chunk_.shift.defined()) start[0] += Row(chunk_.shift, chunk_.begin[t] + r)[0];
-    }
-    LoadGram(t, rows, support);
-  }
-
-  // All rows of a task share its own vector, which adds one number to every product.
-  void LoadGram(size_t t, int64_t rows, int64_t support) {
-    const int64_t padded = HeadShape::Padded(item_width_);
-    for (int64_t r = 0; r < rows; ++r) {
-      Real* input = inputs_ + r * padded;
-      std::copy_n(Row(chunk_.items, ItemsOf(t)[r]), item_width_, input);
-      std::fill(input + item_width_, input + padded, Real(0));
-    }
-    const Real* own = Row(chunk_.tasks, static_cast<int64_t>(t));
-    const Real square = std::inner_product(own, own + task_width_, own, Real(0));
-    std::fill_n(gram_, rows * support, square);
-    AddSmallProductTransposed(gram_, rows, support, padded, inputs_, inputs_);
-  }
-
-  // Adds the task's part of the gradients by its inputs.
-  void SendBack(size_t t) {
-    const int64_t rows = RowCount(t), support = chunk_.support[t];
-    const int64_t width = shape_.width[1], padded = shape_.out(0);
-    const int64_t item_padded = HeadShape::Padded(item_width_);
-    MixInputs(rows, support, item_padded);
-    Real* to_task = Row(result_.task_start, static_cast<int64_t>(t));
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t item = ItemsOf(t)[r];
-      AddRow(adjoint_ + r * padded, width, to_task);
-      AddRow(adjoint_ + r * padded, width, Row(result_.item_start, item));
-      AddRow(back_ + r * item_padded, item_width_, Row(result_.items, item));
-      if (result_.shift.defined())
-        Row(result_.shift, chunk_.begin[t] + r)[0] = adjoint_[r * padded];
-    }
-    const Real sum = SumOf(mixing_, rows * rows);
-    const Real* own = Row(chunk_.tasks, static_cast<int64_t>(t));
-    Real* to_own = Row(result_.tasks, static_cast<int64_t>(t));
-    for (int64_t j = 0; j < task_width_; ++j) to_own[j] = sum * own[j];
-  }
-
-  // back = C X, leaving out the blocks of C that are zero (HeadTask::mixing).
-  void MixInputs(int64_t rows, int64_t support, int64_t width) {
-    const int64_t query = rows - support;
-    std::fill_n(back_, rows * width, Real(0));
-    if (shape_.inner_steps == 0) return;
-    AddSmallProduct(back_ + support * width, query, width, support, mixing_ + support * rows, rows,
-                    inputs_);
-    if (!shape_.second_order) return;
-    AddSmallProduct(back_, support, width, query, mixing_ + support, rows,
-                    inputs_ + support * width);
-    if (shape_.inner_steps == 1) return;
-    AddSmallProduct(back_, support, width, support, mixing_, rows, inputs_);
-  }
-
-  // In several partial sums, which the compiler can keep in one register.
-  static Real SumOf(const Real* values, int64_t count) {
-    constexpr int64_t kWays = 8;
-    Real ways[kWays] = {};
-    for (int64_t i = 0; i < count; ++i) ways[i % kWays] += values[i];
-    Real sum = 0;
-    for (const Real way : ways) sum += way;
-    return sum;
+    result_.losses.push_back(static_cast<double>(loss_));
   }
 
   // Row of a contiguous matrix.
@@ -207,21 +144,31 @@ class HeadRun {
   static const Real* Row(const at::Tensor& matrix, int64_t row) {
     return matrix.template const_data_ptr<Real>() + row * matrix.stride(0);
   }
-  static void AddRow(const Real* from, int64_t count, Real* to) {
-    for (int64_t j = 0; j < count; ++j) to[j] += from[j];
+  template <typename Sum>
+  static void Add(const Real* from, int64_t count, Sum* to) {
+    for (int64_t j = 0; j < count; ++j) to[j] += static_cast<Sum>(from[j]);
   }
 
   const HeadShape& shape_;
   HeadParameters<Real> parameters_;
   const HeadChunk& chunk_;
-  int64_t task_width_, item_width_;
+  int64_t item_width_;
   // Of one task.
-  Real *workspace_, *start_, *adjoint_, *gram_, *mixing_, *inputs_, *back_, *tail_, *rates_,
-      *labels_;
+  Real *row_start_, *row_item_, *shared_, *scratch_, *tangent_, *labels_;
+  Real loss_ = 0;
   HeadChunkGradient result_;
 };
 
 }  // namespace
+
+std::pair<int64_t, int64_t> HeadChunk::MostRows() const {
+  std::pair<int64_t, int64_t> most = {0, 0};
+  for (size_t t = 0; t < support.size(); ++t) {
+    most.first = std::max(most.first, support[t]);
+    most.second = std::max(most.second, row_count(t) - support[t]);
+  }
+  return most;
+}
 
 template <typename Real>
 HeadChunkGradient DifferentiateHead(const HeadShape& shape, const std::vector<Real>& tail,

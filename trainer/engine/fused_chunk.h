@@ -1,5 +1,6 @@
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -23,6 +24,10 @@ struct HeadChunk {
   std::vector<int64_t> support;  ///< [tasks] support rows of each
   std::vector<double> labels;    ///< [row]
   double support_prior = 0.0;    ///< MetaOptions::support_prior
+
+  int64_t row_count(size_t task) const { return begin[task + 1] - begin[task]; }
+  /// The most support rows and the most query rows of a task.
+  std::pair<int64_t, int64_t> MostRows() const;
 };
 
 /// Sums over the tasks of a chunk, and what flows back into its inputs.

@@ -110,11 +110,11 @@ class DeviceTeam {
     }
     lanes_.Barrier();
   }
-  HEARTH_HOST_DEVICE void AddColumnSums(Real* to, const Real* a, int64_t rows, int64_t width,
-                                        Real scale) const {
+  HEARTH_HOST_DEVICE void AddColumnSums(Real* to, const Real* a, int64_t a_row, int64_t rows,
+                                        int64_t width, Real scale) const {
     Each(width, [=](int64_t j) {
       Real sum = 0;
-      for (int64_t r = 0; r < rows; ++r) sum += a[r * width + j];
+      for (int64_t r = 0; r < rows; ++r) sum += a[r * a_row + j];
       to[j] += scale * sum;
     });
   }

@@ -101,44 +101,46 @@ class HeadChunkTask {
     return task;
   }
 
+  // to [rows, Padded(width)] = f(row, column), zero in the padding.
+  template <typename F>
+  HEARTH_HOST_DEVICE void LoadRows(Real* to, int64_t width, F f) {
+    const int64_t padded = HeadShape::Padded(width), left = padded - width;
+    team_.EachRow(rows_, width, [=](int64_t r, int64_t j) { to[r * padded + j] = f(r, j); });
+    if (left == 0) return;
+    Real* padding = to + width;
+    team_.EachRow(rows_, left, [=](int64_t r, int64_t j) { padding[r * padded + j] = Real(0); });
+  }
+
   // X W_0 of the rows, with the shift.
   HEARTH_HOST_DEVICE void LoadStart() {
     const int64_t width = shape_.width[1], padded = shape_.out(0);
     const Real *of_task = chunk_.task_start + t_ * width, *of_items = chunk_.item_start;
-    const Real* shift = chunk_.shift == nullptr ? nullptr : chunk_.shift + first_;
     const int64_t* item = chunk_.item + first_;
+    LoadRows(start_, width,
+             [=](int64_t r, int64_t j) { return of_task[j] + of_items[item[r] * width + j]; });
+    if (chunk_.shift == nullptr) return;
+    const Real* shift = chunk_.shift + first_;
     Real* start = start_;
-    team_.EachRow(rows_, padded, [=](int64_t r, int64_t j) {
-      Real value = j < width ? of_task[j] + of_items[item[r] * width + j] : Real(0);
-      if (j == 0 && shift != nullptr) value += shift[r];
-      start[r * padded + j] = value;
-    });
+    team_.Each(rows_, [=](int64_t r) { start[r * padded] += shift[r]; });
   }
 
   // All rows of a task share its own vector, which adds one number to every product.
   HEARTH_HOST_DEVICE void LoadGram() {
-    const int64_t width = chunk_.item_width, padded = item_row();
+    const int64_t width = chunk_.item_width;
     const Real* items = chunk_.items;
     const int64_t* item = chunk_.item + first_;
-    Real* inputs = inputs_;
-    team_.EachRow(rows_, padded, [=](int64_t r, int64_t j) {
-      inputs[r * padded + j] = j < width ? items[item[r] * width + j] : Real(0);
-    });
+    LoadRows(inputs_, width, [=](int64_t r, int64_t j) { return items[item[r] * width + j]; });
     const Real* own = chunk_.tasks + t_ * chunk_.task_width;
     const Real square = team_.Sum(chunk_.task_width, [=](int64_t j) { return own[j] * own[j]; });
     team_.Fill(gram_, square, rows_ * support_);
-    team_.GemmTransposed(gram_, support_, rows_, support_, padded, inputs_, inputs_, Real(1));
+    team_.GemmTransposed(gram_, support_, rows_, support_, item_row(), inputs_, inputs_, Real(1));
   }
 
   HEARTH_HOST_DEVICE void SumStart() {
-    const int64_t width = shape_.width[1], padded = shape_.out(0), rows = rows_;
-    const Real* from = row_start();
-    Real* to = chunk_.task_start_sum + t_ * width;
-    team_.Each(width, [=](int64_t j) {
-      Real sum = 0;
-      for (int64_t r = 0; r < rows; ++r) sum += from[r * padded + j];
-      to[j] = sum;
-    });
+    const int64_t width = shape_.width[1];
+    Real* sum = chunk_.task_start_sum + t_ * width;
+    team_.Fill(sum, Real(0), width);
+    team_.AddColumnSums(sum, row_start(), shape_.out(0), rows_, width, Real(1));
   }
 
   // C X, leaving out the blocks of C that are zero (HeadTask::mixing).

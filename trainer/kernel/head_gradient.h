@@ -218,11 +218,11 @@ class HeadGradient {
   // tail += scale(index) * gradient of the pass, for every parameter of the tail.
   template <typename Scale>
   HEARTH_HOST_DEVICE void AddGradient(const Pass& pass, int64_t rows, Real* tail, Scale scale) {
-    team_.AddColumnSums(tail, pass.delta[0], rows, out(0), scale(1));
+    team_.AddColumnSums(tail, pass.delta[0], out(0), rows, out(0), scale(1));
     for (int l = 1; l < last(); ++l) {
       team_.Gemm(tail + shape_.weight_offset(l), shape_.width[l], out(l), rows, pass.hidden[l - 1],
                  1, out(l - 1), pass.delta[l], scale(2 * l));
-      team_.AddColumnSums(tail + shape_.bias_offset(l), pass.delta[l], rows, out(l),
+      team_.AddColumnSums(tail + shape_.bias_offset(l), pass.delta[l], out(l), rows, out(l),
                           scale(2 * l + 1));
     }
     if (last() == 0) return;
@@ -425,14 +425,15 @@ class HeadGradient {
     Real* es = task_.adjoint;
     const Real* rd = r_.delta[0];
     team_.Each(rows * out(0), [=](int64_t i) { es[i] -= rd[i]; });
-    team_.AddColumnSums(task_.tail, rd, rows, out(0), Real(-1));
+    team_.AddColumnSums(task_.tail, rd, out(0), rows, out(0), Real(-1));
     for (int l = 1; l < last(); ++l) {
       Real* lambda = task_.tail + shape_.weight_offset(l);
       team_.Gemm(lambda, shape_.width[l], out(l), rows, r_.hidden[l - 1], 1, out(l - 1),
                  pass.delta[l], Real(-1));
       team_.Gemm(lambda, shape_.width[l], out(l), rows, pass.hidden[l - 1], 1, out(l - 1),
                  r_.delta[l], Real(-1));
-      team_.AddColumnSums(task_.tail + shape_.bias_offset(l), r_.delta[l], rows, out(l), Real(-1));
+      team_.AddColumnSums(task_.tail + shape_.bias_offset(l), r_.delta[l], out(l), rows, out(l),
+                          Real(-1));
     }
     if (last() == 0) return;
     Real* lambda = task_.tail + shape_.weight_offset(last());

@@ -76,11 +76,12 @@ class HostTeam {
   void RowDots(Real* to, const Real* a, const Real* b, int64_t rows, int64_t width) const {
     for (int64_t r = 0; r < rows; ++r) to[r] = hearth::Dot(a + r * width, b, width);
   }
-  /// to[j] += scale sum_r a[r, j]
-  void AddColumnSums(Real* to, const Real* a, int64_t rows, int64_t width, Real scale) const {
+  /// to[j] += scale sum_r a[r a_row + j] for j < width, which may be any number.
+  void AddColumnSums(Real* to, const Real* a, int64_t a_row, int64_t rows, int64_t width,
+                     Real scale) const {
     for (int64_t r = 0; r < rows; ++r) {
 #pragma GCC ivdep
-      for (int64_t j = 0; j < width; ++j) to[j] += scale * a[r * width + j];
+      for (int64_t j = 0; j < width; ++j) to[j] += scale * a[r * a_row + j];
     }
   }
   /// to[j] += scale sum_r weight[r] a[r, j]
