@@ -118,17 +118,21 @@ bool GradientCheck::passed() const {
 GradientCheck CheckGradient(const Dataset& dataset, const ModelOptions& model,
                             const MetaOptions& meta, const Chunk& chunk, uint64_t seed,
                             int64_t samples) {
+  Subject exact(dataset, model, meta, at::kDouble, seed);
   GradientCheck check;
   check.task_count = chunk.task_count();
   if (meta.method != MetaOptions::Method::kFomaml) {
-    ModelOptions smooth = model;
     check.smoothed = model.type == ModelOptions::Type::kEmbeddingMlp &&
                      model.activation == ModelOptions::Activation::kRelu;
-    if (check.smoothed) smooth.activation = ModelOptions::Activation::kGelu;
-    Subject subject(dataset, smooth, meta, at::kDouble, seed);
-    CompareWithDifferences(subject, chunk, samples, check);
+    if (check.smoothed) {
+      ModelOptions with_gelu = model;
+      with_gelu.activation = ModelOptions::Activation::kGelu;
+      Subject smooth(dataset, with_gelu, meta, at::kDouble, seed);
+      CompareWithDifferences(smooth, chunk, samples, check);
+    } else {
+      CompareWithDifferences(exact, chunk, samples, check);
+    }
   }
-  Subject exact(dataset, model, meta, at::kDouble, seed);
   const at::Tensor gradient =
       Flatten(GenericEngine(exact.context()).Compute(chunk, exact.parameters(), false));
   if (FusedEngine::WhyNot(exact.context(), meta, at::kCPU).empty()) {

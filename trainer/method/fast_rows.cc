@@ -55,17 +55,13 @@ void FormSide(const FieldEncoder& encoder, const EntityBatch& entities, const at
     const at::Tensor vectors = at::zeros({entities.count, delta.size(1)}, delta.options())
                                    .index_add_(0, met.select(0, 0), delta);
     const FieldEncoder::Source& source = encoder.fields()[f];
-    if (source.table >= 0) {
-      at::Tensor& rows = table_rows[static_cast<size_t>(source.table)];
-      const at::Tensor change = at::zeros_like(rows);
-      AddPartGradient(entities.fields[f], vectors, change);
-      rows = rows - change;
-    } else {
-      at::Tensor& projection = values[static_cast<size_t>(source.projection)];
-      const at::Tensor change = at::zeros_like(projection);
-      AddPartGradient(entities.fields[f], vectors, change);
-      projection = (projection - change).unsqueeze(0);
-    }
+    const bool is_table = source.table >= 0;
+    at::Tensor& part = is_table ? table_rows[static_cast<size_t>(source.table)]
+                                : values[static_cast<size_t>(source.projection)];
+    const at::Tensor change = at::zeros_like(part);
+    AddPartGradient(entities.fields[f], vectors, change);
+    part = part - change;
+    if (!is_table) part = part.unsqueeze(0);
   }
 }
 

@@ -83,6 +83,11 @@ AdaptedUsers ReadDescription(const std::string& path, const Dataset& dataset) {
   return users;
 }
 
+at::Tensor TensorOf(std::vector<double>& values, at::IntArrayRef shape, at::TensorOptions options) {
+  return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
+      .to(options, false, /*copy=*/true);
+}
+
 // One adapted parameter of `count` users, [user, shape...].
 at::Tensor ReadAdapted(const Hdf5File& file, const ParameterSpec& spec, int64_t count,
                        at::TensorOptions options) {
@@ -93,8 +98,7 @@ at::Tensor ReadAdapted(const Hdf5File& file, const ParameterSpec& spec, int64_t 
   }
   std::vector<int64_t> shape = spec.shape;
   shape.insert(shape.begin(), count);
-  return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
-      .to(options, false, /*copy=*/true);
+  return TensorOf(values, shape, options);
 }
 
 // The adapted rows of all tables.
@@ -145,9 +149,7 @@ void ReadRows(const Hdf5File& file, const std::vector<TableSpec>& tables, at::Te
     const auto ids = file.ReadDataset<int64_t>(folder + "/ids");
     std::vector<double> values = file.ReadDataset<double>(folder + "/values");
     CheckRows(file.path(), table, users.adapted.size(), offsets, ids, values.size());
-    const at::Tensor all = at::from_blob(values.data(), {std::ssize(ids), table.dim},
-                                         at::TensorOptions().dtype(at::kDouble))
-                               .to(options, false, /*copy=*/true);
+    const at::Tensor all = TensorOf(values, {std::ssize(ids), table.dim}, options);
     for (size_t u = 0; u < users.adapted.size(); ++u) {
       users.adapted[u].row_ids.emplace_back(ids.begin() + offsets[u], ids.begin() + offsets[u + 1]);
       users.adapted[u].rows.push_back(all.narrow(0, offsets[u], offsets[u + 1] - offsets[u]));
