@@ -22,7 +22,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "bench/interleaved.h"
-#include "cluster/exact_sum.h"
+#include "cluster/chunk_sums.h"
 #include "cluster/self_communicator.h"
 #include "common/id_groups.h"
 #include "common/random.h"
@@ -90,7 +90,7 @@ class HearthTable {
  public:
   explicit HearthTable(const TableSpec& spec)
       : table_(spec, TableOptimizer::kAdagrad, /*seed=*/1, at::kFloat),
-        exact_sum_(spec.dim, ReduceMode::kExact) {}
+        exact_sum_({.tables = {{spec.dim, RowPartition(spec.row_count, 1), false}}}) {}
 
   at::Tensor Step(const Batch& batch) {
     at::Tensor result = table_.Gather(batch.ids);
@@ -105,8 +105,10 @@ class HearthTable {
     std::vector<float> chunk(static_cast<size_t>(groups.size() * table_.dim()));
     SumRowsByGroup(groups, batch.gradient.const_data_ptr<float>(), table_.dim(), std::identity(),
                    chunk.data());
-    exact_sum_.Add(groups.ids(), chunk);
-    RowSum<float> sum = exact_sum_.Reduce(this_process_, /*global_chunk_count=*/1);
+    exact_sum_.AddRows(0, groups.ids(), chunk);
+    exact_sum_.EndChunk();
+    RowSum<float> sum = std::move(
+        exact_sum_.Reduce(this_process_, /*global_chunk_count=*/1, nullptr, nullptr).rows[0]);
     table_.Apply(sum.ids, at::from_blob(sum.rows.data(), {groups.size(), table_.dim()}, at::kFloat),
                  kLr,
                  /*l2=*/0.0);
@@ -117,7 +119,7 @@ class HearthTable {
  private:
   EmbeddingTable table_;
   SelfCommunicator this_process_;
-  RowSumOverChunks<float> exact_sum_;
+  ChunkSums<float> exact_sum_;
 };
 
 // LibTorch's Embedding(sparse=True): look-up, sparse gradient, duplicates summed by coalesce.

@@ -1,5 +1,7 @@
 #include "cluster/communicator.h"
 
+#include <array>
+
 #include "common/error.h"
 
 namespace hearth {
@@ -90,6 +92,14 @@ void Communicator::DivideBy(int64_t size, std::vector<int64_t>* values) {
                  size);
     value /= size;
   }
+}
+
+std::string BroadcastText(Communicator& communicator, std::string text, int root) {
+  std::array<int64_t, 1> size = {std::ssize(text)};
+  communicator.Broadcast(std::span<int64_t>(size), root);
+  text.resize(static_cast<size_t>(size[0]));
+  communicator.Broadcast(std::span(reinterpret_cast<uint8_t*>(text.data()), text.size()), root);
+  return text;
 }
 
 std::vector<std::string> AllGatherText(Communicator& communicator, const std::string& text) {

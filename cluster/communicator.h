@@ -43,7 +43,7 @@ class Communicator {
   virtual std::string name() const = 0;
 
   /// In place, element-wise over all ranks; every rank gets the same bits. The order in which
-  /// floats are added is the implementation's own: see exact_sum.h for sums without an order.
+  /// floats are added is the implementation's own: see chunk_sums.h for sums without an order.
   /// Floats given to min and max must not be NaN.
   void AllReduce(std::span<float> data, ReduceOp op);
   void AllReduce(std::span<double> data, ReduceOp op);
@@ -103,6 +103,9 @@ class Communicator {
 
 /// Text of every rank, in rank order. Collective: all ranks must call.
 std::vector<std::string> AllGatherText(Communicator& communicator, const std::string& text);
+
+/// Text of the root on every rank. Collective: all ranks must call.
+std::string BroadcastText(Communicator& communicator, std::string text, int root = 0);
 
 template <typename T>
 std::vector<T> Communicator::AllGather(std::span<const T> data, std::vector<int64_t>* counts) {

@@ -52,10 +52,4 @@ void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts
   }
 }
 
-bool AnyRank(Communicator& communicator, bool yes) {
-  uint8_t flag = yes ? 1 : 0;
-  communicator.AllReduce(std::span(&flag, 1), ReduceOp::kMax);
-  return flag != 0;
-}
-
 }  // namespace hearth

@@ -18,9 +18,4 @@ struct Fact {
 /// Collective: all ranks must call.
 void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts);
 
-/// Whether any rank says yes; the same answer on every rank. For decisions that all must take
-/// together, such as stopping on a signal that not every rank has seen.
-/// Collective: all ranks must call.
-bool AnyRank(Communicator& communicator, bool yes);
-
 }  // namespace hearth

@@ -76,6 +76,14 @@ std::unique_ptr<Communicator> MpiSession::MakeCommunicator(
   return MakeMpiCommunicator({.base = options});
 }
 
+std::string MpiSession::LibraryVersion() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string_view version(text.data(), static_cast<size_t>(length));
+  return std::string(version.substr(0, version.find_first_of(",\n")));
+}
+
 void MpiSession::Abort(int code) {
   MPI_Abort(MPI_COMM_WORLD, code);
   std::_Exit(code);

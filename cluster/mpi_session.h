@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "cluster/communicator.h"
 
@@ -34,6 +35,9 @@ class MpiSession {
 
   /// A communicator over all ranks. Collective: all ranks must call.
   std::unique_ptr<Communicator> MakeCommunicator(const CommunicatorOptions& options = {}) const;
+
+  /// "Open MPI v4.1.4". Of the library in use, whoever built this program.
+  static std::string LibraryVersion();
 
   /// Ends every rank of the job at once, with this exit code.
   [[noreturn]] static void Abort(int code);

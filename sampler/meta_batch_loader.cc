@@ -10,8 +10,15 @@ MetaBatchLoader::MetaBatchLoader(const Dataset& dataset, Part part, const TaskOp
                                  uint64_t seed, RankPlace place)
     : builder_(dataset, part, options, seed, place) {}
 
+const MetaBatch& MetaBatchLoader::Peek() {
+  if (!peeked_) peeked_ = next_.valid() ? next_.get() : builder_.Build(next_step_);
+  return *peeked_;
+}
+
 const MetaBatch& MetaBatchLoader::Next() {
-  current_ = next_.valid() ? next_.get() : builder_.Build(next_step_);
+  Peek();
+  current_ = std::move(*peeked_);
+  peeked_.reset();
   ++next_step_;
   next_ =
       std::async(std::launch::async, [this, step = next_step_] { return builder_.Build(step); });
@@ -21,6 +28,7 @@ const MetaBatch& MetaBatchLoader::Next() {
 void MetaBatchLoader::SeekToStep(int64_t step) {
   HEARTH_CHECK(step >= 0, "step {}", step);
   next_ = {};  // waits; a meta-batch on its way is dropped
+  peeked_.reset();
   next_step_ = step;
 }
 

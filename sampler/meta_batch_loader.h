@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <future>
+#include <optional>
 
 #include "sampler/meta_batch_builder.h"
 
@@ -24,6 +25,9 @@ class MetaBatchLoader {
   /// Throws what building it threw; the same step is tried again by the next call.
   const MetaBatch& Next();
 
+  /// What the next call of Next() will give; waits for it. Valid until that call.
+  const MetaBatch& Peek();
+
   /// The next call of Next() gives this step. The cost does not depend on the step.
   void SeekToStep(int64_t step);
 
@@ -38,7 +42,8 @@ class MetaBatchLoader {
   MetaBatchBuilder builder_;
   int64_t next_step_ = 0;
   MetaBatch current_;
-  std::future<MetaBatch> next_;  // last member: its destructor waits for the thread
+  std::optional<MetaBatch> peeked_;  // the one after current_, once it was asked for
+  std::future<MetaBatch> next_;      // last member: its destructor waits for the thread
 };
 
 }  // namespace hearth

@@ -15,13 +15,17 @@ namespace {
 
 constexpr int64_t kMaxRehearsedTasks = 8;
 
-int64_t ParametersBytes(const Recommender& model, const OptimizerOptions& optim,
-                        int64_t element_bytes) {
+// Of one rank.
+int64_t ParametersBytes(const Recommender& model, const TrainerOptions& options,
+                        int64_t element_bytes, int world_size) {
   // Values and two moments; the gradient that is applied, and its scaled copy.
   int64_t elements = model.layout().size() * 5;
   for (const TableSpec& table : model.tables()) {
-    const int64_t copies = optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
-    elements += table.row_count * (table.dim * copies + 2);
+    const TableShape shape = ShapeOf(table, options.tables, element_bytes,
+                                     {0, world_size, options.dist.replicate_bytes});
+    const int64_t copies = options.optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
+    const int64_t rows = shape.partition.row_count() / (shape.sharded ? world_size : 1);
+    elements += rows * (table.dim * copies + 2);
   }
   return elements * element_bytes;
 }
@@ -88,10 +92,12 @@ MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& data
   const at::TensorOptions tensors = learner.tensor_options();
   const auto element_bytes = static_cast<int64_t>(tensors.dtype().itemsize());
   MemoryEstimate estimate;
-  estimate.parameters_bytes = ParametersBytes(learner.model(), options.optim, element_bytes);
+  estimate.parameters_bytes = ParametersBytes(learner.model(), options, element_bytes, world_size);
   RequireFreeMemory(estimate.parameters_bytes);
+  // A row takes as much wherever it comes from: no table needs to be whole for a rehearsal.
   const MetaParameters parameters =
-      InitializeMetaParameters(learner.model(), options.optim.table_type, options.seed, tensors);
+      InitializeMetaParameters(learner.model(), options.optim.table_type, options.seed, tensors,
+                               {.capacity = RowPartition::kBuckets});
   const ChosenEngine engine =
       ChooseEngine(options.train.engine,
                    {learner.model(), learner.method(), learner.builder(), options.meta.loss},

@@ -19,8 +19,7 @@ struct MemoryEstimate {
 };
 
 /// `learner`: of the options and the data set, on the CPU. `threads`: chunks that a rank computes
-/// at the same time. Needs the memory of the parameters; throws ConfigError when less than that is
-/// free.
+/// at the same time. Throws ConfigError when less memory is free than the parameters take.
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
                               const MetaLearner& learner, int world_size, int threads);
 

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "cluster/exact_sum.h"
+#include "cluster/reduce_mode.h"
+#include "cluster/wire.h"
 #include "trainer/engine/engine_choice.h"
 #include "trainer/evaluate/eval_options.h"
 #include "trainer/method/meta_options.h"
@@ -39,6 +40,11 @@ struct CheckpointOptions {
 /// Config section `dist`.
 struct DistOptions {
   ReduceMode reduce = ReduceMode::kExact;
+  /// Tables of at most this size are kept whole on every rank; larger ones are sharded.
+  int64_t replicate_bytes = 65536;
+  Wire wire = Wire::kFull;
+  /// Outer steps that a rank takes alone between meetings, >= 1; 1: ranks meet in every step.
+  int64_t local_steps = 1;
   double timeout_sec = 600;  ///< deadline of one collective
 };
 

@@ -1,16 +1,17 @@
 #include "trainer/outer_loop.h"
 
+#include <array>
+#include <chrono>
 #include <cmath>
 #include <mutex>
 #include <optional>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
-#include "cluster/exact_sum.h"
 #include "common/error.h"
 #include "common/random.h"
+#include "trainer/embedding/sharded_tables.h"
 
 namespace hearth {
 namespace {
@@ -20,65 +21,61 @@ std::span<const Real> SpanOf(const at::Tensor& tensor) {
   return {tensor.const_data_ptr<Real>(), static_cast<size_t>(tensor.numel())};
 }
 
-// The same sum on every rank, whatever the library's reduction order.
-double SquaredNorm(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.to(at::kCPU, at::kDouble).contiguous();
+template <typename Real>
+double SquaredNorm(std::span<const Real> values) {
   double sum = 0.0;
-  for (const double value : SpanOf<double>(values)) sum += value * value;
+  for (const Real value : values) sum += double{value} * double{value};
   return sum;
 }
 
-// Sums of this rank's chunks, then of all ranks'.
+// Adds up the rows of each bucket, in the order of ids: sums [RowPartition::kBuckets] that do not
+// depend on which rank keeps which buckets.
 template <typename Real>
-class MetaGradientSum {
+void AddSquaredNorms(const RowSum<Real>& rows, int64_t dim, std::span<double> sums) {
+  for (size_t i = 0; i < rows.ids.size(); ++i) {
+    const auto width = static_cast<size_t>(dim);
+    sums[static_cast<size_t>(RowPartition::BucketOf(rows.ids[i]))] +=
+        SquaredNorm(std::span(rows.rows).subspan(i * width, width));
+  }
+}
+
+// Adds the seconds of its life to `total`.
+class Stopwatch {
  public:
-  MetaGradientSum(const MetaParameters& parameters, ReduceMode mode, int64_t local_chunk_count)
-      : dense_(parameters.dense.numel(), mode), scalars_(3, mode) {
-    dense_.Reserve(local_chunk_count);
-    for (const EmbeddingTable& table : parameters.tables) rows_.emplace_back(table.dim(), mode);
+  explicit Stopwatch(double& total) : total_(total) {}
+  ~Stopwatch() {
+    total_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   }
-
-  void Add(const Chunk& chunk, const ChunkResult& result) {
-    dense_.Add(SpanOf<Real>(result.dense_gradient));
-    for (size_t t = 0; t < rows_.size(); ++t) {
-      rows_[t].Add(result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));
-    }
-    const auto finite = static_cast<double>(result.finite_task_count);
-    const auto skipped = static_cast<double>(chunk.task_count()) - finite;
-    scalars_.Add(std::array{result.loss_sum, finite, skipped});
-  }
-
-  // Collective. Returns the sums over all ranks: loss, finite tasks, skipped tasks.
-  std::array<double, 3> Reduce(Communicator& communicator, int64_t chunk_count,
-                               OuterLoop::Gradient* gradient) {
-    std::array<double, 3> scalars{};
-    scalars_.Reduce(communicator, chunk_count, scalars);
-    const auto options = at::TensorOptions().dtype(at::CppTypeToScalarType<Real>::value);
-    gradient->dense = at::empty({dense_.length()}, options);
-    dense_.Reduce(communicator, chunk_count,
-                  {gradient->dense.template mutable_data_ptr<Real>(),
-                   static_cast<size_t>(gradient->dense.numel())});
-    for (RowSumOverChunks<Real>& rows : rows_) {
-      RowSum<Real> sum = rows.Reduce(communicator, chunk_count);
-      const auto count = static_cast<int64_t>(sum.ids.size());
-      gradient->rows.push_back(
-          at::from_blob(sum.rows.data(), {count, rows.dim()}, options).clone());
-      gradient->table_rows.push_back(std::move(sum.ids));
-    }
-    return scalars;
-  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
-  SumOverChunks<Real> dense_;
-  std::vector<RowSumOverChunks<Real>> rows_;
-  SumOverChunks<double> scalars_;  // loss, finite tasks, skipped tasks
+  double& total_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace
 
-StepResult OuterLoop::Step(const MetaBatch& meta_batch) {
-  return parameters_.dense.scalar_type() == at::kDouble ? StepAs<double>(meta_batch)
-                                                        : StepAs<float>(meta_batch);
+OuterLoop::OuterLoop(const Options& options, const Engine& engine, const BatchBuilder& builder,
+                     MetaParameters& parameters, DenseOptimizer& dense_optimizer,
+                     Communicator& communicator, WorkerThreads& threads)
+    : options_(options),
+      engine_(engine),
+      builder_(builder),
+      parameters_(parameters),
+      dense_optimizer_(dense_optimizer),
+      communicator_(communicator),
+      threads_(threads),
+      shapes_(ShapesOf(parameters)),
+      any_sharded_(AnySharded(parameters)) {
+  for (const TableShape& shape : shapes_) sharded_.push_back(shape.sharded);
+}
+
+StepResult OuterLoop::Step(const MetaBatch& meta_batch,
+                           const std::function<const MetaBatch*()>& next, bool stop_wanted) {
+  return parameters_.dense.scalar_type() == at::kDouble
+             ? StepAs<double>(meta_batch, next, stop_wanted)
+             : StepAs<float>(meta_batch, next, stop_wanted);
 }
 
 bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
@@ -87,12 +84,40 @@ bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
   return random.NextDouble() < options_.id_dropout;
 }
 
+RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
+  const auto hides = [&](const Chunk& chunk) {
+    return HidesItemIds(meta_batch.step, chunk.number);
+  };
+  return RequestRows(parameters_, builder_.TableRowsOf(meta_batch.chunks, hides));
+}
+
+void OuterLoop::FetchRows(const MetaBatch& meta_batch) {
+  if (!any_sharded_) return;
+  if (request_step_ != meta_batch.step) {
+    request_ = RequestFor(meta_batch);
+    ExchangeIds(communicator_, request_);
+    request_step_ = meta_batch.step;
+  }
+  FetchTableRows(communicator_, request_, parameters_);
+}
+
 template <typename Real>
-StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
-  MetaGradientSum<Real> sum(parameters_, options_.reduce, std::ssize(meta_batch.chunks));
+void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums) {
+  sums.Reserve(std::ssize(meta_batch.chunks));
   std::vector<std::optional<ChunkResult>> results(meta_batch.chunks.size());
   size_t added = 0;
-  std::mutex mutex;  // of sum, results and added
+  std::mutex mutex;  // of sums, results and added
+  const auto add = [&](const Chunk& chunk, const ChunkResult& result) {
+    sums.AddDense(SpanOf<Real>(result.dense_gradient));
+    for (size_t t = 0; t < shapes_.size(); ++t) {
+      sums.AddRows(static_cast<int64_t>(t), result.table_rows[t],
+                   SpanOf<Real>(result.row_gradients[t]));
+    }
+    const auto finite = static_cast<double>(result.finite_task_count);
+    const auto skipped = static_cast<double>(chunk.task_count()) - finite;
+    sums.AddScalars(std::array{result.loss_sum, finite, skipped});
+    sums.EndChunk();
+  };
   threads_.Run(std::ssize(results), [&](int64_t c) {
     const Chunk& chunk = meta_batch.chunks[static_cast<size_t>(c)];
     const bool hide = HidesItemIds(meta_batch.step, chunk.number);
@@ -101,42 +126,109 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch) {
     results[static_cast<size_t>(c)] = std::move(result);
     // In the order of chunks, so that threads do not change what sums in float give.
     for (; added < results.size() && results[added]; ++added) {
-      sum.Add(meta_batch.chunks[added], *results[added]);
+      add(meta_batch.chunks[added], *results[added]);
       results[added].reset();
     }
   });
-  Gradient gradient;
-  const std::array<double, 3> scalars =
-      sum.Reduce(communicator_, meta_batch.global_chunk_count, &gradient);
-  StepResult result{.task_count = std::llround(scalars[1]),
-                    .skipped_task_count = std::llround(scalars[2])};
+}
+
+template <typename Real>
+StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
+                             const std::function<const MetaBatch*()>& next, bool stop_wanted) {
+  times_ = {};
+  ChunkSums<Real> sums({.mode = options_.reduce,
+                        .dense = parameters_.dense.numel(),
+                        .scalars = 3,  // loss, finite tasks, skipped tasks
+                        .tables = shapes_});
+  {
+    const Stopwatch stopwatch(times_.fetch);
+    FetchRows(meta_batch);
+  }
+  {
+    const Stopwatch stopwatch(times_.compute);
+    ComputeChunks(meta_batch, sums);
+  }
+  StepResult result;
+  typename ChunkSums<Real>::Result reduced;
+  {
+    const Stopwatch stopwatch(times_.reduce);
+    const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
+    RowRequest next_request;
+    if (to_come != nullptr) next_request = RequestFor(*to_come);
+    reduced = sums.Reduce(communicator_, meta_batch.global_chunk_count,
+                          any_sharded_ ? &request_ : nullptr,
+                          to_come != nullptr ? &next_request : nullptr);
+    request_ = std::move(next_request);
+    request_step_ = to_come != nullptr ? to_come->step : -1;
+    result.task_count = std::llround(reduced.scalars[1]);
+    result.skipped_task_count = std::llround(reduced.scalars[2]);
+    result.loss = reduced.scalars[0] / reduced.scalars[1];
+    AgreeOnNorm<Real>(reduced, stop_wanted, result);
+  }
   if (result.task_count == 0) {
     throw NumericError(
         "outer step {}: none of its {} tasks has a finite loss and gradient; lower meta.inner_lr "
         "or optim.lr, or look at the labels with 'hearth data validate'",
         meta_batch.step, meta_batch.global_task_count);
   }
-  result.loss = scalars[0] / scalars[1];
+  if (!std::isfinite(result.gradient_norm)) {
+    throw NumericError(
+        "outer step {}: the sum of the gradients of its {} tasks is beyond the range of a {}-bit "
+        "float; lower the learning rates or set train.precision=float64",
+        meta_batch.step, result.task_count, 8 * sizeof(Real));
+  }
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
-  Update(gradient, result);
+  const Stopwatch stopwatch(times_.update);
+  Update<Real>(reduced, meta_batch.step, result);
   return result;
 }
 
-void OuterLoop::Update(const Gradient& gradient, StepResult& result) {
-  const double per_task = 1.0 / static_cast<double>(result.task_count);
-  double squared_norm = SquaredNorm(gradient.dense);
-  for (const at::Tensor& rows : gradient.rows) squared_norm += SquaredNorm(rows);
-  result.gradient_norm = std::sqrt(squared_norm) * per_task;
+// Fills in the norm of the mean gradient and whether to stop. Collective.
+template <typename Real>
+void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, bool stop_wanted,
+                            StepResult& result) {
+  constexpr auto kBuckets = static_cast<size_t>(RowPartition::kBuckets);
+  // Whether to stop, then the buckets of each sharded table: of each, one rank knows the sum and
+  // the others have zero, so that any order of addition gives the same.
+  std::vector<double> shared = {stop_wanted ? 1.0 : 0.0};
+  std::vector<std::vector<double>> own(shapes_.size());  // [table] of those every rank has
+  for (size_t t = 0; t < shapes_.size(); ++t) {
+    std::vector<double>& to = sharded_[t] ? shared : own[t];
+    to.resize(to.size() + kBuckets);
+    AddSquaredNorms(sums.rows[t], shapes_[t].dim, std::span(to).last(kBuckets));
+  }
+  communicator_.AllReduce(std::span(shared), ReduceOp::kSum);
+  result.stop = shared[0] > 0.0;
+
+  double squared_norm = SquaredNorm(std::span<const Real>(sums.dense));
+  auto next_shared = shared.begin() + 1;
+  for (size_t t = 0; t < shapes_.size(); ++t) {
+    auto bucket = sharded_[t] ? next_shared : own[t].begin();
+    for (size_t b = 0; b < kBuckets; ++b) squared_norm += *bucket++;
+    if (sharded_[t]) next_shared = bucket;
+  }
+  result.gradient_norm = std::sqrt(squared_norm) / static_cast<double>(result.task_count);
+}
+
+template <typename Real>
+void OuterLoop::Update(typename ChunkSums<Real>::Result& sums, int64_t step,
+                       const StepResult& result) {
   const double limit = options_.optimizer.clip_norm;
   const double clip =
       limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
-  const at::Device device = parameters_.dense.device();
-  const auto scaled = [&](const at::Tensor& sum) { return (sum * (per_task * clip)).to(device); };
-  dense_optimizer_.Step(parameters_.dense, scaled(gradient.dense), result.rate_factor);
-  for (size_t t = 0; t < gradient.rows.size(); ++t) {
-    parameters_.tables[t].Apply(gradient.table_rows[t], scaled(gradient.rows[t]),
-                                options_.optimizer.table_lr * result.rate_factor,
-                                options_.optimizer.table_l2);
+  const double scale = clip / static_cast<double>(result.task_count);
+  const auto scaled = [&](std::vector<Real>& values, at::IntArrayRef shape) {
+    const auto type = at::TensorOptions().dtype(c10::CppTypeToScalarType<Real>::value);
+    return (at::from_blob(values.data(), shape, type) * scale).to(parameters_.dense.device());
+  };
+  dense_optimizer_.Step(parameters_.dense, scaled(sums.dense, {std::ssize(sums.dense)}),
+                        result.rate_factor);
+  for (size_t t = 0; t < shapes_.size(); ++t) {
+    EmbeddingTable& table = parameters_.tables[t];
+    const std::vector<int64_t>& ids = sums.rows[t].ids;
+    table.See(ids, step);
+    table.Apply(ids, scaled(sums.rows[t].rows, {std::ssize(ids), table.dim()}),
+                options_.optimizer.table_lr * result.rate_factor, options_.optimizer.table_l2);
   }
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
+#include "cluster/chunk_sums.h"
 #include "cluster/communicator.h"
 #include "common/worker_threads.h"
 #include "sampler/meta_batch.h"
@@ -18,11 +21,21 @@ struct StepResult {
   int64_t skipped_task_count = 0;  ///< tasks left out
   double gradient_norm = 0.0;      ///< of the mean meta-gradient, rows included, before clipping
   double rate_factor = 0.0;        ///< schedule
+  bool stop = false;               ///< some rank wants to stop
+};
+
+/// Where the time of one outer step went on this rank, in seconds; waiting for slower ranks is part
+/// of the phases that communicate.
+struct StepTimes {
+  double fetch = 0.0;    ///< rows of sharded tables
+  double compute = 0.0;  ///< meta-gradients of the rank's chunks
+  double reduce = 0.0;   ///< sums over all ranks
+  double update = 0.0;   ///< optimizer steps
 };
 
 /// One outer step: meta-gradients of this rank's chunks, several at a time, their sum over all
-/// ranks, one optimizer step on identical replicas. Every decision is taken on reduced numbers, so
-/// all ranks agree.
+/// ranks, one optimizer step on identical replicas and on the rows each rank owns. Every decision
+/// is taken on reduced numbers, so all ranks agree. Communication: docs/architecture.md.
 class OuterLoop {
  public:
   struct Options {
@@ -33,41 +46,54 @@ class OuterLoop {
     uint64_t seed = 0;
   };
 
-  /// Sums over the tasks of all ranks; on the CPU.
-  struct Gradient {
-    at::Tensor dense;                              ///< [layout.size()]
-    std::vector<std::vector<int64_t>> table_rows;  ///< [table] unique rows, ascending
-    std::vector<at::Tensor> rows;                  ///< [table] [rows, dim]
-  };
-
   /// All references must outlive the loop.
-  OuterLoop(const Options& options, const Engine& engine, MetaParameters& parameters,
-            DenseOptimizer& dense_optimizer, Communicator& communicator, WorkerThreads& threads)
-      : options_(options),
-        engine_(engine),
-        parameters_(parameters),
-        dense_optimizer_(dense_optimizer),
-        communicator_(communicator),
-        threads_(threads) {}
+  OuterLoop(const Options& options, const Engine& engine, const BatchBuilder& builder,
+            MetaParameters& parameters, DenseOptimizer& dense_optimizer, Communicator& communicator,
+            WorkerThreads& threads);
 
-  /// Collective: all ranks must call, also with no chunk at all. Throws NumericError on every rank
-  /// when no task of the step is finite; the parameters are unchanged then.
-  StepResult Step(const MetaBatch& meta_batch);
+  /// Collective: all ranks must call, also with no chunk at all. `next`: this rank's chunks of the
+  /// step to come, whose ids travel with this one's sums; asked for once, when the gradients are
+  /// there; may return null (on all ranks or none). `stop_wanted`: by this rank. Throws
+  /// NumericError on every rank when no task of the step or no sum is finite; the parameters are
+  /// unchanged then.
+  StepResult Step(
+      const MetaBatch& meta_batch,
+      const std::function<const MetaBatch*()>& next = [] { return nullptr; },
+      bool stop_wanted = false);
+
+  /// Of the newest step.
+  const StepTimes& times() const { return times_; }
 
  private:
   // Whether a chunk plays tasks whose items are all new (ModelOptions::id_dropout).
   bool HidesItemIds(int64_t step, int64_t chunk) const;
+  // The rows of sharded tables that a meta-batch needs.
+  RowRequest RequestFor(const MetaBatch& meta_batch) const;
+  void FetchRows(const MetaBatch& meta_batch);
   template <typename Real>
-  StepResult StepAs(const MetaBatch& meta_batch);
-  // One optimizer step; fills in the norm of the mean gradient.
-  void Update(const Gradient& gradient, StepResult& result);
+  void ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums);
+  template <typename Real>
+  StepResult StepAs(const MetaBatch& meta_batch, const std::function<const MetaBatch*()>& next,
+                    bool stop_wanted);
+  template <typename Real>
+  void AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, bool stop_wanted,
+                   StepResult& result);
+  template <typename Real>
+  void Update(typename ChunkSums<Real>::Result& sums, int64_t step, const StepResult& result);
 
   Options options_;
   const Engine& engine_;
+  const BatchBuilder& builder_;
   MetaParameters& parameters_;
   DenseOptimizer& dense_optimizer_;
   Communicator& communicator_;
   WorkerThreads& threads_;
+  std::vector<TableShape> shapes_;  // [table]
+  std::vector<bool> sharded_;       // [table]
+  bool any_sharded_;
+  RowRequest request_;         // ids exchanged for
+  int64_t request_step_ = -1;  // this step; -1: none
+  StepTimes times_;
 };
 
 }  // namespace hearth

@@ -15,21 +15,27 @@ namespace hearth {
 
 /// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint:
 ///   parameters/N.NAME                            dense parameters, each with its shape
-///   tables/N.NAME/rows                           embedding rows
+///   tables/N.NAME/rows                           embedding rows, in the order of RowPartition
+///   tables/N.NAME/{ids,last_step,means}          tables of dynamic ids: whose row it is (-1:
+///   none),
+///                                                when it was last used, means of buckets
 ///   optimizer/parameters/N.NAME/{first,second}   moments of the dense optimizer
 ///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
+///   optimizer/tables/N.NAME/waiting/{ids,last_step,count}  ids that wait for a row
 struct RunState {
   MetaParameters parameters;
   DenseOptimizer optimizer;
   TrainState counters;
 };
 
-/// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows.
+/// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows
+/// (of a sharded table those it owns).
 /// `storage` keeps the memory the arrays point into.
 std::vector<NamedArray> ArraysToSave(RunState& state, const ParameterLayout& layout, int rank,
                                      int world_size, std::vector<at::Tensor>& storage);
 
-/// Reads parameters and tables into `parameters`, which has the model's shapes.
+/// Reads parameters and the rows this rank owns into `parameters`, which has the model's shapes.
+/// Any number of ranks may have written them; tables stream through a buffer.
 /// Throws DataError naming the array and both shapes when the checkpoint is of another model.
 void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                     MetaParameters& parameters);

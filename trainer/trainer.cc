@@ -7,7 +7,6 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include "cluster/consensus.h"
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/checkpoint/folder.h"
@@ -24,16 +23,6 @@ double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// Text of the root on every rank. Collective.
-std::string BroadcastText(Communicator& communicator, std::string text) {
-  std::array<int64_t, 1> size = {static_cast<int64_t>(text.size())};
-  communicator.Broadcast(std::span<int64_t>(size), 0);
-  text.resize(static_cast<size_t>(size[0]));
-  communicator.Broadcast(std::span<uint8_t>(reinterpret_cast<uint8_t*>(text.data()), text.size()),
-                         0);
-  return text;
-}
-
 std::string NewRunId() {
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   const std::array<int64_t, 2> entropy = {now, Clock::now().time_since_epoch().count()};
@@ -45,11 +34,22 @@ void UseOneThreadPerOperator() { at::set_num_threads(1); }
 
 bool Due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
+bool StepsAlone(const TrainerOptions& options, const Communicator& communicator) {
+  return options.dist.local_steps > 1 && communicator.world_size() > 1;
+}
+
+// Ranks that step alone need whole tables.
+TablePlacement PlacementOf(const DistOptions& options, RankPlace place) {
+  if (options.local_steps > 1) return {};
+  return {place.rank, place.world_size, options.replicate_bytes, options.wire};
+}
+
 }  // namespace
 
-RunState InitialState(const TrainerOptions& options, const MetaLearner& learner) {
+RunState InitialState(const TrainerOptions& options, const MetaLearner& learner, RankPlace place) {
   return {.parameters = InitializeMetaParameters(learner.model(), options.optim.table_type,
-                                                 options.seed, learner.tensor_options()),
+                                                 options.seed, learner.tensor_options(),
+                                                 options.tables, PlacementOf(options.dist, place)),
           .optimizer =
               DenseOptimizer(options.optim, learner.model().layout(), learner.tensor_options()),
           .counters = {}};
@@ -73,16 +73,23 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       stop_requested_(stop_requested),
       data_hash_(ManifestHash(dataset.path())),
       learner_(dataset, options.model, options.meta, tensor_options),
-      state_(InitialState(options, learner_)),
+      state_(InitialState(options, learner_, {communicator.rank(), communicator.world_size()})),
       engine_(
           ChooseEngine(options.train.engine,
                        {learner_.model(), learner_.method(), learner_.builder(), options.meta.loss},
                        options.meta, tensor_options.device())),
       threads_(std::max(1, static_cast<int>(options.train.threads)), UseOneThreadPerOperator),
-      outer_loop_(OuterLoopOptions(options), *engine_.engine, state_.parameters, state_.optimizer,
-                  communicator, threads_),
-      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator) {
+      outer_loop_(
+          OuterLoopOptions(options), *engine_.engine, learner_.builder(), state_.parameters,
+          state_.optimizer,
+          StepsAlone(options, communicator) ? static_cast<Communicator&>(alone_) : communicator_,
+          threads_),
+      balance_(options.balance_every_steps, communicator_),
+      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator_) {
   UseOneThreadPerOperator();
+  if (StepsAlone(options, communicator)) {
+    local_steps_.emplace(state_.parameters, state_.optimizer, communicator_);
+  }
 }
 
 Trainer::~Trainer() = default;
@@ -100,23 +107,63 @@ TrainOutcome Trainer::Run() {
     const MetaBatch& meta_batch = loader.Next();  // the one after it is already being prefetched
     epoch_ = meta_batch.epoch;
     const double load_sec = SecondsSince(step_begin);
-    const StepResult result = outer_loop_.Step(meta_batch);  // collective
+    communicator_.Clear();
+    const StepResult result =
+        Step(loader, meta_batch, WantsToStop(SecondsSince(begin)));  // collective
     Advance(result);
     observer_.OnStep({.step = state_.counters.step,
                       .max_steps = options_.train.max_steps,
                       .epoch = meta_batch.epoch,
                       .result = result,
                       .step_sec = SecondsSince(step_begin),
-                      .load_sec = load_sec});
-    if (DueForEvaluation()) Evaluate();         // collective
-    if (DueForCheckpoint()) SaveCheckpoint();   // collective
-    stopped = StopAgreed(SecondsSince(begin));  // collective
+                      .load_sec = load_sec,
+                      .times = outer_loop_.times(),
+                      .traffic = communicator_.total()});
+    if (const auto report = balance_.OnStep(load_sec, outer_loop_.times())) {  // collective
+      observer_.OnBalance(*report);
+    }
+    if (DueForEvaluation()) Evaluate();        // collective
+    if (DueForCheckpoint()) SaveCheckpoint();  // collective
+    stopped = result.stop;
   }
   if (!stopped && evaluated_step_ != state_.counters.step) Evaluate();
   if (saved_step_ != state_.counters.step) SaveCheckpoint();
   if (stopped && !Done()) return TrainOutcome::kStopped;
   return state_.counters.step < options_.train.max_steps ? TrainOutcome::kEarlyStopped
                                                          : TrainOutcome::kDone;
+}
+
+StepResult Trainer::Step(MetaBatchLoader& loader, const MetaBatch& meta_batch, bool stop_wanted) {
+  if (local_steps_) return StepAlone(meta_batch, stop_wanted);
+  const bool is_last = meta_batch.step + 1 == options_.train.max_steps;
+  return outer_loop_.Step(
+      meta_batch, [&] { return is_last ? nullptr : &loader.Peek(); }, stop_wanted);
+}
+
+// The loss is the rank's own; counts and the wish to stop are told when ranks meet.
+StepResult Trainer::StepAlone(const MetaBatch& meta_batch, bool stop_wanted) {
+  MetaBatch own = meta_batch;
+  own.global_chunk_count = std::ssize(own.chunks);
+  StepResult result;
+  if (!own.chunks.empty()) result = outer_loop_.Step(own);
+  const int64_t step = meta_batch.step + 1;
+  state_.optimizer.set_step_count(step);
+  untold_.task_count += result.task_count;
+  untold_.skipped_task_count += result.skipped_task_count;
+  result.task_count = result.skipped_task_count = 0;
+  const bool meets = step % options_.dist.local_steps == 0 || step == options_.train.max_steps ||
+                     Due(step, options_.eval.every_steps) ||
+                     Due(step, options_.checkpoint.every_steps);
+  if (!meets) return result;
+  local_steps_->Meet();
+  std::array<int64_t, 3> sums = {untold_.task_count, untold_.skipped_task_count,
+                                 stop_wanted ? 1 : 0};
+  communicator_.AllReduce(std::span<int64_t>(sums), ReduceOp::kSum);
+  untold_ = {};
+  result.task_count = sums[0];
+  result.skipped_task_count = sums[1];
+  result.stop = sums[2] > 0;
+  return result;
 }
 
 void Trainer::Restore() {
@@ -160,9 +207,9 @@ bool Trainer::Done() const {
          (patience > 0 && state.evaluations_without_improvement >= patience);
 }
 
-bool Trainer::StopAgreed(double elapsed_sec) {
+bool Trainer::WantsToStop(double elapsed_sec) const {
   const double limit = options_.train.max_wall_time_sec;
-  return AnyRank(communicator_, stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit));
+  return stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit);
 }
 
 bool Trainer::DueForEvaluation() const {

@@ -6,13 +6,17 @@
 #include <optional>
 #include <string>
 
-#include "cluster/communicator.h"
+#include "cluster/counting_communicator.h"
+#include "cluster/self_communicator.h"
 #include "common/worker_threads.h"
+#include "sampler/deal.h"
 #include "sampler/meta_batch_loader.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
+#include "trainer/balance.h"
 #include "trainer/engine/engine.h"
 #include "trainer/evaluate/evaluation.h"
+#include "trainer/local_steps.h"
 #include "trainer/method/meta_learner.h"
 #include "trainer/options.h"
 #include "trainer/outer_loop.h"
@@ -29,12 +33,14 @@ struct TrainerOptions {
   uint64_t seed = 1;
   TaskOptions tasks;
   ModelOptions model;
+  TableOptions tables;
   MetaOptions meta;
   OptimizerOptions optim;
   TrainOptions train;
   EvalOptions eval;
   CheckpointOptions checkpoint;
   DistOptions dist;
+  int64_t balance_every_steps = 10;  ///< outer steps between BalanceReports, >= 1
 };
 
 /// One outer step, as reported.
@@ -43,8 +49,10 @@ struct StepReport {
   int64_t max_steps = 0;
   int64_t epoch = 0;
   StepResult result;
-  double step_sec = 0;  ///< wall time of the step on this rank
-  double load_sec = 0;  ///< part of it spent waiting for the meta-batch
+  double step_sec = 0;     ///< wall time of the step on this rank
+  double load_sec = 0;     ///< part of it spent waiting for the meta-batch
+  StepTimes times;         ///< the rest of it
+  OperationCount traffic;  ///< calls and bytes of this rank
 };
 
 struct CheckpointReport {
@@ -66,6 +74,8 @@ class TrainObserver {
   /// A newer checkpoint was refused while looking for one to resume from. Rank 0 only.
   virtual void OnRefusedCheckpoint(const std::string& path, const std::string& reason) = 0;
   virtual void OnStep(const StepReport& report) = 0;
+  /// Only with several ranks.
+  virtual void OnBalance(const BalanceReport& report) = 0;
   virtual void OnEvaluation(const ValidationResult& result, bool is_best) = 0;
   virtual void OnCheckpoint(const CheckpointReport& report) = 0;
 };
@@ -78,7 +88,7 @@ enum class TrainOutcome {
 };
 
 /// What a run begins with, before a checkpoint is loaded or another model is taken as start.
-RunState InitialState(const TrainerOptions& options, const MetaLearner& learner);
+RunState InitialState(const TrainerOptions& options, const MetaLearner& learner, RankPlace place);
 OuterLoop::Options OuterLoopOptions(const TrainerOptions& options);
 
 /// The training run of one rank. All ranks make one with the same options and data.
@@ -101,16 +111,18 @@ class Trainer {
  private:
   void Restore();
   bool Done() const;
-  bool StopAgreed(double elapsed_sec);
+  bool WantsToStop(double elapsed_sec) const;
   bool DueForEvaluation() const;
   bool DueForCheckpoint() const;
+  StepResult Step(MetaBatchLoader& loader, const MetaBatch& meta_batch, bool stop_wanted);
+  StepResult StepAlone(const MetaBatch& meta_batch, bool stop_wanted);
   void Advance(const StepResult& result);
   void Evaluate();
   void SaveCheckpoint();
 
   TrainerOptions options_;
   const Dataset& dataset_;
-  Communicator& communicator_;
+  CountingCommunicator communicator_;
   TrainObserver& observer_;
   const std::atomic<bool>& stop_requested_;
   std::string data_hash_;  // recorded in checkpoints
@@ -118,8 +130,12 @@ class Trainer {
   RunState state_;
   ChosenEngine engine_;
   WorkerThreads threads_;
+  SelfCommunicator alone_;
   OuterLoop outer_loop_;
+  std::optional<LocalSteps> local_steps_;  // where ranks step alone
+  BalanceWatch balance_;
   Evaluator evaluator_;
+  StepResult untold_;  // counts of steps taken alone
   std::string run_id_;
   int64_t epoch_ = 0;            // of the newest step
   int64_t saved_step_ = -1;      // step of the newest checkpoint, -1: none

@@ -1,9 +1,12 @@
 #include <cstdio>
 #include <memory>
 
+#include <ATen/Parallel.h>
+
 #include "launch/command/base_model.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "trainer/recommend/adapt_users.h"
 #include "trainer/recommend/adapted_users.h"
 
 namespace hearth {
@@ -14,19 +17,22 @@ struct Options {
   std::string support, output;
 };
 
-int Run(const Options& options, int local_rank) {
-  const BaseModel base = OpenBaseModel(options.model, local_rank);
-  AdaptedUsers users{
-      base.checkpoint.path(), base.Hash(), ReadSupportFile(options.support, *base.dataset), {}};
-  const int64_t negatives =
-      base.config.meta.loss == MetaOptions::Loss::kBpr ? base.config.tasks.negatives : 0;
-  for (const SupportSet& user : users.users) {
-    users.adapted.push_back(base.learner->Adapt(
-        base.parameters, ChunkOf(user, negatives, base.dataset->event_entities().size(),
-                                 static_cast<uint64_t>(base.config.run.seed))));
-  }
-  SaveAdaptedUsers(options.output, *base.learner, *base.dataset, users);
-  std::printf("%zu users adapted to %s, written to %s\n", users.users.size(),
+int Run(const Options& options, Job& job) {
+  BaseModel base = OpenBaseModel(options.model, job);
+  at::set_num_threads(1);  // as in training: values must not depend on the number of cores
+  const std::vector<SupportSet> users = ReadSupportFile(options.support, *base.dataset);
+  job.StartTogether();
+  const auto communicator = job.MakeCommunicator({.deadline_sec = base.config.dist.timeout_sec});
+  std::vector<AdaptedUser> adapted =
+      AdaptUsers(*base.learner, base.parameters, users,
+                 {.adapt = true,
+                  .negatives = NegativesFor(base.config),
+                  .seed = static_cast<uint64_t>(base.config.run.seed)},
+                 *communicator);
+  if (!job.is_root()) return 0;
+  SaveAdaptedUsers(options.output, *base.learner, *base.dataset,
+                   {base.checkpoint.path(), base.Hash(), users, std::move(adapted)});
+  std::printf("%zu users adapted to %s, written to %s\n", users.size(),
               base.checkpoint.path().c_str(), options.output.c_str());
   return 0;
 }
@@ -42,7 +48,8 @@ void AddAdapt(CLI::App* parent, Invocation* invocation) {
           "TSV or CSV file of their interactions: item, and optionally user, label")
       ->required();
   AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
-  OnChosen(app, invocation, [options](Job& job) { return Run(*options, job.local_rank()); });
+  OnChosen(
+      app, invocation, [options](Job& job) { return Run(*options, job); }, /*on_all_ranks=*/true);
 }
 
 }  // namespace hearth

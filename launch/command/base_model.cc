@@ -35,16 +35,21 @@ void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request) {
 
 std::string BaseModel::Hash() const { return ContentHash(checkpoint, ModelArrayNames(checkpoint)); }
 
-BaseModel OpenBaseModel(const BaseModelRequest& request, int local_rank) {
+int64_t NegativesFor(const Config& config) {
+  return config.meta.loss == MetaOptions::Loss::kBpr ? config.tasks.negatives : 0;
+}
+
+BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   RequireRunFolder(request.run);
   Config config = ReadRunConfig(request.run, request.overrides);
   CheckpointReader checkpoint(FindCheckpoint(request.run, request.step));
   auto dataset = std::make_unique<Dataset>(config.data);
   RequireSameData(checkpoint, *dataset);
-  const at::TensorOptions tensors = TensorOptionsFor(config.train, local_rank);
+  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   auto learner = std::make_unique<MetaLearner>(*dataset, config.model, config.meta, tensors);
   MetaParameters parameters = InitializeMetaParameters(
-      learner->model(), config.optim.table_type, static_cast<uint64_t>(config.run.seed), tensors);
+      learner->model(), config.optim.table_type, static_cast<uint64_t>(config.run.seed), tensors,
+      config.tables, {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
   LoadParameters(checkpoint, learner->model().layout(), parameters);
   return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(learner),
           std::move(parameters)};

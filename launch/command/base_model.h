@@ -6,6 +6,7 @@
 
 #include <CLI/App.hpp>
 
+#include "launch/command/job.h"
 #include "launch/config/config.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/shard/dataset.h"
@@ -36,8 +37,11 @@ struct BaseModel {
   std::string Hash() const;
 };
 
-/// Not collective: every rank reads. Throws UsageError (no such run), ConfigError (overrides),
-/// DataError (no checkpoint, damaged, other data), StorageError.
-BaseModel OpenBaseModel(const BaseModelRequest& request, int local_rank);
+/// Negatives per support row that adaptation needs: of the run where its loss is pairwise, else 0.
+int64_t NegativesFor(const Config& config);
+
+/// Not collective: every rank reads the rows it owns. Throws UsageError (no such run), ConfigError
+/// (overrides), DataError (no checkpoint, damaged, other data), StorageError.
+BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job);
 
 }  // namespace hearth

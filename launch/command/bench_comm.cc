@@ -5,7 +5,6 @@
 
 #include <ATen/Parallel.h>
 
-#include "cluster/consensus.h"
 #include "cluster/counting_communicator.h"
 #include "launch/command/bench_operations.h"
 #include "launch/command/bench_rounds.h"
@@ -22,7 +21,7 @@ struct Training {
   Training(const TrainerOptions& options, const Dataset& dataset, RankPlace place,
            at::TensorOptions tensors)
       : learner(dataset, options.model, options.meta, tensors),
-        state(InitialState(options, learner)),
+        state(InitialState(options, learner, place)),
         engine(
             ChooseEngine(options.train.engine,
                          {learner.model(), learner.method(), learner.builder(), options.meta.loss},
@@ -43,8 +42,9 @@ class CountedSteps {
   CountedSteps(const OuterLoop::Options& options, Training& training, Communicator& communicator)
       : loader_(training.loader),
         counting_(communicator),
-        outer_loop_(options, *training.engine.engine, training.state.parameters,
-                    training.state.optimizer, counting_, training.threads) {}
+        outer_loop_(options, *training.engine.engine, training.learner.builder(),
+                    training.state.parameters, training.state.optimizer, counting_,
+                    training.threads) {}
 
   const CountingCommunicator& counting() const { return counting_; }
   int64_t step_count() const { return step_count_; }
@@ -54,10 +54,7 @@ class CountedSteps {
     const MetaBatch& batch = loader_.Next();
     Work work = WorkOf(batch);
     const double before = counting_.seconds();
-    work.seconds = SecondsOf([&] {
-      outer_loop_.Step(batch);
-      AnyRank(counting_, /*yes=*/false);  // as training asks whether to stop
-    });
+    work.seconds = SecondsOf([&] { outer_loop_.Step(batch, [&] { return &loader_.Peek(); }); });
     work.comm_seconds = counting_.seconds() - before;
     ++step_count_;
     return work;
@@ -96,7 +93,7 @@ nlohmann::json Figures(Communicator& communicator, const CountedSteps& steps,
   const CountingCommunicator& counting = steps.counting();
   nlohmann::json json = PerStep(communicator, counting.total(), steps.step_count());
   json["all_reduce"] = PerStep(communicator, counting.all_reduce(), steps.step_count());
-  json["all_gather"] = PerStep(communicator, counting.all_gather(), steps.step_count());
+  json["all_to_all"] = PerStep(communicator, counting.all_to_all(), steps.step_count());
   const std::vector<double> own_sec = PerUnit(timed, &Work::seconds);
   const std::vector<double> comm_sec = PerUnit(timed, &Work::comm_seconds);
   json["comm_ms"] = OverRanks(communicator, 1e3 * SpreadOf(comm_sec).median);

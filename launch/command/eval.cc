@@ -20,7 +20,7 @@ struct Options {
 };
 
 /// Collective: every scenario of the split that the data set has.
-std::vector<ScenarioResult> EvaluateSplit(const BaseModel& base, Split split,
+std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
                                           Communicator& communicator) {
   const auto seed = static_cast<uint64_t>(base.config.run.seed);
   const Evaluator evaluator(*base.learner, *base.dataset, base.config.tasks, base.config.eval, seed,
@@ -40,7 +40,7 @@ std::vector<ScenarioResult> EvaluateSplit(const BaseModel& base, Split split,
 }
 
 int Run(const Options& options, Job& job) {
-  const BaseModel base = OpenBaseModel(options.model, job.local_rank());
+  BaseModel base = OpenBaseModel(options.model, job);
   const Split split = ParseSplit(options.split);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   job.StartTogether();

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <unistd.h>
 
 #include "cluster/consensus.h"
@@ -49,12 +50,14 @@ TrainerOptions TrainerOptionsOf(const Config& config) {
   options.seed = static_cast<uint64_t>(config.run.seed);
   options.tasks = config.tasks;
   options.model = config.model;
+  options.tables = config.tables;
   options.meta = config.meta;
   options.optim = config.optim;
   options.train = config.train;
   options.eval = config.eval;
   options.checkpoint = config.checkpoint;
   options.dist = config.dist;
+  options.balance_every_steps = config.log.metrics_every_steps;
   return options;
 }
 
@@ -64,7 +67,9 @@ void RequireSameStart(Communicator& communicator, const Config& config,
                                   {"hearth commit", std::string(ThisBuild().commit)},
                                   {"configuration", ConfigHash(config)},
                                   {"train.max_steps", std::to_string(config.train.max_steps)},
-                                  {"data set", data_hash}});
+                                  {"data set", data_hash},
+                                  // Other instructions round differently.
+                                  {"instruction set", at::get_cpu_capability()}});
 }
 
 void RequireDataPath(const Config& config) {

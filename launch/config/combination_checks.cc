@@ -71,6 +71,31 @@ class Checker {
     }
   }
 
+  void CheckTables() {
+    const std::string reason = "tables.capacity is 0, so every id has a row";
+    if (config_.tables.capacity == 0) {
+      for (const char* key : {"tables.admit_after", "tables.evict_after", "tables.new_rows"}) {
+        RefuseIdle(key, "tables.capacity", reason);
+      }
+    }
+    Require(config_.tables.capacity == 0 || config_.model.start != ModelOptions::Start::kAls,
+            "tables.capacity", "model.start",
+            "model.start=als needs a row for every item, and tables.capacity limits them");
+  }
+
+  void CheckDist() {
+    Require(config_.dist.wire == Wire::kFull || config_.dist.reduce == ReduceMode::kFast,
+            "dist.wire", "dist.reduce",
+            "dist.wire=bfloat16 rounds rows on their way, so that the result depends on the number "
+            "of ranks: it needs dist.reduce=fast");
+  }
+
+  void CheckLocalSteps() {
+    Require(config_.dist.local_steps == 1 || config_.tables.capacity == 0, "dist.local_steps",
+            "tables.capacity",
+            "with dist.local_steps every rank keeps whole tables, and tables.capacity limits them");
+  }
+
   void CheckSchedule() {
     Require(config_.optim.warmup_steps < config_.train.max_steps, "optim.warmup_steps",
             "train.max_steps",
@@ -125,6 +150,9 @@ void CheckCombinations(const LoadedConfig& loaded, Problems* problems) {
   checker.CheckMeta();
   checker.CheckLoss();
   checker.CheckModel();
+  checker.CheckTables();
+  checker.CheckDist();
+  checker.CheckLocalSteps();
   checker.CheckSchedule();
   checker.CheckFolders();
 }

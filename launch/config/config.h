@@ -5,6 +5,7 @@
 
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
+#include "trainer/embedding/table_options.h"
 #include "trainer/options.h"
 
 namespace hearth {
@@ -29,6 +30,7 @@ struct Config {
   DatasetOptions data;
   TaskOptions tasks;
   ModelOptions model;
+  TableOptions tables;
   MetaOptions meta;
   OptimizerOptions optim;
   TrainOptions train;

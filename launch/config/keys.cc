@@ -9,11 +9,12 @@ namespace {
 struct SectionInfo {
   std::string_view name, help;
 };
-constexpr std::array<SectionInfo, 11> kSections = {{
+constexpr std::array<SectionInfo, 12> kSections = {{
     {"run", "where the run lives and what makes it repeatable"},
     {"data", "which shards are read, and how"},
     {"tasks", "what one episode looks like and how many make an outer step"},
     {"model", "the recommender whose parameters are learned"},
+    {"tables", "embedding tables whose ids come and go"},
     {"meta", "what adaptation to a task is"},
     {"optim", "the outer optimizers"},
     {"train", "how long, where and in which precision"},
@@ -44,6 +45,9 @@ void AddData(std::vector<Key>* keys) {
       .MayChangeOnResume();
   data.Bool("verify", &DatasetOptions::verify,
             "compare every file with its SHA-256 at start; costs one read of all data")
+      .MayChangeOnResume();
+  data.Path("stage", &DatasetOptions::stage,
+            "folder on a disk of each host that the data set is copied to first; empty: none")
       .MayChangeOnResume();
 }
 
@@ -108,6 +112,20 @@ void AddModel(std::vector<Key>* keys) {
                "item rows start at random or from a matrix factorisation");
   model.StringList("features", &ModelOptions::features,
                    "side features to use, such as user.age; empty: all");
+}
+
+void AddTables(std::vector<Key>* keys) {
+  using NewRows = TableOptions::NewRows;
+  SectionBuilder tables(keys, "tables", &Config::tables);
+  tables.Int("capacity", &TableOptions::capacity, AtLeast(0),
+             "rows kept of each table with more ids than that; 0: a row for every id");
+  tables.Int("admit_after", &TableOptions::admit_after, AtLeast(1),
+             "outer steps an id must take part in before it gets a row of its own");
+  tables.Int("evict_after", &TableOptions::evict_after, AtLeast(0),
+             "outer steps without use after which a row is given up; 0: when room is needed");
+  tables.Choice("new_rows", &TableOptions::new_rows,
+                Names<NewRows>{{"seed", NewRows::kSeed}, {"mean", NewRows::kMean}},
+                "a new row starts at random, or at the mean of its bucket");
 }
 
 void AddMeta(std::vector<Key>* keys) {
@@ -259,6 +277,15 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
   dist.Choice("reduce", &DistOptions::reduce,
               Names<ReduceMode>{{"exact", ReduceMode::kExact}, {"fast", ReduceMode::kFast}},
               "exact: the same bits for any number of ranks; fast: float sums");
+  dist.Int("replicate_bytes", &DistOptions::replicate_bytes, AtLeast(0),
+           "embedding tables up to this size are kept whole on every rank; larger ones are sharded")
+      .MayChangeOnResume();
+  dist.Int("local_steps", &DistOptions::local_steps, AtLeast(1),
+           "outer steps that ranks take alone between meetings, for slow links; 1: none");
+  dist.Choice("wire", &DistOptions::wire,
+              Names<Wire>{{"full", Wire::kFull}, {"bfloat16", Wire::kBfloat16}},
+              "rows of sharded tables between ranks; bfloat16 needs dist.reduce=fast")
+      .MayChangeOnResume();
   dist.Duration("timeout", &DistOptions::timeout_sec, Above(0),
                 "longest wait for the other ranks; then the job ends with code 69")
       .MayChangeOnResume();
@@ -277,6 +304,7 @@ std::vector<Key> MakeKeys() {
   AddData(&keys);
   AddTasks(&keys);
   AddModel(&keys);
+  AddTables(&keys);
   AddMeta(&keys);
   AddOptim(&keys);
   AddTrain(&keys);

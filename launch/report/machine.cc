@@ -34,9 +34,7 @@ std::string LineValue(const std::string& path, std::string_view name) {
 
 Finding ExamineCpu() {
   Finding finding{"cpu", "", ""};
-  const std::string model = LineValue("/proc/cpuinfo", "model name");
-  finding.text = fmt::format("{}, {} cores for this process, {} LibTorch threads",
-                             model.empty() ? "unknown model" : model,
+  finding.text = fmt::format("{}, {} cores for this process, {} LibTorch threads", ProcessorName(),
                              std::thread::hardware_concurrency(), at::get_num_threads());
   const std::string flags = " " + LineValue("/proc/cpuinfo", "flags") + " ";
   if (flags.size() > 2 && flags.find(" avx2 ") == std::string::npos) {
@@ -72,8 +70,7 @@ std::vector<std::string> DriverGpus() {
 
 Finding ExamineGpus() {
   const std::vector<std::string> present = DriverGpus();
-  const bool usable = at::detail::getCUDAHooks().hasCUDA();
-  const int64_t usable_count = usable ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+  const int64_t usable_count = UsableGpuCount();
   Finding finding{"gpu", "", ""};
   finding.text = present.empty() && usable_count == 0
                      ? "none"
@@ -127,6 +124,16 @@ Finding ExamineLimits() {
 }
 
 }  // namespace
+
+std::string ProcessorName() {
+  const std::string model = LineValue("/proc/cpuinfo", "model name");
+  return model.empty() ? "unknown model" : model;
+}
+
+int64_t UsableGpuCount() {
+  const auto& hooks = at::detail::getCUDAHooks();
+  return hooks.hasCUDA() ? hooks.getNumGPUs() : 0;
+}
 
 std::vector<Finding> ExamineMachine() {
   return {ExamineCpu(), ExamineMemory(), ExamineGpus(), ExamineDisk(), ExamineLimits()};

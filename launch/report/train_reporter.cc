@@ -96,7 +96,38 @@ void TrainReporter::OnStep(const StepReport& report) {
                   {"tasks", result.task_count},
                   {"skipped", result.skipped_task_count},
                   {"step_sec", report.step_sec},
-                  {"load_sec", report.load_sec}});
+                  {"load_sec", report.load_sec},
+                  {"fetch_sec", report.times.fetch},
+                  {"compute_sec", report.times.compute},
+                  {"reduce_sec", report.times.reduce},
+                  {"update_sec", report.times.update},
+                  {"comm_calls", report.traffic.calls},
+                  {"sent_bytes", report.traffic.sent_bytes},
+                  {"received_bytes", report.traffic.received_bytes}});
+}
+
+void TrainReporter::OnBalance(const BalanceReport& report) {
+  nlohmann::json ranks = nlohmann::json::array();
+  for (const RankTimes& rank : report.ranks) {
+    ranks.push_back({{"host", rank.host},
+                     {"load_sec", rank.load},
+                     {"fetch_sec", rank.step.fetch},
+                     {"compute_sec", rank.step.compute},
+                     {"reduce_sec", rank.step.reduce},
+                     {"update_sec", rank.step.update}});
+  }
+  metrics_.Write({{"event", "balance"},
+                  {"steps", report.step_count},
+                  {"max_over_mean", report.max_over_mean},
+                  {"ranks", ranks}});
+  for (const BalanceReport::Straggler& straggler : report.stragglers) {
+    progress_.Interrupt();
+    spdlog::warn(
+        "rank {} on {} is slow: {:.2f} times the median of the ranks for {} reports in a row, "
+        "mostly in phase '{}'",
+        straggler.rank, report.ranks[static_cast<size_t>(straggler.rank)].host, straggler.times,
+        BalanceWatch::kWindows, straggler.phase);
+  }
 }
 
 void TrainReporter::OnEvaluation(const ValidationResult& result, bool is_best) {

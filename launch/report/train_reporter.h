@@ -26,6 +26,7 @@ class TrainReporter : public TrainObserver {
   void OnResume(const std::string& checkpoint_path, int64_t step) override;
   void OnRefusedCheckpoint(const std::string& path, const std::string& reason) override;
   void OnStep(const StepReport& report) override;
+  void OnBalance(const BalanceReport& report) override;
   void OnEvaluation(const ValidationResult& result, bool is_best) override;
   void OnCheckpoint(const CheckpointReport& report) override;
 
@@ -45,6 +46,7 @@ class SilentObserver : public TrainObserver {
   void OnResume(const std::string&, int64_t) override {}
   void OnRefusedCheckpoint(const std::string&, const std::string&) override {}
   void OnStep(const StepReport&) override {}
+  void OnBalance(const BalanceReport&) override {}
   void OnEvaluation(const ValidationResult&, bool) override {}
   void OnCheckpoint(const CheckpointReport&) override {}
 };

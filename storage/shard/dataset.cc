@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/hash.h"
+#include "storage/shard/stage.h"
 
 namespace hearth {
 namespace {
@@ -27,6 +28,11 @@ EntityTable OpenEntities(const std::string& path, const std::string& sha256, int
   return table;
 }
 
+DatasetOptions Staged(DatasetOptions options) {
+  if (!options.stage.empty()) options.path = StageDataset(options.path, options.stage);
+  return options;
+}
+
 }  // namespace
 
 struct Dataset::Readers {
@@ -40,7 +46,7 @@ struct Dataset::Readers {
 };
 
 Dataset::Dataset(const DatasetOptions& options)
-    : options_(options), manifest_(ReadManifest(options.path)) {
+    : options_(Staged(options)), manifest_(ReadManifest(options_.path)) {
   users_ = OpenEntities(options_.path + "/" + manifest_.users_file, manifest_.users_sha256,
                         manifest_.user_count);
   items_ = OpenEntities(options_.path + "/" + manifest_.items_file, manifest_.items_sha256,

@@ -53,6 +53,8 @@ struct DatasetOptions {
   ReadMode read = ReadMode::kMmap;
   /// Compare every file with the manifest's SHA-256 at open. Costs one read of the whole data set.
   bool verify = false;
+  /// Folder on a disk of this host that the data set is copied to first (StageDataset); empty: no.
+  std::string stage;
 };
 
 /// An opened data set: manifest, users, items, and readers of its shards, opened on first use and

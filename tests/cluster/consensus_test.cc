@@ -74,15 +74,5 @@ TEST(RequireSameFacts, TakesValuesWithAnyBytes) {
               ::testing::Each(""));
 }
 
-TEST(AnyRank, IsTrueEverywhereWhenOneRankSaysSo) {
-  for (int world_size = 1; world_size <= 4; ++world_size) {
-    RunOnThreads(world_size, [](Communicator& communicator) {
-      EXPECT_FALSE(AnyRank(communicator, false));
-      EXPECT_TRUE(AnyRank(communicator, communicator.rank() == communicator.world_size() - 1));
-      EXPECT_TRUE(AnyRank(communicator, true));
-    });
-  }
-}
-
 }  // namespace
 }  // namespace hearth

@@ -133,7 +133,8 @@ TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {
     };
     EXPECT_EQ(Train(options, *dataset_, communicator, observer, is_asked ? stop : never),
               TrainOutcome::kStopped);
-    EXPECT_THAT(observer.checkpoints, ElementsAre(9));
+    // Step 9 was agreed on when the request came; the next one carries it.
+    EXPECT_THAT(observer.checkpoints, ElementsAre(10));
   });
   EXPECT_EQ(TrainAlone(options), unbroken);
 }
@@ -259,8 +260,8 @@ TEST_F(TrainerTest, ValidationDoesNotDependOnTheNumberOfRanks) {
   const auto validate = [&](Communicator& communicator) {
     const MetaLearner learner(*dataset_, options.model, options.meta,
                               TensorOptionsFor(options.train, 0));
-    const MetaParameters parameters = InitializeMetaParameters(
-        learner.model(), TableOptimizer::kAdam, 1, learner.tensor_options());
+    MetaParameters parameters = InitializeMetaParameters(learner.model(), TableOptimizer::kAdam, 1,
+                                                         learner.tensor_options());
     return Evaluator(learner, *dataset_, options.tasks, options.eval, 1, communicator)
         .Validate(parameters);
   };

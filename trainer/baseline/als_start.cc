@@ -43,11 +43,18 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options,
   const TrainingLog log = ReadTrainingLog(dataset);
   const BiasModel bias(log, {});
   const AlsModel als(log, bias, {.dim = factors, .ridge = kRidge, .seed = seed});
+  if (table.dynamic_ids() != nullptr) {
+    throw ConfigError(
+        "model.start=als needs a row for every item, but tables.capacity={} gives rows to some of "
+        "the {} ids of table '{}' only; use model.start=random",
+        table.row_count(), table.id_count(), table.name());
+  }
   at::Tensor rows = at::zeros(table.rows().sizes(), at::TensorOptions().dtype(at::kDouble));
   auto* values = rows.mutable_data_ptr<double>();
   for (int64_t item = 0; item < item_fields.entity_count(); ++item) {
-    const int64_t row = item_fields.IdRowOf(item);
-    if (row == 0) continue;
+    const int64_t id = item_fields.IdRowOf(item);
+    const int64_t row = table.LocalRowOf(id);
+    if (id == 0 || row < 0) continue;
     const std::span<const double> vector = als.ItemVector(item);
     double* to = values + row * table.dim();
     for (int64_t k = 0; k < factors; ++k) to[k] = vector[static_cast<size_t>(k) + 1];

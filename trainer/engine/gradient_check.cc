@@ -74,8 +74,9 @@ std::vector<Element> ChooseElements(Subject& subject, const ChunkResult& result,
     for (int64_t s = 0; s < std::min(samples, rows.numel()); ++s) {
       const int64_t i = draw(rows.numel()), row = i / table.dim(), d = i % table.dim();
       const int64_t id = result.table_rows[t][static_cast<size_t>(row)];
-      elements.push_back({table.rows().mutable_data_ptr<double>() + id * table.dim() + d,
-                          rows.const_data_ptr<double>()[i]});
+      auto* values = table.rows().mutable_data_ptr<double>();
+      elements.push_back(
+          {values + table.LocalRowOf(id) * table.dim() + d, rows.const_data_ptr<double>()[i]});
     }
   }
   return elements;

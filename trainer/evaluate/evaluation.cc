@@ -1,9 +1,11 @@
 #include "trainer/evaluate/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 
+#include "trainer/embedding/sharded_tables.h"
 #include "trainer/evaluate/metric_table.h"
 
 namespace hearth {
@@ -11,6 +13,9 @@ namespace {
 
 constexpr const char* kAdapted = "adapted";
 constexpr const char* kUnadapted = "unadapted";
+
+// Chunks whose rows of sharded tables are brought together.
+constexpr int64_t kChunksPerFetch = 8;
 
 MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest& manifest) {
   return {.relevant_at = options.relevant_at,
@@ -83,6 +88,25 @@ EvaluationEpisodes Evaluator::EpisodesOf(Part part, int64_t support, int64_t max
       {communicator_.rank(), communicator_.world_size()});
 }
 
+void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes& episodes,
+                            const std::function<void(const Chunk&)>& visit) const {
+  const bool any_sharded = AnySharded(parameters);
+  // Ranks with fewer chunks than others still answer them.
+  std::array<int64_t, 1> rounds = {(episodes.chunk_count() + kChunksPerFetch - 1) /
+                                   kChunksPerFetch};
+  if (any_sharded) communicator_.AllReduce(std::span<int64_t>(rounds), ReduceOp::kMax);
+  for (int64_t round = 0; round < rounds[0]; ++round) {
+    const int64_t begin = round * kChunksPerFetch;
+    const int64_t end = std::min(begin + kChunksPerFetch, episodes.chunk_count());
+    std::vector<Chunk> chunks;
+    for (int64_t c = begin; c < end; ++c) chunks.push_back(episodes.Build(c));
+    if (any_sharded) {
+      FetchTableRows(communicator_, learner_.builder().TableRowsOf(chunks), parameters);
+    }
+    for (const Chunk& chunk : chunks) visit(chunk);
+  }
+}
+
 void Evaluator::EvaluateLearner(const MetaParameters& parameters, const Chunk& chunk, bool adapt,
                                 std::span<const Metric> metrics,
                                 std::vector<TaskValues>& out) const {
@@ -140,7 +164,7 @@ std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> loc
   return all;
 }
 
-ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
+ValidationResult Evaluator::Validate(MetaParameters& parameters) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<Metric> metrics = {ParseMetric(options_.metric), {.kind = MetricKind::kLoss}};
   ValidationResult result;
@@ -154,11 +178,10 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   }
   for (const auto& [scenario, episodes] : validation_) {
     std::vector<TaskValues> adapted, unadapted;
-    for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
-      const Chunk chunk = episodes.Build(c);
+    VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
       EvaluateLearner(parameters, chunk, true, metrics, adapted);
       EvaluateLearner(parameters, chunk, false, metrics, unadapted);
-    }
+    });
     double scenario_sum = 0.0, scenario_count = 0.0;
     for (const TaskValues& task : Gather(std::move(adapted), metrics.size())) {
       result.adapted_loss += task.values[1];
@@ -185,7 +208,7 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
 }
 
 ScenarioResult Evaluator::EvaluatePart(
-    const MetaParameters& parameters, Part part,
+    MetaParameters& parameters, Part part,
     const std::vector<std::unique_ptr<Baseline>>& baselines) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
   const EvaluationEpisodes episodes = EpisodesOf(part, 0, 0);
@@ -197,14 +220,13 @@ ScenarioResult Evaluator::EvaluatePart(
   for (const auto& baseline : baselines) result.rows.emplace_back(baseline->name());
 
   LocalValues local;
-  for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
-    const Chunk chunk = episodes.Build(c);
+  VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
     EvaluateLearner(parameters, chunk, true, metrics, local[kAdapted]);
     EvaluateLearner(parameters, chunk, false, metrics, local[kUnadapted]);
     for (const auto& baseline : baselines) {
       EvaluateBaseline(*baseline, chunk, metrics, local[std::string(baseline->name())]);
     }
-  }
+  });
   MetricTable table(metrics, options_.bootstrap, seed_);
   for (const std::string& row : result.rows) {
     for (const TaskValues& task : Gather(std::move(local[row]), metrics.size())) {
@@ -227,14 +249,13 @@ ScenarioResult Evaluator::EvaluatePart(
   return result;
 }
 
-MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part,
-                                     int64_t support) const {
+MetricValues Evaluator::EvaluateShot(MetaParameters& parameters, Part part, int64_t support) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
   const EvaluationEpisodes episodes = EpisodesOf(part, support, 0);
   std::vector<TaskValues> local;
-  for (int64_t c = 0; c < episodes.chunk_count(); ++c) {
-    EvaluateLearner(parameters, episodes.Build(c), true, metrics, local);
-  }
+  VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
+    EvaluateLearner(parameters, chunk, true, metrics, local);
+  });
   MetricTable table(metrics, options_.bootstrap, seed_);
   for (const TaskValues& task : Gather(std::move(local), metrics.size())) {
     table.Add(kAdapted, task.task_id, task.values);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -63,11 +64,11 @@ class Evaluator {
             const EvalOptions& options, uint64_t seed, Communicator& communicator);
 
   /// Collective. The validation parts, at most EvalOptions::max_tasks tasks of each scenario.
-  ValidationResult Validate(const MetaParameters& parameters);
+  ValidationResult Validate(MetaParameters& parameters);
 
   /// Collective. All tasks of one part, EvalOptions::draws episodes each; the shots of
   /// EvalOptions::shots beside. `baselines`: fitted, may be empty. Every rank gets the result.
-  ScenarioResult EvaluatePart(const MetaParameters& parameters, Part part,
+  ScenarioResult EvaluatePart(MetaParameters& parameters, Part part,
                               const std::vector<std::unique_ptr<Baseline>>& baselines) const;
 
  private:
@@ -85,7 +86,10 @@ class Evaluator {
   void EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
                         std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
-  MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support) const;
+  MetricValues EvaluateShot(MetaParameters& parameters, Part part, int64_t support) const;
+  // Visits this rank's chunks; the rows of sharded tables that a chunk needs are there. Collective.
+  void VisitChunks(MetaParameters& parameters, const EvaluationEpisodes& episodes,
+                   const std::function<void(const Chunk&)>& visit) const;
 
   const MetaLearner& learner_;
   const Dataset& dataset_;

@@ -37,6 +37,30 @@ bool IsOnePerEntity(const FieldIds& ids, size_t entity_count) {
   return true;
 }
 
+// The ids of every table.
+class TableRowLists {
+ public:
+  // Those of one side's entities; `table`: its first table. Returns the table after its last.
+  size_t Add(size_t table, const EntityFields& fields, std::span<const int64_t> entities,
+             bool hide_ids) {
+    for (const Field& field : fields.fields()) {
+      if (!field.is_categorical()) continue;
+      if (table == ids_.size()) ids_.emplace_back();
+      const std::vector<int64_t> ids = fields.Ids(field, entities, hide_ids).ids;
+      ids_[table].insert(ids_[table].end(), ids.begin(), ids.end());
+      ++table;
+    }
+    return table;
+  }
+  std::vector<std::vector<int64_t>> Unique() && {
+    for (std::vector<int64_t>& ids : ids_) ids = IdGroups(ids).ids();
+    return std::move(ids_);
+  }
+
+ private:
+  std::vector<std::vector<int64_t>> ids_;
+};
+
 }  // namespace
 
 EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
@@ -133,6 +157,32 @@ ChunkBatch BatchBuilder::Build(const Chunk& chunk, bool hide_item_ids) const {
   batch.support = MakeRows(chunk.support, positions_of(chunk.support), chunk.negatives_per_row);
   batch.query = MakeRows(chunk.query, positions_of(chunk.query), chunk.negatives_per_row);
   return batch;
+}
+
+std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(
+    std::span<const Chunk> chunks, const std::function<bool(const Chunk&)>& hides_item_ids) const {
+  std::vector<int64_t> tasks, shown, hidden;
+  for (const Chunk& chunk : chunks) {
+    tasks.insert(tasks.end(), chunk.task_ids.begin(), chunk.task_ids.end());
+    std::vector<int64_t>& to = hides_item_ids && hides_item_ids(chunk) ? hidden : shown;
+    for (const auto* list : {&chunk.support.items, &chunk.support.negatives, &chunk.query.items,
+                             &chunk.query.negatives}) {
+      to.insert(to.end(), list->begin(), list->end());
+    }
+  }
+  TableRowLists lists;
+  const size_t items = lists.Add(0, task_fields_, tasks, /*hide_ids=*/false);
+  lists.Add(items, item_fields_, IdGroups(shown).ids(), /*hide_ids=*/false);
+  lists.Add(items, item_fields_, IdGroups(hidden).ids(), /*hide_ids=*/true);
+  return std::move(lists).Unique();
+}
+
+std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(std::span<const int64_t> tasks,
+                                                            std::span<const int64_t> items) const {
+  TableRowLists lists;
+  const size_t of_items = lists.Add(0, task_fields_, tasks, /*hide_ids=*/false);
+  lists.Add(of_items, item_fields_, items, /*hide_ids=*/false);
+  return std::move(lists).Unique();
 }
 
 ChunkBatch BatchBuilder::BuildEntities(std::span<const int64_t> tasks,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -59,6 +60,15 @@ class BatchBuilder {
 
   /// `hide_item_ids`: every item uses the row of the unknown, as if all were new.
   ChunkBatch Build(const Chunk& chunk, bool hide_item_ids = false) const;
+
+  /// The rows of tables that the batches of these chunks name together: [table] unique, ascending.
+  /// `hides_item_ids(chunk)` as in Build; null: none does.
+  std::vector<std::vector<int64_t>> TableRowsOf(
+      std::span<const Chunk> chunks,
+      const std::function<bool(const Chunk&)>& hides_item_ids = nullptr) const;
+  /// The same for lists of entities.
+  std::vector<std::vector<int64_t>> TableRowsOf(std::span<const int64_t> tasks,
+                                                std::span<const int64_t> items) const;
 
   /// Entities alone, to encode a catalogue: fills `tasks` and `items` (each list may be empty).
   ChunkBatch BuildEntities(std::span<const int64_t> tasks, std::span<const int64_t> items) const;

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "cluster/communicator.h"
 #include "trainer/embedding/embedding_table.h"
 #include "trainer/method/meta_learner.h"
 #include "trainer/recommend/support_set.h"
@@ -17,23 +17,16 @@ struct Recommendation {
   double score = 0.0;
 };
 
-struct RecommendOptions {
-  int64_t top_k = 10;        ///< >= 1
-  bool exclude_seen = true;  ///< leave out the items of the support set
-  bool adapt = true;         ///< false: the base model as it is
-  int64_t negatives = 0;     ///< TaskOptions::negatives of the run: pairwise losses need them
-  uint64_t seed = 1;         ///< of the run
-};
-
-/// The top-k of the whole catalogue for one user, best first; equal scores by item index. Fewer
-/// when the catalogue is smaller. A user without support is served by the base model.
-std::vector<Recommendation> Recommend(const MetaLearner& learner, const MetaParameters& parameters,
-                                      const SupportSet& support, const RecommendOptions& options);
-
-/// The same for a user adapted earlier; `seen` (may be empty) is left out.
-std::vector<Recommendation> RecommendAdapted(const MetaLearner& learner,
-                                             const MetaParameters& parameters,
-                                             const AdaptedUser& adapted, int64_t owner,
-                                             std::span<const int64_t> seen, int64_t top_k);
+/// The `top_k` (>= 1) best items of the whole catalogue for every adapted user [user], best first;
+/// equal scores by item index; fewer when the catalogue is smaller. `exclude_seen`: without the
+/// items of the user's support. The ranks share the users; the catalogue passes by in blocks, so
+/// that memory does not grow with it. Every rank gets all results.
+/// Collective: all ranks must call, with the same users.
+std::vector<std::vector<Recommendation>> Recommend(const MetaLearner& learner,
+                                                   MetaParameters& parameters,
+                                                   std::span<const SupportSet> users,
+                                                   std::span<const AdaptedUser> adapted,
+                                                   int64_t top_k, bool exclude_seen,
+                                                   Communicator& communicator);
 
 }  // namespace hearth

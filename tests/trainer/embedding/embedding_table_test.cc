@@ -236,10 +236,10 @@ TEST(EmbeddingTable, StartValuesInFloatAreThoseInDoubleRounded) {
   EXPECT_TRUE(at::equal(narrow.rows(), wide.rows().to(at::kFloat)));
 }
 
-TEST(EmbeddingTable, RowsOutsideTheTableAreABug) {
+TEST(EmbeddingTable, IdsOutsideTheTableAreABug) {
   EmbeddingTable table = MakeTable(TableOptimizer::kAdam, 2);
-  EXPECT_DEATH(table.Gather({0, kRows}), "rows 0 to 40 of table item.id, which has 40");
-  EXPECT_DEATH(table.Apply({-1}, at::zeros({1, 2}, at::kDouble), kLr, 0.0), "rows -1 to -1");
+  EXPECT_DEATH(table.Gather({0, kRows}), "ids 0 to 40 of table item.id, which has 40");
+  EXPECT_DEATH(table.Apply({-1}, at::zeros({1, 2}, at::kDouble), kLr, 0.0), "ids -1 to -1");
 }
 
 TEST(EmbeddingTable, GradientOfAnotherShapeOrTypeIsABug) {

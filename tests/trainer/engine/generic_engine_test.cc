@@ -166,7 +166,9 @@ TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
     for (size_t r = 0; r < result.table_rows[t].size(); r += 3) {
       const int64_t d = static_cast<int64_t>(r) % table.dim();
       double& value =
-          table.rows().mutable_data_ptr<double>()[result.table_rows[t][r] * table.dim() + d];
+          table.rows()
+              .mutable_data_ptr<double>()[table.LocalRowOf(result.table_rows[t][r]) * table.dim() +
+                                          d];
       EXPECT_NEAR(row_gradient[static_cast<int64_t>(r) * table.dim() + d],
                   CentralDifference(value, loss), 1e-6 * scale)
           << table.name();

@@ -74,6 +74,7 @@ class RecordingObserver : public TrainObserver {
     losses.push_back(report.result.loss);
     if (on_step) on_step(report);
   }
+  void OnBalance(const BalanceReport& report) override { balances.push_back(report); }
   void OnEvaluation(const ValidationResult& result, bool) override {
     evaluations.push_back(result);
   }
@@ -83,6 +84,7 @@ class RecordingObserver : public TrainObserver {
   int64_t resumed_from = -1;
   std::vector<std::string> refused;
   std::vector<double> losses;
+  std::vector<BalanceReport> balances;
   std::vector<ValidationResult> evaluations;
   std::vector<int64_t> checkpoints;
   std::function<void(const StepReport&)> on_step;

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cluster/communicator.h"
+#include "cluster/fixed_point.h"
+#include "cluster/reduce_mode.h"
+#include "cluster/row_request.h"
+
+namespace hearth {
+
+/// Sparse rows of one embedding table.
+template <typename Real>
+struct RowSum {
+  std::vector<int64_t> ids;  ///< unique, ascending
+  std::vector<Real> rows;    ///< [id, dim]
+};
+
+/// Adds what the chunks of one outer step give, over all chunks of all ranks: a dense vector, some
+/// scalars in double, and rows of embedding tables. Everything travels together:
+///   exact mode: the largest magnitudes     one AllReduce
+///   sharded tables: rows to their owners   one AllToAll, which also carries the next step's ids
+///   the rest                               one AllReduce; fast mode: one more for the scalars
+///
+/// Exact mode: the ranks agree on a power-of-two unit from the largest magnitude (a max is exact),
+/// round each chunk's values to int64, add, all-reduce int64, convert back once (fixed_point.h).
+/// The unit leaves log2(global_chunk_count) bits of head-room, so overflow is impossible. The dense
+/// vector, the scalars and each table have a unit of their own, at most
+/// largest magnitude * chunks * 2^-60: a float keeps all its bits down to chunks * 2^-36 of the
+/// largest, a double down to chunks * 2^-7. The result is rounded once to Real.
+///
+/// Fast mode adds floats: chunks in their order, ranks in the communicator's.
+template <typename Real>
+class ChunkSums {
+ public:
+  struct Options {
+    ReduceMode mode = ReduceMode::kExact;
+    int64_t dense = 0;  ///< elements of the dense vector
+    int64_t scalars = 0;
+    std::vector<TableShape> tables;  ///< all with the communicator's world size
+  };
+  struct Result {
+    std::vector<Real> dense;
+    std::vector<double> scalars;
+    /// [table] of a sharded table the rows this rank owns, else all.
+    std::vector<RowSum<Real>> rows;
+  };
+
+  explicit ChunkSums(Options options);
+
+  /// Room for that many chunks on this rank: saves moving them as they come.
+  void Reserve(int64_t chunk_count);
+  /// One chunk, copied. Row ids are unique within the chunk.
+  void AddDense(std::span<const Real> values);
+  void AddScalars(std::span<const double> values);
+  void AddRows(int64_t table, std::span<const int64_t> ids, std::span<const Real> rows);
+  /// After the other three.
+  void EndChunk() { ++chunk_count_; }
+
+  /// Collective: all ranks must call, also those without a chunk. The sums over all chunks of all
+  /// ranks; clears. `global_chunk_count`: chunks of all ranks, the same number on every rank.
+  /// `request`: holds every row added of a sharded table; may be null when no table is sharded.
+  /// `next`: if not null, its ids are exchanged too.
+  /// Exact mode raises NumericError on every rank, saying where, when a value added is not finite.
+  /// Sums may be infinite, and in fast mode NaN: the caller looks at them.
+  Result Reduce(Communicator& communicator, int64_t global_chunk_count, const RowRequest* request,
+                RowRequest* next);
+
+ private:
+  // Rows of one table of this rank's chunks, one after the other.
+  struct Rows {
+    std::vector<int64_t> ids;  // [row]
+    std::vector<Real> rows;    // [row, dim]
+  };
+  // The units of exact mode.
+  struct Units {
+    FixedPoint dense, scalars;
+    std::vector<FixedPoint> tables;
+  };
+
+  // Exact sums are of the very values.
+  Wire WireOf(size_t table) const { return IsExact() ? Wire::kFull : options_.tables[table].wire; }
+  bool IsExact() const { return options_.mode == ReduceMode::kExact; }
+  bool IsAddedAtEveryRank(size_t table, const Communicator& communicator) const;
+  Units AgreeOnUnits(Communicator& communicator, int64_t chunk_count) const;
+  std::string FirstNonFinite() const;
+  template <typename Number, typename Convert>
+  RowSum<Number> MergeLocalRows(size_t table, const Convert& convert) const;
+  void ExchangeRows(Communicator& communicator, const Units* units, const RowRequest& request,
+                    RowRequest* next, Result& result) const;
+  void WriteRows(size_t table, const Units* units, const RowRequest& request,
+                 std::vector<MessageWriter>& to_owner) const;
+  void ReduceExactly(Communicator& communicator, const Units& units, int64_t chunk_count,
+                     Result& result) const;
+  void ReduceFast(Communicator& communicator, Result& result) const;
+  template <typename Number, typename ConvertOf>
+  void AddReplicatedRows(const Communicator& communicator, const ConvertOf& convert_of,
+                         std::vector<Number>& sums) const;
+  template <typename Number>
+  void TakeReplicatedRows(const Communicator& communicator, std::span<const Number> sums,
+                          const Units* units, Result& result) const;
+  void Clear();
+
+  Options options_;
+  int64_t chunk_count_ = 0;
+  std::vector<Real> dense_;      // [chunk, dense]
+  std::vector<double> scalars_;  // [chunk, scalars]
+  std::vector<Rows> rows_;       // [table]
+};
+
+}  // namespace hearth

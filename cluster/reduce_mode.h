@@ -1,0 +1,11 @@
+#pragma once
+
+namespace hearth {
+
+/// How sums over chunks and ranks are formed (config key dist.reduce).
+enum class ReduceMode {
+  kExact,  ///< int64 fixed point: the same bits for any number of ranks and any order
+  kFast,   ///< float sums in rank order: cheaper, depends on the number of ranks
+};
+
+}  // namespace hearth

@@ -1,0 +1,14 @@
+# `cmake --install BUILD --prefix DIR`: the program with the LibTorch it was built with, in a folder that may be
+# moved or copied to other machines. System libraries (Open MPI, HDF5, ...) stay where they are: they are
+# those of the site.
+include(GNUInstallDirs)
+set_target_properties(hearth PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/hearth")
+install(TARGETS hearth
+  RUNTIME_DEPENDENCIES
+    PRE_EXCLUDE_REGEXES "^libc\\.so" "^ld-linux"
+    POST_EXCLUDE_REGEXES "^/lib" "^/usr/lib" "^/usr/local/cuda"
+    DIRECTORIES ${torch_lib}
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hearth)
+install(DIRECTORY configs launch/slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/hearth)
+install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
