@@ -1,21 +1,18 @@
 #include "cluster/mpi_communicator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <numeric>
 #include <string>
-#include <thread>
 
 #include <mpi.h>
 
 #include "cluster/mpi_error.h"
+#include "cluster/poll_wait.h"
 #include "common/error.h"
 
 namespace hearth {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 MPI_Datatype DatatypeOf(ElementType type) {
   switch (type) {
@@ -49,15 +46,6 @@ MPI_Op OperationOf(ReduceOp op) {
 int MpiCount(int64_t count) {
   HEARTH_CHECK(count >= 0 && count <= INT32_MAX, "{} elements in one message", count);
   return static_cast<int>(count);
-}
-
-// Gives way to other work the longer the wait lasts: a peer that is a little late costs no latency,
-// one that is seconds late (a checkpoint on rank 0) gets the core.
-void BackOff(Clock::duration waited) {
-  using std::chrono::microseconds;
-  if (waited < microseconds(50)) return;
-  if (waited < microseconds(5000)) return std::this_thread::yield();
-  std::this_thread::sleep_for(microseconds(100));
 }
 
 class MpiCommunicator : public Communicator {
@@ -187,21 +175,18 @@ class MpiCommunicator : public Communicator {
   }
 
   void Wait(std::vector<MPI_Request>& requests, const char* operation) {
-    const Clock::time_point start = Clock::now();
-    const std::chrono::duration<double> limit(options_.base.deadline_sec);
+    PollWait wait(options_.base.deadline_sec);
     while (true) {
       int done = 0;
       Check(
           MPI_Testall(MpiCount(std::ssize(requests)), requests.data(), &done, MPI_STATUSES_IGNORE),
           operation);
       if (done != 0) return;
-      const Clock::duration waited = Clock::now() - start;
-      if (waited > limit) {
+      if (!wait.Continue()) {
         broken_ = true;
         throw CommError("{}: rank {} of {} waited {} s for the others", operation, rank_,
                         world_size_, options_.base.deadline_sec);
       }
-      BackOff(waited);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "cluster/communicator_kind.h"
 #include "cluster/reduce_mode.h"
 #include "cluster/wire.h"
 #include "trainer/engine/engine_choice.h"
@@ -39,6 +40,7 @@ struct CheckpointOptions {
 
 /// Config section `dist`.
 struct DistOptions {
+  CommunicatorKind comm = CommunicatorKind::kAuto;
   ReduceMode reduce = ReduceMode::kExact;
   /// Tables of at most this size are kept whole on every rank; larger ones are sharded.
   int64_t replicate_bytes = 65536;

@@ -9,6 +9,7 @@
 #include "launch/command/bench_operations.h"
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
+#include "launch/command/run_communicator.h"
 #include "launch/command/train_run.h"
 #include "trainer/tensor_setup.h"
 #include "trainer/trainer.h"
@@ -162,20 +163,22 @@ int Run(const BenchOptions& options, Job& job) {
   const Dataset dataset(config.data);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   job.StartTogether();
-  const auto communicator = job.MakeCommunicator({.deadline_sec = config.dist.timeout_sec});
-  RequireSameStart(*communicator, config, ManifestHash(config.data.path));
+  const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, tensors.device());
+  Communicator& communicator = *chosen.communicator;
+  RequireSameStart(communicator, config, ManifestHash(config.data.path));
   at::set_num_threads(1);
   KeepFreedMemory();
   if (job.is_root()) {
-    std::printf("communication on %s, data set %s, ranks %d, rounds %lld\n",
-                DeviceName(tensors).c_str(), dataset.manifest().name.c_str(), job.world_size(),
+    std::printf("communication on %s by %s (%s), data set %s, ranks %d, rounds %lld\n",
+                DeviceName(tensors).c_str(), communicator.name().c_str(), chosen.reason.c_str(),
+                dataset.manifest().name.c_str(), job.world_size(),
                 static_cast<long long>(options.rounds));
   }
-  nlohmann::json json = {{"ranks", job.world_size()}, {"communicator", communicator->name()}};
-  if (job.world_size() > 1) json["operations"] = BenchOperations(*communicator, options.rounds);
+  nlohmann::json json = {{"ranks", job.world_size()}, {"communicator", communicator.name()}};
+  if (job.world_size() > 1) json["operations"] = BenchOperations(communicator, options.rounds);
   TrainerOptions training = TrainerOptionsOf(config);
   training.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
-  json["steps"] = BenchSteps(training, dataset, *communicator, tensors, options.rounds);
+  json["steps"] = BenchSteps(training, dataset, communicator, tensors, options.rounds);
   if (job.is_root()) WriteBenchJson(options.json, json);
   return 0;
 }

@@ -4,12 +4,15 @@
 #include <ATen/Parallel.h>
 
 #include "common/error.h"
+#include "common/log.h"
 #include "launch/command/base_model.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "launch/command/run_communicator.h"
 #include "launch/report/evaluation_report.h"
 #include "storage/file/durable_file.h"
 #include "trainer/evaluate/evaluation.h"
+#include "trainer/tensor_setup.h"
 
 namespace hearth {
 namespace {
@@ -44,13 +47,17 @@ int Run(const Options& options, Job& job) {
   const Split split = ParseSplit(options.split);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   job.StartTogether();
-  const auto communicator = job.MakeCommunicator({.deadline_sec = base.config.dist.timeout_sec});
-  const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *communicator);
+  const Config& config = base.config;
+  const auto device = TensorOptionsFor(config.train, job.local_rank()).device();
+  const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, device);
+  if (job.is_root()) {
+    spdlog::info("communicator {}: {}", chosen.communicator->name(), chosen.reason);
+  }
+  const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *chosen.communicator);
   if (!job.is_root()) return 0;
-  std::printf(
-      "%s, data set %s\n\n%s", base.checkpoint.path().c_str(),
-      base.dataset->manifest().name.c_str(),
-      EvaluationText(results, split, base.config.eval.metric, base.dataset->manifest()).c_str());
+  std::printf("%s, data set %s\n\n%s", base.checkpoint.path().c_str(),
+              base.dataset->manifest().name.c_str(),
+              EvaluationText(results, split, config.eval.metric, base.dataset->manifest()).c_str());
   if (!options.json.empty()) {
     WriteFileDurably(options.json, EvaluationJson(results).dump(2) + "\n", kSharedFile);
   }

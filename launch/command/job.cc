@@ -4,10 +4,10 @@
 #include <new>
 
 #include <c10/util/Exception.h>
-#include <unistd.h>
 
 #include "cluster/self_communicator.h"
 #include "common/error.h"
+#include "common/host_name.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "launch/config/place.h"
@@ -28,12 +28,6 @@ bool SpeaksOfMemory(std::string_view text) {
   return text.find("out of memory") != std::string_view::npos ||
          text.find("not enough memory") != std::string_view::npos ||
          text.find("can't allocate memory") != std::string_view::npos;
-}
-
-std::string HostName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 void Print(const std::string& text) {

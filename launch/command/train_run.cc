@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "launch/command/run_communicator.h"
 #include "launch/command/stop_signals.h"
 #include "launch/config/resume_check.h"
 #include "launch/report/run_folder.h"
@@ -132,8 +133,9 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   const std::atomic<bool>& stop_requested = CatchStopSignals();
   job.StartTogether();
 
-  const auto communicator = job.MakeCommunicator({.deadline_sec = config.dist.timeout_sec});
-  RequireSameStart(*communicator, config, data_hash);
+  const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, tensors.device());
+  Communicator& communicator = *chosen.communicator;
+  RequireSameStart(communicator, config, data_hash);
   SilentObserver silent;
   std::unique_ptr<TrainReporter> reporter;
   if (job.is_root()) {
@@ -141,14 +143,14 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
     log.file = LogPath(config.run.dir);
     SetUpLogging(log);
     reporter = MakeReporter(config, progress, job);
-    reporter->OnStart(dataset, DeviceName(tensors), job.world_size());
+    reporter->OnStart(dataset, DeviceName(tensors), chosen);
   }
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
   const double begin = SecondsNow();
   KeepFreedMemory();
   TrainerOptions options = TrainerOptionsOf(config);
   options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
-  Trainer trainer(options, dataset, *communicator, observer, stop_requested, tensors);
+  Trainer trainer(options, dataset, communicator, observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;

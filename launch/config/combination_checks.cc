@@ -105,6 +105,13 @@ class Checker {
             "eval.every", "train.patience counts evaluations, and eval.every is 0");
   }
 
+  void CheckDist() {
+    Require(config_.dist.comm != CommunicatorKind::kNccl ||
+                config_.train.device != TrainOptions::Device::kCpu,
+            "dist.comm", "train.device",
+            "dist.comm nccl connects GPUs, and train.device is cpu; use dist.comm=auto");
+  }
+
   void CheckFolders() {
     const bool same = !config_.run.dir.empty() && config_.run.dir == config_.data.path;
     Require(!same, "run.dir", "data.path", "run.dir and data.path are the same folder");
@@ -154,6 +161,7 @@ void CheckCombinations(const LoadedConfig& loaded, Problems* problems) {
   checker.CheckDist();
   checker.CheckLocalSteps();
   checker.CheckSchedule();
+  checker.CheckDist();
   checker.CheckFolders();
 }
 

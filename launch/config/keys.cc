@@ -274,6 +274,13 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
       .MayChangeOnResume();
 
   SectionBuilder dist(keys, "dist", &Config::dist);
+  dist.Choice("comm", &DistOptions::comm,
+              Names<CommunicatorKind>{{"auto", CommunicatorKind::kAuto},
+                                      {"nccl", CommunicatorKind::kNccl},
+                                      {"mpi", CommunicatorKind::kMpi}},
+              "auto: nccl between ranks that have a GPU each, else mpi; nccl: between GPUs; "
+              "mpi: through host memory")
+      .MayChangeOnResume();
   dist.Choice("reduce", &DistOptions::reduce,
               Names<ReduceMode>{{"exact", ReduceMode::kExact}, {"fast", ReduceMode::kFast}},
               "exact: the same bits for any number of ranks; fast: float sums");

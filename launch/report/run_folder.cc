@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 #include <torch/version.h>
-#include <unistd.h>
 
 #include "common/build_info.h"
+#include "common/host_name.h"
 #include "common/text.h"
 #include "launch/config/load.h"
 #include "launch/config/resume_check.h"
@@ -73,12 +73,6 @@ void CheckEarlierRun(const Config& config, const RunStart& start) {
         "then {:.12}); choose another run.dir, or the old data",
         config.data.path, folder, start.data_hash, earlier);
   }
-}
-
-std::string HostName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 std::string UtcNow() {

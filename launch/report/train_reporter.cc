@@ -28,17 +28,22 @@ TrainReporter::TrainReporter(const Options& options)
       metrics_every_steps_(options.metrics_every_steps),
       progress_(options.progress) {}
 
-void TrainReporter::OnStart(const Dataset& dataset, const std::string& device, int world_size) {
+void TrainReporter::OnStart(const Dataset& dataset, const std::string& device,
+                            const ChosenCommunicator& chosen) {
+  const int world_size = chosen.communicator->world_size();
+  const std::string communicator = chosen.communicator->name();
   const DatasetManifest& data = dataset.manifest();
   Say(fmt::format("data {}: {} users, {} items, {} training tasks with {} events", data.name,
                   data.user_count, data.item_count, data.TaskCount(kTrainPart),
                   data.EventCount(kTrainPart)));
   Say(fmt::format("hearth {} ({}), {} rank{} on {}", ThisBuild().version, ThisBuild().commit,
                   world_size, world_size == 1 ? "" : "s", device));
+  Say(fmt::format("communicator {}: {}", communicator, chosen.reason));
   metrics_.Write({{"event", "start"},
                   {"version", ThisBuild().version},
                   {"commit", ThisBuild().commit},
                   {"world_size", world_size},
+                  {"communicator", communicator},
                   {"device", device}});
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "cluster/communicator_choice.h"
 #include "launch/report/metrics_log.h"
 #include "launch/report/progress.h"
 #include "trainer/trainer.h"
@@ -18,8 +19,8 @@ class TrainReporter : public TrainObserver {
   };
   explicit TrainReporter(const Options& options);
 
-  /// The first line of this start.
-  void OnStart(const Dataset& dataset, const std::string& device, int world_size);
+  /// The first lines of this start.
+  void OnStart(const Dataset& dataset, const std::string& device, const ChosenCommunicator& chosen);
   void OnEnd(TrainOutcome outcome, const TrainState& state, double seconds);
 
   void OnEngine(const std::string& engine, int thread_count) override;

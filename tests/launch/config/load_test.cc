@@ -175,6 +175,8 @@ TEST(CombinationChecks, NameBothKeys) {
               HasSubstr("optim.warmup_steps (10) must be less than train.max_steps (10)"));
   EXPECT_THAT(RefusalOfOverrides({"train.patience=3", "eval.every=0"}),
               HasSubstr("train.patience counts evaluations, and eval.every is 0"));
+  EXPECT_THAT(RefusalOfOverrides({"dist.comm=nccl", "train.device=cpu"}),
+              HasSubstr("dist.comm nccl connects GPUs, and train.device is cpu"));
   EXPECT_THAT(RefusalOfOverrides({"run.dir=/a", "data.path=/a"}),
               HasSubstr("run.dir and data.path are the same folder"));
 }

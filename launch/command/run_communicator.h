@@ -1,0 +1,15 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include "cluster/communicator_choice.h"
+#include "launch/command/job.h"
+#include "trainer/options.h"
+
+namespace hearth {
+
+/// The communicator that a run over all ranks uses, when this rank computes on `device`. Throws
+/// what MakeChosenCommunicator throws. Collective: all ranks must call.
+ChosenCommunicator MakeRunCommunicator(const Job& job, const DistOptions& dist, c10::Device device);
+
+}  // namespace hearth
