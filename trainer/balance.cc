@@ -4,18 +4,11 @@
 #include <array>
 #include <utility>
 
-#include <unistd.h>
-
 #include "common/error.h"
+#include "common/host_name.h"
 
 namespace hearth {
 namespace {
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 double MedianOf(std::vector<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;

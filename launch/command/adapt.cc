@@ -6,6 +6,7 @@
 #include "launch/command/base_model.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "launch/command/run_communicator.h"
 #include "trainer/recommend/adapt_users.h"
 #include "trainer/recommend/adapted_users.h"
 
@@ -22,13 +23,14 @@ int Run(const Options& options, Job& job) {
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   const std::vector<SupportSet> users = ReadSupportFile(options.support, *base.dataset);
   job.StartTogether();
-  const auto communicator = job.MakeCommunicator({.deadline_sec = base.config.dist.timeout_sec});
+  const ChosenCommunicator chosen =
+      MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());
   std::vector<AdaptedUser> adapted =
       AdaptUsers(*base.learner, base.parameters, users,
                  {.adapt = true,
                   .negatives = NegativesFor(base.config),
                   .seed = static_cast<uint64_t>(base.config.run.seed)},
-                 *communicator);
+                 *chosen.communicator);
   if (!job.is_root()) return 0;
   SaveAdaptedUsers(options.output, *base.learner, *base.dataset,
                    {base.checkpoint.path(), base.Hash(), users, std::move(adapted)});

@@ -7,6 +7,7 @@
 #include "launch/command/base_model.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "launch/command/run_communicator.h"
 #include "launch/report/recommendation_report.h"
 #include "storage/file/durable_file.h"
 #include "trainer/recommend/adapt_users.h"
@@ -64,8 +65,9 @@ int Run(const Options& options, Job& job) {
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   AdaptedUsers users = ReadUsers(options, base);
   job.StartTogether();
-  const auto communicator = job.MakeCommunicator({.deadline_sec = base.config.dist.timeout_sec});
-  const std::string text = Answers(options, base, std::move(users), *communicator);
+  const ChosenCommunicator chosen =
+      MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());
+  const std::string text = Answers(options, base, std::move(users), *chosen.communicator);
   if (!job.is_root()) return 0;
   if (options.output.empty()) {
     std::fputs(text.c_str(), stdout);

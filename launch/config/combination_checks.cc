@@ -83,19 +83,6 @@ class Checker {
             "model.start=als needs a row for every item, and tables.capacity limits them");
   }
 
-  void CheckDist() {
-    Require(config_.dist.wire == Wire::kFull || config_.dist.reduce == ReduceMode::kFast,
-            "dist.wire", "dist.reduce",
-            "dist.wire=bfloat16 rounds rows on their way, so that the result depends on the number "
-            "of ranks: it needs dist.reduce=fast");
-  }
-
-  void CheckLocalSteps() {
-    Require(config_.dist.local_steps == 1 || config_.tables.capacity == 0, "dist.local_steps",
-            "tables.capacity",
-            "with dist.local_steps every rank keeps whole tables, and tables.capacity limits them");
-  }
-
   void CheckSchedule() {
     Require(config_.optim.warmup_steps < config_.train.max_steps, "optim.warmup_steps",
             "train.max_steps",
@@ -110,6 +97,13 @@ class Checker {
                 config_.train.device != TrainOptions::Device::kCpu,
             "dist.comm", "train.device",
             "dist.comm nccl connects GPUs, and train.device is cpu; use dist.comm=auto");
+    Require(config_.dist.wire == Wire::kFull || config_.dist.reduce == ReduceMode::kFast,
+            "dist.wire", "dist.reduce",
+            "dist.wire=bfloat16 rounds rows on their way, so that the result depends on the number "
+            "of ranks: it needs dist.reduce=fast");
+    Require(config_.dist.local_steps == 1 || config_.tables.capacity == 0, "dist.local_steps",
+            "tables.capacity",
+            "with dist.local_steps every rank keeps whole tables, and tables.capacity limits them");
   }
 
   void CheckFolders() {
@@ -158,8 +152,6 @@ void CheckCombinations(const LoadedConfig& loaded, Problems* problems) {
   checker.CheckLoss();
   checker.CheckModel();
   checker.CheckTables();
-  checker.CheckDist();
-  checker.CheckLocalSteps();
   checker.CheckSchedule();
   checker.CheckDist();
   checker.CheckFolders();

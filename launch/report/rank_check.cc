@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "cluster/mpi_session.h"
 #include "common/build_info.h"
+#include "common/host_name.h"
 #include "common/text.h"
 
 namespace hearth {
@@ -20,12 +20,6 @@ namespace {
 
 constexpr int64_t kWantedSharedBytes = int64_t{64} << 20;
 constexpr double kWantedClockSec = 1.0;
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 std::string RankList(const std::vector<int>& ranks) {
   constexpr size_t kShown = 8;

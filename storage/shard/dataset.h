@@ -54,7 +54,7 @@ struct DatasetOptions {
   /// Compare every file with the manifest's SHA-256 at open. Costs one read of the whole data set.
   bool verify = false;
   /// Folder on a disk of this host that the data set is copied to first (StageDataset); empty: no.
-  std::string stage;
+  std::string stage = {};
 };
 
 /// An opened data set: manifest, users, items, and readers of its shards, opened on first use and

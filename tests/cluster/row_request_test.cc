@@ -1,5 +1,7 @@
 #include "cluster/row_request.h"
 
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -102,6 +104,35 @@ TEST(RowRequest, FetchSendsEachRemoteRowOnceAndNothingElse) {
     for (const int64_t id : ids) remote += tables[0].partition.OwnerOf(id) != communicator.rank();
     EXPECT_EQ(communicator.total().calls, 1);
     EXPECT_EQ(communicator.all_to_all().received_bytes, remote * 32 * 4);
+  });
+}
+
+TEST(Wire, RoundsToTheNearestBfloat16TiesToEven) {
+  const auto round = [](float value) { return FromBfloat16(ToBfloat16(value)); };
+  EXPECT_EQ(round(1.0f), 1.0f);
+  EXPECT_EQ(round(-0.0f), 0.0f);
+  EXPECT_EQ(round(1.0f + 0x1p-8f), 1.0f) << "between 1 and 1 + 2^-7: the even one";
+  EXPECT_EQ(round(1.0f + 0x1.8p-7f), 1.0f + 0x1p-6f) << "the even one above";
+  EXPECT_EQ(round(1.0f + 0x1.1p-8f), 1.0f + 0x1p-7f);
+  EXPECT_TRUE(std::isinf(round(std::numeric_limits<float>::infinity())));
+  EXPECT_TRUE(std::isnan(round(std::numeric_limits<float>::quiet_NaN())));
+}
+
+TEST(RowRequest, RowsInBfloat16TakeHalfTheBytes) {
+  RunOnThreads(2, [](Communicator& inner) {
+    CountingCommunicator communicator(inner);
+    const std::vector<TableShape> tables = {{8, RowPartition(3000, 2), true, Wire::kBfloat16}};
+    RowRequest request(tables, {{100, 200, 700, 2999}});
+    ExchangeIds(communicator, request);
+    communicator.Clear();
+    const auto rows = Fetch(communicator, tables, request);
+    EXPECT_EQ(rows[0][0], 100.0f);
+    EXPECT_EQ(rows[0][31], 2992.0f) << "2999 in 8 bits";
+    int64_t remote = 0;
+    for (const int64_t id : request.ids(0)) {
+      remote += tables[0].partition.OwnerOf(id) != communicator.rank();
+    }
+    EXPECT_EQ(communicator.all_to_all().received_bytes, remote * 8 * 2);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <mutex>
 
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -95,8 +96,8 @@ TEST(LocalSteps, TrainsWithFewMeetingsAndResumes) {
     observer.on_step = [&](const StepReport& report) { calls += report.traffic.calls; };
     const std::atomic<bool> stop = false;
     Train(options, dataset, communicator, observer, stop);
-    // A meeting: dense, ids and values of five tables, counts.
-    EXPECT_EQ(calls, 96 / 16 * (1 + 2 * 5 + 1));
+    // A meeting: dense, ids and values of seven tables, counts.
+    EXPECT_EQ(calls, 96 / 16 * (1 + 2 * 7 + 1));
     const auto mean = [&](size_t begin, size_t end) {
       double sum = 0.0;
       for (size_t i = begin; i < end; ++i) sum += observer.losses[i];

@@ -156,7 +156,7 @@ TEST_F(Mpirun, BenchCommCountsWhatAStepSends) {
   }
   EXPECT_GT(json["operations"]["Barrier"]["0"]["us"]["min"], 0.0);
   const auto& steps = json["steps"];
-  constexpr double kTables = 5;  // of the simulated data
+  constexpr double kTables = 7;  // of the simulated data
   const auto dense = steps["dense_parameters"].get<double>();
   const Outcome dry = RunHearth({"train", "--dry-run", "-c", folder_ + "/config.yaml"});
   EXPECT_THAT(dry.out, HasSubstr(fmt::format("parameters  {:.0f} dense", dense)));
