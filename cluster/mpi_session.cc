@@ -1,9 +1,9 @@
 #include "cluster/mpi_session.h"
 
-#include <array>
 #include <cstdlib>
 #include <exception>
-#include <string_view>
+#include <initializer_list>
+#include <string>
 
 #include <mpi.h>
 
@@ -16,30 +16,60 @@ namespace hearth {
 namespace {
 
 constexpr const char* kRemedy =
-    "start with `srun --mpi=pmix hearth ...` or with `mpirun hearth ...` inside the allocation";
+    "start with the mpirun of that library, or with `srun --mpi=pmix hearth ...`";
 
 bool HasVariable(const char* name) { return std::getenv(name) != nullptr; }
 
-// Tasks of the srun step this process belongs to; 0 outside of one.
-int64_t SlurmStepTasks() {
-  const char* text = std::getenv("SLURM_STEP_NUM_TASKS");
-  int64_t tasks = 0;
-  return text != nullptr && ParseInt64(text, &tasks) ? tasks : 0;
+// Whether the MPI of this build starts under the launchers of MPICH's family, srun --mpi=pmi2 among
+// them. Open MPI wants PMIx.
+#ifdef OPEN_MPI
+constexpr bool kSpeaksPmi = false;
+#else
+constexpr bool kSpeaksPmi = true;
+#endif
+
+// The number in the first of these variables that is set, or `otherwise`.
+int64_t FirstNumber(std::initializer_list<const char*> names, int64_t otherwise) {
+  for (const char* name : names) {
+    const char* text = std::getenv(name);
+    int64_t number = 0;
+    if (text != nullptr && ParseInt64(text, &number)) return number;
+  }
+  return otherwise;
+}
+
+// How many processes the launcher started, this one with them. Under mpirun the srun step is the
+// one of mpirun's own daemons, so what mpirun says comes first.
+int64_t LauncherSize() {
+  return FirstNumber({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
+}
+
+// "Open MPI v4.1.4"
+std::string MpiLibrary() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string whole(text);
+  return whole.substr(0, whole.find_first_of(",\n"));
 }
 
 }  // namespace
 
 bool MpiSession::LaunchedByMpi() {
-  // Set by Open MPI's mpirun, by any PMIx launcher, and by the launchers of MPICH's family.
-  constexpr std::array kVariables = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-  for (const char* name : kVariables) {
-    if (HasVariable(name)) return true;
-  }
-  if (SlurmStepTasks() > 1) {
-    throw UsageError("srun started {} tasks without PMIx, so they cannot find each other; {}",
-                     SlurmStepTasks(), kRemedy);
-  }
-  return false;
+  // Set by Open MPI's mpirun, and by any PMIx launcher.
+  if (HasVariable("OMPI_COMM_WORLD_SIZE") || HasVariable("PMIX_RANK")) return true;
+  const bool by_pmi = HasVariable("PMI_RANK");  // by the launchers of MPICH's family
+  if (by_pmi && kSpeaksPmi) return true;
+  if (LauncherSize() <= 1) return false;
+  const bool by_srun = HasVariable("SLURM_STEP_NUM_TASKS");
+  throw UsageError(
+      "{} started {} processes {}, so they cannot find each other: hearth was built with {}; {}",
+      by_srun ? "srun" : "mpirun", LauncherSize(),
+      by_srun ? "without PMIx" : "for another MPI library", MpiLibrary(), kRemedy);
+}
+
+int64_t MpiSession::RankByLauncher() {
+  return FirstNumber({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}, 0);
 }
 
 MpiSession::MpiSession(int* argc, char*** argv) : exceptions_at_start_(std::uncaught_exceptions()) {
@@ -54,8 +84,11 @@ MpiSession::MpiSession(int* argc, char*** argv) : exceptions_at_start_(std::unca
   CheckMpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI start");
   CheckMpi(MPI_Comm_rank(MPI_COMM_WORLD, &world_rank_), "MPI start");
   CheckMpi(MPI_Comm_size(MPI_COMM_WORLD, &world_size_), "MPI start");
-  if (world_size_ == 1 && SlurmStepTasks() > 1 && !HasVariable("OMPI_COMM_WORLD_SIZE")) {
-    throw UsageError("srun started {} tasks, but MPI sees only one; {}", SlurmStepTasks(), kRemedy);
+  if (world_size_ == 1 && LauncherSize() > 1) {
+    throw UsageError(
+        "the launcher started {} processes, and MPI sees only one: it belongs to another MPI "
+        "library than {}, which hearth was built with; {}",
+        LauncherSize(), MpiLibrary(), kRemedy);
   }
 
   MPI_Comm host = MPI_COMM_NULL;

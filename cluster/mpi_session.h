@@ -23,9 +23,13 @@ class MpiSession {
   MpiSession& operator=(const MpiSession&) = delete;
 
   /// Whether this process was started as a rank, by mpirun or by srun with PMIx. A plain start
-  /// needs no session and uses SelfCommunicator. Throws UsageError naming the remedy when srun
-  /// started several tasks without PMIx: each would believe it were alone.
+  /// needs no session and uses SelfCommunicator. Throws UsageError naming the remedy when several
+  /// processes were started that cannot find each other, each of which would believe it were alone:
+  /// by srun without PMIx, or by the launcher of another MPI library.
   static bool LaunchedByMpi();
+  /// This process's number among those of its launcher, 0 when there is none: of processes that
+  /// cannot find each other, one should speak.
+  static int64_t RankByLauncher();
 
   int world_rank() const { return world_rank_; }
   int world_size() const { return world_size_; }

@@ -146,6 +146,9 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   AddBenchStep(bench, invocation);
   AddBenchIo(bench, invocation);
   AddBenchComm(bench, invocation);
+  CLI::App* launch = AddGroup(app.get(), "launch", "start training on several processes or hosts");
+  AddLaunchLocal(launch, invocation);
+  AddLaunchSlurm(launch, invocation);
   AddDoctor(app.get(), invocation);
   return app;
 }

@@ -25,6 +25,8 @@ void AddBenchGradcheck(CLI::App* parent, Invocation* invocation);
 void AddBenchStep(CLI::App* parent, Invocation* invocation);
 void AddBenchIo(CLI::App* parent, Invocation* invocation);
 void AddBenchComm(CLI::App* parent, Invocation* invocation);
+void AddLaunchLocal(CLI::App* parent, Invocation* invocation);
+void AddLaunchSlurm(CLI::App* parent, Invocation* invocation);
 void AddDoctor(CLI::App* parent, Invocation* invocation);
 
 }  // namespace hearth

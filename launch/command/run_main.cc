@@ -37,6 +37,10 @@ int RunMain(int argc, char** argv) {
   std::optional<Job> job;
   try {
     job.emplace(&argc, &argv);
+  } catch (const UsageError&) {  // of all processes that were started, none of them a rank
+    const Failure failure = FailureOf(std::current_exception());
+    if (MpiSession::RankByLauncher() == 0) std::fprintf(stderr, "%s\n", failure.message.c_str());
+    return failure.code;
   } catch (...) {
     const Failure failure = FailureOf(std::current_exception());
     std::fprintf(stderr, "%s\n", failure.message.c_str());

@@ -26,7 +26,7 @@ BEGIN {
   # Sub-rooms: each may include itself and those left of it; files directly in the room are its top.
   order("storage", "file shard import checkpoint registry")
   order("trainer", "tensor kernel model embedding baseline method engine optimize evaluate recommend export retrain")
-  order("launch", "config report command")
+  order("launch", "config report slurm command")
 
   # Names that live in a few rooms only: a pattern on the code without comments and literals.
   only("(^|[^A-Za-z0-9_])MPI_[A-Za-z]", "MPI", "cluster")

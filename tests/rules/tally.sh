@@ -74,5 +74,10 @@ function end_entry() {
   entry_reason = attribute($0, "message")
   if (entry_reason ~ /SKIP_RETURN_CODE|Disabled/) entry_state = "skipped"
 }
+# A script that skips itself says why.
+entry_state == "skipped" && sub(/^([ \t]*<system-out>)?SKIPPED: /, "") {
+  sub(/<.*/, "")
+  entry_reason = $0
+}
 END { end_entry() }
 ' "$reports/ctest.xml"

@@ -9,7 +9,7 @@ mkdir -p "$build/reports"
 
 cat > "$build/reports/ctest.xml" << 'XML'
 <?xml version="1.0" encoding="UTF-8"?>
-<testsuite name="Linux-c++" tests="8" failures="3" disabled="0" skipped="1">
+<testsuite name="Linux-c++" tests="9" failures="3" disabled="0" skipped="2">
 	<testcase name="common" classname="common" time="0.1" status="run">
 		<system-out>&lt;testcase name="not a case"&gt;</system-out>
 	</testcase>
@@ -27,6 +27,12 @@ cat > "$build/reports/ctest.xml" << 'XML'
 	</testcase>
 	<testcase name="rule" classname="rule" time="0.1" status="notrun">
 		<skipped message="SKIP_RETURN_CODE=77"/>
+		<system-out>no reason</system-out>
+	</testcase>
+	<testcase name="slurm.requeue" classname="slurm.requeue" time="0.1" status="notrun">
+		<skipped message="SKIP_RETURN_CODE=77"/>
+		<system-out>SKIPPED: Slurm is not installed here
+</system-out>
 	</testcase>
 	<testcase name="missing" classname="missing" time="0" status="notrun">
 		<skipped message="Unable to find executable"/>
@@ -76,6 +82,7 @@ expected=$(printf '%s\t%s\t%s\n' \
   failed 'release cluster_mpi.2' 'no single case failed, but the run did; its output is above' \
   passed 'release layering' '' \
   skipped 'release rule' 'SKIP_RETURN_CODE=77' \
+  skipped 'release slurm.requeue' 'Slurm is not installed here' \
   failed 'release missing' 'Unable to find executable' \
   skipped 'release off' 'Disabled')
 diff <(echo "$expected") <("$tally" "$build")

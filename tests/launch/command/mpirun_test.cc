@@ -136,6 +136,21 @@ TEST_F(Mpirun, CommandsOfShardedTablesSayWhatOneProcessSays) {
   }
 }
 
+TEST_F(Mpirun, CopiesUnderTheLauncherOfAnotherLibraryDoNotTrain) {
+  // As a foreign mpirun does: it says that there are two, and MPI knows of one.
+  for (const int rank : {0, 1}) {
+    const std::string command = fmt::format(
+        "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK={} {} train -c {}/config.yaml 2>{}/err", rank,
+        testing::HearthBinary(), folder_, folder_);
+    const int status = std::system(command.c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 64);
+    const std::string errors = ReadWhole(folder_ + "/err");
+    EXPECT_EQ(CountOf(errors, "started 2 processes, and MPI sees only one"), rank == 0 ? 1u : 0u)
+        << errors;
+  }
+  EXPECT_FALSE(fs::exists(folder_ + "/run"));
+}
+
 TEST_F(Mpirun, BenchCommCountsWhatAStepSends) {
   const std::string json_path = folder_ + "/comm.json";
   const std::string settings = "tasks.per_step=16";  // a chunk for each rank

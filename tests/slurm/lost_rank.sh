@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# A rank that is killed ends the job, which requeues itself and goes on.
+#   lost_rank.sh HEARTH mpirun|srun
+set -euo pipefail
+# shellcheck source=tests/slurm/cluster.sh
+. "$(dirname "$0")/cluster.sh"
+readonly launcher=$2
+
+id=$("$hearth" --quiet launch slurm --launcher "$launcher" --ntasks-per-node 2 --sbatch=--output=run.out \
+  -c config.yaml run.dir=run)
+until_true 30 has_checkpoint run
+kill -KILL "$(pgrep --full --newest "^$hearth train .*run.dir=$work/run ")"
+"$hearth" --quiet train -c config.yaml run.dir=alone
+until_true 60 has_ended "$id"
+expect "how the job ended" COMPLETED "$(of_job "$id" JobState)"
+expect "restarts" 1 "$(of_job "$id" Restarts)"
+grep -q 'exit code 69' run.out || fail "the loss was taken for something else"
+expect "the final hash" "$(hash_of alone)" "$(hash_of run)"
