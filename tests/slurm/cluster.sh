@@ -22,6 +22,7 @@ export OMPI_MCA_mpi_yield_when_idle=1          # other tests use the same cores
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
 fail() {
+  exec >&2  # seen also where the output is taken: $(start ...)
   echo "FAILED: $*"
   tail -n 20 "$work"/*.out "$slurm"/log/slurm* 2> /dev/null
   exit 1
