@@ -87,7 +87,7 @@ target_include_directories(libtorch::libtorch SYSTEM INTERFACE
   ${HEARTH_LIBTORCH_DIR}/include ${HEARTH_LIBTORCH_DIR}/include/torch/csrc/api/include)
 # The wheel's libraries find their CUDA companions through their own run path, which the linker does
 # not follow when it looks for undefined symbols.
-target_link_options(libtorch::libtorch INTERFACE -Wl,-rpath,${torch_lib} -Wl,--allow-shlib-undefined)
+target_link_options(libtorch::libtorch INTERFACE -Wl,--allow-shlib-undefined)
 target_link_libraries(libtorch::libtorch INTERFACE ${torch_lib}/libtorch_cpu.so ${torch_lib}/libc10.so)
 if(HEARTH_WITH_CUDA)
   # Old-style tags: only DT_RPATH of the program is searched for what libtorch_cuda.so needs in turn, so
