@@ -1,17 +1,28 @@
 #!/usr/bin/env bash
-# A cancelled job commits a checkpoint and is not requeued; the same command goes on from there.
+# A cancelled job commits a checkpoint and is not requeued; the same command goes on from there. Neither is a
+# job that was told to save and end, although its time may be up while it does so.
 #   cancel.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
 . "$(dirname "$0")/cluster.sh"
 readonly launcher=$2
 
+# submit RUN
 submit() {
-  "$hearth" --quiet launch slurm --launcher "$launcher" --ntasks-per-node 2 --sbatch=--output=run.out \
-    -c config.yaml run.dir=run
+  "$hearth" --quiet launch slurm --launcher "$launcher" --ntasks-per-node 2 --sbatch="--output=$1.out" \
+    -c config.yaml run.dir="$1"
 }
 
-id=$(submit)
+id=$(submit told)
+until_true 30 has_checkpoint told
+scancel --signal=TERM --batch "$id"
+until_true 30 grep -q 'TERM received' told.out
+scancel --signal=USR2 --batch "$id" || true  # it may be gone by now
+until_true 45 has_ended "$id"
+expect "the code of the job that was told to end" 75:0 "$(of_job "$id" ExitCode)"
+grep -q 'ended as asked, not requeued' told.out || fail "no word of the end"
+
+id=$(submit run)
 until_true 30 has_checkpoint run
 scancel "$id"
 until_true 45 no_job_is_left
@@ -19,7 +30,7 @@ expect "how the job ended" CANCELLED "$(of_job "$id" JobState)"
 expect "restarts" 0 "$(of_job "$id" Restarts)"
 grep -q '"outcome":"stopped"' run/metrics.jsonl || fail "the run did not stop with a checkpoint"
 
-id=$(submit)
+id=$(submit run)
 until_true 60 has_ended "$id"
 expect "how the second job ended" COMPLETED "$(of_job "$id" JobState)"
 "$hearth" --quiet train -c config.yaml run.dir=alone

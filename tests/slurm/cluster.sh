@@ -69,6 +69,7 @@ CryptoType=crypto/munge
 AuthInfo=socket=$slurm/run/munge.socket,cred_expire=5
 StateSaveLocation=$slurm/state
 SlurmdSpoolDir=$slurm/spool
+TmpFS=$slurm/tmp
 SlurmctldPidFile=$slurm/run/slurmctld.pid
 SlurmdPidFile=$slurm/run/slurmd.pid
 SlurmctldLogFile=$slurm/log/slurmctld.log
@@ -89,15 +90,20 @@ EOF
 }
 
 start_cluster() {
-  mkdir -p "$slurm"/{munge,state,spool,log,run}
+  mkdir -p "$slurm"/{munge,state,spool,tmp,log,run}
   chmod 0700 "$slurm/munge"
   (umask 077 && head -c 1024 /dev/urandom > "$slurm/munge/key")
   write_slurm_conf
-  munged --force --num-threads=2 --key-file="$slurm/munge/key" --seed-file="$slurm/munge/seed" \
-    --log-file="$slurm/log/munged.log" --pid-file="$slurm/run/munged.pid" --socket="$slurm/run/munge.socket"
-  slurmctld -f "$SLURM_CONF"
-  slurmd -f "$SLURM_CONF"
-  until_true 20 node_is_idle
+  # Children of the test, not daemons: a test that is killed takes them with it.
+  munged --foreground --force --num-threads=2 --key-file="$slurm/munge/key" --seed-file="$slurm/munge/seed" \
+    --pid-file="$slurm/run/munged.pid" --socket="$slurm/run/munge.socket" > "$slurm/log/munged.log" 2>&1 &
+  servers=($!)
+  until_true 20 test -S "$slurm/run/munge.socket"
+  slurmctld -D -f "$SLURM_CONF" > /dev/null 2>&1 &
+  servers+=($!)
+  slurmd -D -f "$SLURM_CONF" > /dev/null 2>&1 &
+  servers+=($!)
+  until_true 60 node_is_idle
 }
 
 node_is_idle() {
@@ -108,25 +114,17 @@ no_job_is_left() {
   [ -z "$(squeue --noheader)" ]
 }
 
-# stop_daemon NAME: by the pid it has noted; it is gone when this returns.
-stop_daemon() {
-  local pid end=$((SECONDS + 20))
-  pid=$(cat "$slurm/run/$1.pid" 2> /dev/null) || return 0
-  kill "$pid" 2> /dev/null || return 0
-  while kill -0 "$pid" 2> /dev/null; do
-    [ "$SECONDS" -lt "$end" ] || kill -KILL "$pid"
-    sleep 0.1
-  done
-}
-
 stop_cluster() {
   local end=$((SECONDS + 20))
-  if [ -e "$slurm/run/slurmctld.pid" ]; then
+  if [ ${#servers[@]} -eq 3 ] && ! no_job_is_left; then
     scancel --signal=KILL --full --user="$(id -un)"  # what runs, without time to save
     scancel --user="$(id -un)"
     until no_job_is_left || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
   fi
-  for daemon in slurmd slurmctld munged; do stop_daemon "$daemon"; done
+  if [ ${#servers[@]} -gt 0 ]; then
+    kill "${servers[@]}" 2> /dev/null
+    wait "${servers[@]}"
+  fi
   rm -rf "$work"
 }
 
@@ -162,6 +160,7 @@ has_checkpoint() {
 }
 
 cd "$work"
-trap stop_cluster EXIT
+servers=()
+trap 'stop_cluster || true' EXIT
 start_cluster
 make_data

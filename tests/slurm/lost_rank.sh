@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A rank that is killed ends the job, which requeues itself and goes on.
+# A rank that is killed ends the job, which requeues itself and goes on. So do ranks that never started, which the
+# launcher may take for success.
 #   lost_rank.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
@@ -16,3 +17,14 @@ expect "how the job ended" COMPLETED "$(of_job "$id" JobState)"
 expect "restarts" 1 "$(of_job "$id" Restarts)"
 grep -q 'exit code 69' run.out || fail "the loss was taken for something else"
 expect "the final hash" "$(hash_of alone)" "$(hash_of run)"
+
+# A launcher that starts nothing and says that all is well.
+mkdir no_launcher
+printf '#!/bin/sh\nexit 0\n' > "no_launcher/$launcher"
+chmod +x "no_launcher/$launcher"
+echo "PATH=$work/no_launcher:\$PATH" > site.env
+id=$("$hearth" --quiet launch slurm --launcher "$launcher" --site-env site.env --max-restarts 0 \
+  --sbatch=--output=none.out -c config.yaml run.dir=none)
+until_true 30 has_ended "$id"
+expect "the code of a run that never started" 69:0 "$(of_job "$id" ExitCode)"
+grep -q 'the run is not done' none.out || fail "no word of the launcher"
