@@ -109,6 +109,24 @@ TEST_F(ShardedTraining, DynamicIdsEndInTheBitsOfOneRank) {
   }
 }
 
+TEST_F(ShardedTraining, TasksOfOneToAHundredRowsEndInTheBitsOfOneRank) {
+  for (const auto engine : {EngineKind::kFused, EngineKind::kGeneric}) {
+    TrainerOptions options = Options("alone", 20);
+    options.train.engine = engine;
+    options.tasks.support = 100;
+    options.tasks.support_draw = SupportDraw::kLogUniform;
+    options.tasks.min_events = 2;
+    options.tasks.per_step = 20;
+    options.tasks.chunk = 5;
+    MakeDynamic(options);
+    const std::string alone = TrainAlone(options);
+    for (const int world_size : {2, 3, 6}) {  // with 6, ranks have no chunk
+      options.run_dir = FreshFolder("together");
+      EXPECT_EQ(TrainOnThreads(world_size, options), alone) << world_size << " ranks";
+    }
+  }
+}
+
 TEST_F(ShardedTraining, StoppedOnFourRanksAndResumedOnThreeThenOneEndsInTheSameBits) {
   for (const bool dynamic : {false, true}) {
     TrainerOptions options = Options("unbroken", 60);
@@ -154,6 +172,34 @@ TEST_F(ShardedTraining, FastModeIsTheSameModelWhetherTablesAreShardedOrNot) {
   options.dist.replicate_bytes = kShardAll;
   TrainOnThreads(3, options);
   EXPECT_LE(LargestDifference(options.run_dir, replicated, 200), 1e-6);
+}
+
+TEST_F(ShardedTraining, RowsInBfloat16LearnTheSameToThreeDigitsAndSendFewerBytes) {
+  std::mutex mutex;
+  const auto train = [&](const std::string& folder, Wire wire, int64_t* sent_bytes, double* loss) {
+    TrainerOptions options = Options(folder, 100);
+    options.dist.reduce = ReduceMode::kFast;
+    options.dist.wire = wire;
+    options.model.dim = 32;
+    RunOnThreads(2, [&](Communicator& communicator) {
+      RecordingObserver observer;
+      int64_t own_bytes = 0;
+      observer.on_step = [&](const StepReport& report) { own_bytes += report.traffic.sent_bytes; };
+      const std::atomic<bool> stop = false;
+      Train(options, *dataset_, communicator, observer, stop);
+      const std::lock_guard lock(mutex);
+      *sent_bytes += own_bytes;
+      if (communicator.is_root()) *loss = observer.evaluations.back().value;
+    });
+    return options.run_dir;
+  };
+  int64_t full_bytes = 0, half_bytes = 0;
+  double full_loss = 0.0, half_loss = 0.0;
+  const std::string full = train("full", Wire::kFull, &full_bytes, &full_loss);
+  const std::string half = train("half", Wire::kBfloat16, &half_bytes, &half_loss);
+  EXPECT_NE(ModelHash(half, 100), ModelHash(full, 100));
+  EXPECT_NEAR(half_loss, full_loss, 2e-3 * full_loss);
+  EXPECT_LT(half_bytes, full_bytes);
 }
 
 TEST_F(ShardedTraining, StepMakesFiveCallsAtMost) {
