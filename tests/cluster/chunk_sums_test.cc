@@ -1,5 +1,7 @@
 #include "cluster/chunk_sums.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -277,6 +279,44 @@ TEST(ChunkSums, MakesOneCallOfEachKindAndCarriesTheNextIds) {
         if (options.tables[0].partition.OwnerOf(id) != communicator.rank()) continue;
         EXPECT_THAT(next.AskedBy(0, 2), ::testing::Contains(id));
       }
+    });
+  }
+}
+
+// The least a step can send: each row that a rank needs of another, there and back.
+TEST(ChunkSums, StepSendsAtMostATenthMoreThanTheRowsThemselves) {
+  constexpr int64_t kDim = 32, kIds = 800, kChunks = 4, kRows = 20000;
+  for (const int world_size : {2, 3, 4, 6, 8}) {
+    RunOnThreads(world_size, [&](Communicator& inner) {
+      CountingCommunicator communicator(inner);
+      const std::vector<TableShape> tables = {{kDim, RowPartition(kRows, world_size), true}};
+      const auto rank = static_cast<uint64_t>(communicator.rank());
+      std::vector<int64_t> ids =
+          SampleWithoutReplacement(kRows, kIds, RandomStream(3, Purpose::kTest, rank));
+      std::ranges::sort(ids);
+      RowRequest request(tables, {ids});
+      ExchangeIds(communicator, request);
+      RowRequest next(tables, {ids});
+      communicator.Clear();
+      FetchRows<float>(communicator, tables, request,
+                       [&](int64_t, std::span<const int64_t> asked, float* out) {
+                         std::fill_n(out, asked.size() * kDim, 1.0f);
+                       });
+      ChunkSums<float> sums(
+          {.mode = ReduceMode::kFast, .dense = 0, .scalars = 0, .tables = tables});
+      for (int64_t chunk = 0; chunk < kChunks; ++chunk) {  // every row in every chunk
+        sums.AddRows(0, ids, std::vector<float>(ids.size() * kDim, 0.5f));
+        sums.EndChunk();
+      }
+      sums.Reduce(communicator, kChunks * world_size, &request, &next);
+      int64_t remote = 0;
+      for (const int64_t id : ids) {
+        remote += tables[0].partition.OwnerOf(id) != communicator.rank();
+      }
+      std::array<int64_t, 2> bytes = {communicator.all_to_all().sent_bytes, 2 * remote * kDim * 4};
+      inner.AllReduce(std::span<int64_t>(bytes), ReduceOp::kSum);
+      EXPECT_LE(static_cast<double>(bytes[0]), 1.1 * static_cast<double>(bytes[1]))
+          << world_size << " ranks";
     });
   }
 }
