@@ -1,6 +1,5 @@
 #include "launch/report/run_folder.h"
 
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -10,6 +9,7 @@
 #include "common/build_info.h"
 #include "common/host_name.h"
 #include "common/text.h"
+#include "common/utc_time.h"
 #include "launch/config/load.h"
 #include "launch/config/resume_check.h"
 #include "launch/config/show.h"
@@ -73,15 +73,6 @@ void CheckEarlierRun(const Config& config, const RunStart& start) {
         "then {:.12}); choose another run.dir, or the old data",
         config.data.path, folder, start.data_hash, earlier);
   }
-}
-
-std::string UtcNow() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
 }
 
 std::string BuildText(const Config& config, const RunStart& start) {

@@ -24,7 +24,7 @@ BEGIN {
   may["launch"]  = " launch trainer sampler storage cluster common "
 
   # Sub-rooms: each may include itself and those left of it; files directly in the room are its top.
-  order("storage", "file shard import checkpoint registry")
+  order("storage", "file shard import checkpoint registry run")
   order("trainer", "tensor kernel model embedding baseline method engine optimize evaluate recommend export retrain")
   order("launch", "config report slurm command")
 

@@ -1,0 +1,222 @@
+#include "storage/run/run_lease.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/utc_time.h"
+#include "storage/file/durable_file.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kMaxRecordBytes = 4096;
+
+double SteadyNowSec() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void Sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+LeaseOptions WithDefaults(LeaseOptions options) {
+  if (!options.now_sec) options.now_sec = SteadyNowSec;
+  if (!options.sleep_sec) options.sleep_sec = Sleep;
+  options.job_id.resize(std::min<size_t>(options.job_id.size(), 64));
+  return options;
+}
+
+bool Exists(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno != ENOENT) ThrowFileError("look at", path, errno);
+  return false;
+}
+
+struct flock WholeFile() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+/// Whether a process anywhere on this kernel (or, where the file system tells, on another host)
+/// still holds the lock. Unlike a number of a process it sees across containers.
+bool IsLocked(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) ThrowFileError("open", path, errno);
+  struct flock lock = WholeFile();
+  const bool known = ::fcntl(file, F_OFD_GETLK, &lock) == 0;
+  ::close(file);
+  return known && lock.l_type != F_UNLCK;
+}
+
+/// "process 4711 on node3 (batch job 98), since 2026-03-01T09:30:00Z"
+std::string Describe(const StartRecord& start) {
+  return fmt::format("process {} on {}{}, since {}", start.process.pid, start.process.host,
+                     start.job_id.empty() ? "" : fmt::format(" (batch job {})", start.job_id),
+                     start.since);
+}
+
+/// Returns when the job of this start writes no more. Throws ConfigError when it lives.
+void AwaitEndOf(const std::string& run_dir, int64_t number, const LeaseOptions& options) {
+  const std::string path = StartPath(run_dir, number);
+  std::string seen = ReadWholeFile(path, kMaxRecordBytes);
+  bool told = false;
+  for (double since_sec = options.now_sec();; options.sleep_sec(options.beat_sec / 10.0)) {
+    const std::string text = ReadWholeFile(path, kMaxRecordBytes);
+    const std::optional<StartRecord> holder = ParseStart(text);
+    if (holder && holder->state != StartRecord::State::kRunning) return;
+    if (holder && IsGone(holder->process) && !IsLocked(path)) {
+      spdlog::info("run.dir: {} was left by {}, which is gone", run_dir, Describe(*holder));
+      return;
+    }
+    if (text != seen && holder) {
+      throw ConfigError(
+          "run.dir: {} is in use by another job: {}; wait for it to end, end it, or give another "
+          "run.dir",
+          run_dir, Describe(*holder));
+    }
+    if (text != seen) since_sec = options.now_sec();  // a record is just being made
+    seen = text;
+    const double still_sec = options.now_sec() - since_sec;
+    const std::string who = holder ? Describe(*holder) : "a start that left no record";
+    if (still_sec >= options.stale_sec) {
+      spdlog::warn("run.dir: {} was held by {}, which showed no sign of life for {:.0f} s", run_dir,
+                   who, options.stale_sec);
+      return;
+    }
+    if (!told && still_sec >= 2.0 * options.beat_sec) {
+      told = true;
+      spdlog::info(
+          "run.dir: {} is held by {}: taken over when it shows no sign of life for {:.0f} s",
+          run_dir, who, options.stale_sec);
+    }
+  }
+}
+
+}  // namespace
+
+RunLease::RunLease(const std::string& run_dir, LeaseOptions options)
+    : run_dir_(run_dir), options_(WithDefaults(std::move(options))) {
+  const std::string folder = FolderOf(StartPath(run_dir_, 1));
+  if (::mkdir(folder.c_str(), 0700) == 0) {
+    SyncFolder(run_dir_);
+  } else if (errno != EEXIST) {
+    ThrowFileError("make folder", folder, errno);
+  }
+  number_ = NewestStart(run_dir_);
+  while (file_ < 0) {
+    if (number_ > 0) AwaitEndOf(run_dir_, number_, options_);
+    const std::string path = StartPath(run_dir_, ++number_);
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    // Somebody else was faster: that start holds the folder now.
+    if (file_ < 0 && errno != EEXIST) ThrowFileError("create", path, errno);
+  }
+  struct flock lock = WholeFile();
+  // A second guard only: without locks in the file system the beat alone decides.
+  if (::fcntl(file_, F_OFD_SETLK, &lock) != 0) {
+    spdlog::debug("no file lock on {}: {}", StartPath(run_dir_, number_), std::strerror(errno));
+  }
+  record_ = {number_, ThisProcess(), options_.job_id, UtcNow()};
+  try {
+    Write();
+    SyncFolder(folder);
+  } catch (...) {
+    ::close(file_);
+    throw;
+  }
+}
+
+RunLease::~RunLease() {
+  try {
+    End(StartRecord::State::kFailed);
+  } catch (const Error& error) {
+    spdlog::warn("the next start in {} has to wait for {:.0f} s: {}", run_dir_, options_.stale_sec,
+                 error.what());
+  }
+  ::close(file_);
+}
+
+void RunLease::Write() {
+  const std::string path = StartPath(run_dir_, number_);
+  const std::string text = SerializeStart(record_);
+  ssize_t count = 0;
+  do {
+    count = ::pwrite(file_, text.data(), text.size(), 0);
+  } while (count < 0 && errno == EINTR);
+  if (count != std::ssize(text)) ThrowFileError("write", path, count < 0 ? errno : ENOSPC);
+  if (::fdatasync(file_) != 0) ThrowFileError("sync", path, errno);
+}
+
+bool RunLease::IsTaken() const { return Exists(StartPath(run_dir_, number_ + 1)); }
+
+std::string RunLease::LostMessage() const {
+  return fmt::format(
+      "run.dir: {} was taken over by another job ({}) while this one showed no sign of life for "
+      "{:.0f} s; this job ends and commits nothing more",
+      run_dir_, StartPath(run_dir_, number_ + 1), options_.stale_sec);
+}
+
+void RunLease::RequireHeld() const {
+  if (IsTaken()) throw CommError(LostMessage());
+}
+
+bool RunLease::Beat() {
+  const std::lock_guard lock(mutex_);
+  if (IsTaken()) return false;
+  ++record_.beat;
+  Write();
+  return true;
+}
+
+void RunLease::StartBeating(std::function<void(const std::string&)> on_lost) {
+  HEARTH_CHECK(!beating_.joinable());
+  beating_ = std::thread([this, on_lost = std::move(on_lost)] {
+    const std::chrono::duration<double> pause(options_.beat_sec);
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, pause, [this] { return stop_beating_; })) {
+      lock.unlock();
+      try {
+        if (!Beat()) return on_lost(LostMessage());
+      } catch (const Error& error) {  // a full disk may pass; a job that cannot save ends by itself
+        spdlog::warn("{}: {}; without it another start takes over after {:.0f} s", run_dir_,
+                     error.what(), options_.stale_sec);
+      }
+      lock.lock();
+    }
+  });
+}
+
+void RunLease::StopBeating() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_beating_ = true;
+  }
+  wake_.notify_all();
+  if (beating_.joinable()) beating_.join();
+}
+
+void RunLease::RecordBegin(int64_t newest_step) {
+  const std::lock_guard lock(mutex_);
+  record_.began_after_step = newest_step;
+  Write();
+}
+
+void RunLease::End(StartRecord::State state) {
+  StopBeating();
+  const std::lock_guard lock(mutex_);
+  if (record_.state != StartRecord::State::kRunning) return;
+  record_.state = state;
+  Write();
+}
+
+}  // namespace hearth
