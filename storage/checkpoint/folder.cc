@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <regex>
 #include <system_error>
@@ -38,6 +39,32 @@ std::vector<std::string> EntriesOf(const std::string& folder) {
   return names;
 }
 
+/// "step-000123.tmp-RUNID-START" in its parts.
+struct UnfinishedName {
+  int64_t step = 0;
+  std::string run_id;
+  int64_t start = 0;
+};
+
+std::optional<UnfinishedName> ParseUnfinishedName(const std::string& name) {
+  static constexpr std::string_view kMark = ".tmp-";
+  const size_t mark = name.find(kMark), dash = name.rfind('-');
+  if (mark == std::string::npos || dash < mark + kMark.size()) return std::nullopt;
+  const std::optional<int64_t> step = ParseStepName(name.substr(0, mark));
+  UnfinishedName parts;
+  if (!step || !ParseInt64(name.substr(dash + 1), &parts.start)) return std::nullopt;
+  parts.step = *step;
+  parts.run_id = name.substr(mark + kMark.size(), dash - mark - kMark.size());
+  return parts;
+}
+
+/// False when there is nothing to rename any more: its writer finished or removed it just now.
+bool Rename(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return true;
+  if (errno != ENOENT) ThrowFileError(fmt::format("rename '{}' to", from), to, errno);
+  return false;
+}
+
 }  // namespace
 
 std::string CheckpointsFolder(const std::string& run_dir) { return run_dir + "/checkpoints"; }
@@ -47,8 +74,8 @@ std::string CheckpointPath(const std::string& run_dir, int64_t step) {
 }
 
 std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
-                                    const std::string& run_id) {
-  return CheckpointPath(run_dir, step) + ".tmp-" + run_id;
+                                    const std::string& run_id, int64_t start) {
+  return fmt::format("{}.tmp-{}-{}", CheckpointPath(run_dir, step), run_id, start);
 }
 
 std::optional<int64_t> ParseStepName(const std::string& name) {
@@ -129,17 +156,19 @@ bool RemoveCheckpointFolder(const std::string& path) {
   return only_own;
 }
 
-void RemoveLeftovers(const std::string& run_dir, const std::string& run_id) {
+void RemoveLeftovers(const std::string& run_dir, int64_t start) {
   const std::string folder = CheckpointsFolder(run_dir);
-  const std::string ending = ".tmp-" + run_id;
+  if (!PathExists(folder)) return;
   for (const std::string& name : EntriesOf(folder)) {
-    if (!name.ends_with(ending) || !ParseStepName(name.substr(0, name.size() - ending.size()))) {
-      continue;
-    }
-    if (RemoveCheckpointFolder(folder + "/" + name)) {
+    const std::optional<UnfinishedName> unfinished = ParseUnfinishedName(name);
+    if (!unfinished || unfinished->start > start) continue;
+    const std::string own =
+        TemporaryCheckpointPath(run_dir, unfinished->step, unfinished->run_id, start);
+    if (unfinished->start < start && !Rename(folder + "/" + name, own)) continue;
+    if (RemoveCheckpointFolder(own)) {
       spdlog::info("removed '{}/{}', left by a save that did not finish", folder, name);
     } else {
-      spdlog::warn("'{}/{}' holds files hearth did not write: left in place", folder, name);
+      spdlog::warn("'{}' holds files hearth did not write: left in place", own);
     }
   }
 }

@@ -13,13 +13,15 @@ inline constexpr const char* kManifestFile = "MANIFEST.json";
 
 /// Names inside a run folder. Nothing else in hearth spells them.
 ///   RUN/checkpoints/step-000123/                    committed: MANIFEST.json + one file per rank
-///   RUN/checkpoints/step-000123.tmp-RUNID/          being written, or left by a crash
+///   RUN/checkpoints/step-000123.tmp-RUNID-START/    being written by the START-th job that held
+///   the
+///                                                   run folder (storage/run), or left by its crash
 ///   RUN/checkpoints/step-000123.damaged-1/          failed verification and stood in the way
 ///   RUN/checkpoints/LATEST                          name of the newest, a hint for people
 std::string CheckpointsFolder(const std::string& run_dir);
 std::string CheckpointPath(const std::string& run_dir, int64_t step);
 std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
-                                    const std::string& run_id);
+                                    const std::string& run_id, int64_t start);
 /// The step of "step-000123", nothing for every other name.
 std::optional<int64_t> ParseStepName(const std::string& name);
 
@@ -50,7 +52,10 @@ bool PathExists(const std::string& path);
 /// touched; with them the folder stays and the answer is false. Links are not followed.
 bool RemoveCheckpointFolder(const std::string& path);
 
-/// Removes what crashed saves of this run left behind (step-N.tmp-RUNID). Rank 0, between saves.
-void RemoveLeftovers(const std::string& run_dir, const std::string& run_id);
+/// Removes the unfinished saves of this start and of earlier ones. Each is renamed first: a job
+/// that was taken for dead and wakes up cannot commit it any more, whole or in part. Rank 0 of the
+/// job that holds the run folder: at its start, before checkpoints are looked for, and between
+/// saves.
+void RemoveLeftovers(const std::string& run_dir, int64_t start);
 
 }  // namespace hearth

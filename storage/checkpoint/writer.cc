@@ -98,7 +98,8 @@ void WriteHint(const std::string& run_dir, const std::string& committed) {
 
 }  // namespace
 
-std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const std::string& run_id) {
+std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const std::string& run_id,
+                              int64_t start) {
   HEARTH_CHECK(IsPlainName(run_id) && run_id.size() <= 64, "run id '{}'", run_id);
   HEARTH_CHECK(step >= 0);
   const std::string folder = CheckpointsFolder(run_dir);
@@ -106,8 +107,8 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
     MakeFolder(folder, 0777);
     SyncFolder(run_dir);
   }
-  RemoveLeftovers(run_dir, run_id);
-  const std::string path = TemporaryCheckpointPath(run_dir, step, run_id);
+  RemoveLeftovers(run_dir, start);
+  const std::string path = TemporaryCheckpointPath(run_dir, step, run_id, start);
   if (PathExists(path)) {
     throw StorageError("'{}' is in the way of a new checkpoint: move it away", path);
   }
@@ -169,7 +170,7 @@ std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
     if (pinned.contains(info.step)) continue;
     // Renamed first: a crash in the middle must not leave a step that looks committed.
     const std::string aside =
-        TemporaryCheckpointPath(run_dir, info.step, ReadCheckpointManifest(info.path).run_id);
+        TemporaryCheckpointPath(run_dir, info.step, ReadCheckpointManifest(info.path).run_id, 0);
     RenameDurably(info.path, aside);
     RemoveCheckpointFolder(aside);
     removed.push_back(info.step);

@@ -12,7 +12,7 @@ namespace hearth {
 
 // The commit protocol. Every rank takes part in 2; rank 0 alone does the rest. This room knows no
 // communication: the caller sends the folder's path to the ranks and their CheckpointParts back.
-//   1. PrepareCheckpoint      makes RUN/checkpoints/step-N.tmp-RUNID
+//   1. PrepareCheckpoint      makes RUN/checkpoints/step-N.tmp-RUNID-START
 //   2. WriteCheckpointPart    one HDF5 file per rank in it, synced and hashed
 //   3. CommitCheckpoint       MANIFEST.json, synced; then the folder is renamed to step-N, synced
 // A crash or a failure before the rename leaves the earlier checkpoints as they were; after it the
@@ -28,8 +28,10 @@ struct PartHeader {
 };
 
 /// Rank 0: makes the folder the ranks write into and returns its path. run_dir must exist.
+/// `start`: RunLease::number() of the job that holds run_dir; 0 where nobody else can write to it.
 /// Throws StorageError or PermissionError naming the path.
-std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const std::string& run_id);
+std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const std::string& run_id,
+                              int64_t start = 0);
 
 /// Each rank: writes its arrays and slices of arrays; may be none. Returns the record rank 0 needs.
 /// Throws NumericError naming the array and row if a float is not finite, StorageError if the file

@@ -152,22 +152,35 @@ TEST_F(CheckpointWriter, AbandonRemovesTheUnfinishedFolder) {
   AbandonCheckpoint(folder);  // again: nothing to do, nothing thrown
 }
 
-TEST_F(CheckpointWriter, NextSaveRemovesLeftoversOfItsOwnRunAlone) {
+TEST_F(CheckpointWriter, NextSaveRemovesLeftoversOfThisStartAndEarlierOnes) {
   const std::string folder = run_dir_ + "/checkpoints";
-  PrepareCheckpoint(run_dir_, 1, run_id_);
+  PrepareCheckpoint(run_dir_, 1, run_id_, 2);
+  PrepareCheckpoint(run_dir_, 1, run_id_, 4);
+  fs::create_directories(folder + "/step-000001.tmp-other-3");
   fs::create_directories(folder + "/step-000001.tmp-other-run");
-  fs::create_directories(folder + "/notes.tmp-run-1");
-  fs::create_directories(folder + "/step-000002.tmp-run-1");
-  Overwrite(folder + "/step-000002.tmp-run-1/thesis.txt", "precious");
-  Overwrite(folder + "/step-000002.tmp-run-1/MANIFEST.json", "{");
-  Save(3);
-  EXPECT_THAT(NamesIn(folder), ElementsAre("LATEST", "notes.tmp-run-1", "step-000001.tmp-other-run",
-                                           "step-000002.tmp-run-1", "step-000003"));
-  EXPECT_THAT(NamesIn(folder + "/step-000002.tmp-run-1"), ElementsAre("thesis.txt"));
+  fs::create_directories(folder + "/notes.tmp-run-1-3");
+  fs::create_directories(folder + "/step-000002.tmp-run-1-3");
+  Overwrite(folder + "/step-000002.tmp-run-1-3/thesis.txt", "precious");
+  Overwrite(folder + "/step-000002.tmp-run-1-3/MANIFEST.json", "{");
+  RemoveLeftovers(run_dir_, 3);
+  EXPECT_THAT(NamesIn(folder), ElementsAre("notes.tmp-run-1-3", "step-000001.tmp-other-run",
+                                           "step-000001.tmp-run-1-4", "step-000002.tmp-run-1-3"));
+  EXPECT_THAT(NamesIn(folder + "/step-000002.tmp-run-1-3"), ElementsAre("thesis.txt"));
+}
+
+TEST_F(CheckpointWriter, WhatALaterStartTookAwayCannotBeCommitted) {
+  const std::string folder = PrepareCheckpoint(run_dir_, 10, run_id_, 1);
+  const float value = 1.0f;
+  const std::vector<NamedArray> arrays = {WholeArray("parameters/adapted", {1}, &value)};
+  const CheckpointManifest manifest =
+      ManifestAt(10, {WriteCheckpointPart(folder, {run_id_, 10, 0, 1}, arrays)});
+  RemoveLeftovers(run_dir_, 2);
+  EXPECT_THROW(CommitCheckpoint(run_dir_, folder, manifest), StorageError);
+  EXPECT_THAT(NamesIn(run_dir_ + "/checkpoints"), IsEmpty());
 }
 
 TEST_F(CheckpointWriter, ForeignFilesInTheWayOfASaveAreRefusedNotRemoved) {
-  const std::string folder = run_dir_ + "/checkpoints/step-000002.tmp-run-1";
+  const std::string folder = run_dir_ + "/checkpoints/step-000002.tmp-run-1-0";
   fs::create_directories(folder);
   Overwrite(folder + "/thesis.txt", "precious");
   EXPECT_THAT(MessageOf([&] { PrepareCheckpoint(run_dir_, 2, run_id_); }), HasSubstr("in the way"));
@@ -182,7 +195,7 @@ TEST_F(CheckpointWriter, RemovalDoesNotFollowLinks) {
   fs::create_directories(run_dir_ + "/elsewhere");
   Overwrite(run_dir_ + "/elsewhere/MANIFEST.json", "alive");
   fs::create_directory_symlink(run_dir_ + "/elsewhere",
-                               run_dir_ + "/checkpoints/step-000009.tmp-run-1");
+                               run_dir_ + "/checkpoints/step-000009.tmp-run-1-0");
   Save(3);
   EXPECT_EQ(Slurp(canary), "alive");
   EXPECT_EQ(Slurp(run_dir_ + "/elsewhere/MANIFEST.json"), "alive");
