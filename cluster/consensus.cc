@@ -1,6 +1,7 @@
 #include "cluster/consensus.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -49,6 +50,49 @@ void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts
   const std::vector<Fact> expected = FactsOf(texts[0]);
   for (size_t rank = 1; rank < texts.size(); ++rank) {
     RequireSame(expected, static_cast<int>(rank), FactsOf(texts[rank]));
+  }
+}
+
+std::optional<RankFailure> Attempt(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return RankFailure{error.code(), error.what()};
+  } catch (const std::exception& error) {
+    return RankFailure{ExitCode::kNumeric, fmt::format("unexpected error: {}", error.what())};
+  }
+  return std::nullopt;
+}
+
+std::optional<RankFailure> AgreeOnFailure(Communicator& communicator,
+                                          const std::optional<RankFailure>& own) {
+  const int none = communicator.world_size();
+  std::array<int64_t, 1> first = {own ? communicator.rank() : none};
+  communicator.AllReduce(std::span<int64_t>(first), ReduceOp::kMin);
+  if (first[0] == none) return std::nullopt;
+  const int rank = static_cast<int>(first[0]);
+  std::array<int32_t, 1> code = {own ? static_cast<int32_t>(own->code) : 0};
+  communicator.Broadcast(std::span<int32_t>(code), rank);
+  const std::string message = BroadcastText(communicator, own ? own->message : "", rank);
+  return RankFailure{
+      static_cast<ExitCode>(code[0]),
+      communicator.world_size() == 1 ? message : fmt::format("rank {}: {}", rank, message)};
+}
+
+void Throw(const RankFailure& failure) {
+  switch (failure.code) {
+    case ExitCode::kData:
+      throw DataError(failure.message);
+    case ExitCode::kComm:
+      throw CommError(failure.message);
+    case ExitCode::kStorage:
+      throw StorageError(failure.message);
+    case ExitCode::kPermission:
+      throw PermissionError(failure.message);
+    case ExitCode::kConfig:
+      throw ConfigError(failure.message);
+    default:
+      throw NumericError(failure.message);
   }
 }
 

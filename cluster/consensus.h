@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/communicator.h"
+#include "common/error.h"
 
 namespace hearth {
 
@@ -17,5 +20,22 @@ struct Fact {
 /// on every rank, with the same message: the fact, the rank and both values.
 /// Collective: all ranks must call.
 void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts);
+
+/// An error as a value, so that a rank that met one can tell the others.
+struct RankFailure {
+  ExitCode code = ExitCode::kOk;
+  std::string message;
+};
+
+/// Runs `work`; the error it threw, if any.
+std::optional<RankFailure> Attempt(const std::function<void()>& work);
+
+/// The failure of the lowest rank that has one, the same on every rank and naming that rank;
+/// nothing when no rank has one. Collective: all ranks must call.
+std::optional<RankFailure> AgreeOnFailure(Communicator& communicator,
+                                          const std::optional<RankFailure>& own);
+
+/// Throws the error a failure was.
+[[noreturn]] void Throw(const RankFailure& failure);
 
 }  // namespace hearth

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include <unistd.h>
-
 #include "common/error.h"
+#include "common/machine_memory.h"
 #include "common/text.h"
 #include "sampler/meta_batch_loader.h"
 #include "trainer/tensor/memory_meter.h"
@@ -31,7 +30,7 @@ int64_t ParametersBytes(const Recommender& model, const TrainerOptions& options,
 }
 
 void RequireFreeMemory(int64_t bytes) {
-  const int64_t available = sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  const int64_t available = ReadMachineMemory().available;
   if (bytes <= available) return;
   throw ConfigError(
       "the parameters, tables and optimizer state alone take {}, but {} are free on this machine; "

@@ -32,8 +32,16 @@ struct TrainOptions {
 
 /// Config section `checkpoint`.
 struct CheckpointOptions {
-  int64_t every_steps = 500;  ///< 0 = only at the end
-  int64_t keep = 2;           ///< newest ones kept, >= 1; the best one is kept beside them
+  /// As often as loses the least time, from what a save costs and mtbf_sec.
+  static constexpr int64_t kAutoInterval = -1;
+  enum class Async { kAuto, kNever };
+
+  int64_t every_steps = kAutoInterval;  ///< 0 = only at the end
+  double mtbf_sec = 86400;  ///< mean time between failures of the job, > 0; for kAutoInterval
+  /// kAuto: beside training, where the copy that takes is a small part of the free memory.
+  Async async = Async::kAuto;
+  int64_t max_failed_saves = 3;  ///< in a row, before a run ends; 0: the first ends it
+  int64_t keep = 2;              ///< newest ones kept, >= 1; the best one is kept beside them
   std::string resume =
       "auto";  ///< auto (newest valid one, else start), never, or a checkpoint's path
 };
@@ -47,6 +55,8 @@ struct DistOptions {
   Wire wire = Wire::kFull;
   /// Outer steps that a rank takes alone between meetings, >= 1; 1: ranks meet in every step.
   int64_t local_steps = 1;
+  /// Outer steps between comparisons of the replicas of all ranks (RequireEqualReplicas); 0: never.
+  int64_t check_every = 100;
   double timeout_sec = 600;  ///< deadline of one collective
 };
 

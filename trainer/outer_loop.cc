@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <optional>
 
@@ -72,10 +73,9 @@ OuterLoop::OuterLoop(const Options& options, const Engine& engine, const BatchBu
 }
 
 StepResult OuterLoop::Step(const MetaBatch& meta_batch,
-                           const std::function<const MetaBatch*()>& next, bool stop_wanted) {
-  return parameters_.dense.scalar_type() == at::kDouble
-             ? StepAs<double>(meta_batch, next, stop_wanted)
-             : StepAs<float>(meta_batch, next, stop_wanted);
+                           const std::function<const MetaBatch*()>& next, StepWishes wishes) {
+  return parameters_.dense.scalar_type() == at::kDouble ? StepAs<double>(meta_batch, next, wishes)
+                                                        : StepAs<float>(meta_batch, next, wishes);
 }
 
 bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
@@ -134,7 +134,8 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums
 
 template <typename Real>
 StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
-                             const std::function<const MetaBatch*()>& next, bool stop_wanted) {
+                             const std::function<const MetaBatch*()>& next,
+                             const StepWishes& wishes) {
   times_ = {};
   ChunkSums<Real> sums({.mode = options_.reduce,
                         .dense = parameters_.dense.numel(),
@@ -152,45 +153,68 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
   typename ChunkSums<Real>::Result reduced;
   {
     const Stopwatch stopwatch(times_.reduce);
-    const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
-    RowRequest next_request;
-    if (to_come != nullptr) next_request = RequestFor(*to_come);
-    reduced = sums.Reduce(communicator_, meta_batch.global_chunk_count,
-                          any_sharded_ ? &request_ : nullptr,
-                          to_come != nullptr ? &next_request : nullptr);
-    request_ = std::move(next_request);
-    request_step_ = to_come != nullptr ? to_come->step : -1;
-    result.task_count = std::llround(reduced.scalars[1]);
-    result.skipped_task_count = std::llround(reduced.scalars[2]);
-    result.loss = reduced.scalars[0] / reduced.scalars[1];
-    AgreeOnNorm<Real>(reduced, stop_wanted, result);
+    reduced = Reduce(sums, meta_batch, next, result);
+    AgreeOnNorm<Real>(reduced, wishes, result);
   }
-  if (result.task_count == 0) {
-    throw NumericError(
+  if (result.skip_reason.empty() && result.task_count == 0) {
+    result.skip_reason = fmt::format(
         "outer step {}: none of its {} tasks has a finite loss and gradient; lower meta.inner_lr "
         "or optim.lr, or look at the labels with 'hearth data validate'",
         meta_batch.step, meta_batch.global_task_count);
   }
-  if (!std::isfinite(result.gradient_norm)) {
-    throw NumericError(
+  if (result.skip_reason.empty() && !std::isfinite(result.gradient_norm)) {
+    result.skip_reason = fmt::format(
         "outer step {}: the sum of the gradients of its {} tasks is beyond the range of a {}-bit "
         "float; lower the learning rates or set train.precision=float64",
         meta_batch.step, result.task_count, 8 * sizeof(Real));
   }
+  if (!result.skip_reason.empty()) return result;
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
   const Stopwatch stopwatch(times_.update);
   Update<Real>(reduced, meta_batch.step, result);
   return result;
 }
 
-// Fills in the norm of the mean gradient and whether to stop. Collective.
+// The sums over all ranks; none where they are not finite, which the result then says. Collective.
 template <typename Real>
-void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, bool stop_wanted,
+typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
+                                                   const MetaBatch& meta_batch,
+                                                   const std::function<const MetaBatch*()>& next,
+                                                   StepResult& result) {
+  const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
+  RowRequest next_request;
+  if (to_come != nullptr) next_request = RequestFor(*to_come);
+  request_step_ = -1;
+  typename ChunkSums<Real>::Result reduced;
+  try {
+    reduced = sums.Reduce(communicator_, meta_batch.global_chunk_count,
+                          any_sharded_ ? &request_ : nullptr,
+                          to_come != nullptr ? &next_request : nullptr);
+  } catch (const NumericError& error) {  // on every rank, before anything was sent
+    result.skip_reason = fmt::format("outer step {}: {}", meta_batch.step, error.what());
+    result.skipped_task_count = meta_batch.global_task_count;
+    result.loss = std::numeric_limits<double>::quiet_NaN();
+    reduced.rows.resize(shapes_.size());
+    return reduced;
+  }
+  request_ = std::move(next_request);
+  if (to_come != nullptr) request_step_ = to_come->step;
+  result.task_count = std::llround(reduced.scalars[1]);
+  result.skipped_task_count = std::llround(reduced.scalars[2]);
+  result.loss = reduced.scalars[0] / reduced.scalars[1];
+  return reduced;
+}
+
+// Fills in the norm of the mean gradient and what ranks wish. Collective.
+template <typename Real>
+void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, const StepWishes& wishes,
                             StepResult& result) {
   constexpr auto kBuckets = static_cast<size_t>(RowPartition::kBuckets);
-  // Whether to stop, then the buckets of each sharded table: of each, one rank knows the sum and
+  // The wishes, then the buckets of each sharded table: of each, one rank knows the sum and
   // the others have zero, so that any order of addition gives the same.
-  std::vector<double> shared = {stop_wanted ? 1.0 : 0.0};
+  std::vector<double> shared = {wishes.stop ? 1.0 : 0.0, wishes.save ? 1.0 : 0.0,
+                                wishes.saving ? 1.0 : 0.0};
+  const auto wish_count = std::ssize(shared);
   std::vector<std::vector<double>> own(shapes_.size());  // [table] of those every rank has
   for (size_t t = 0; t < shapes_.size(); ++t) {
     std::vector<double>& to = sharded_[t] ? shared : own[t];
@@ -198,10 +222,10 @@ void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, bool s
     AddSquaredNorms(sums.rows[t], shapes_[t].dim, std::span(to).last(kBuckets));
   }
   communicator_.AllReduce(std::span(shared), ReduceOp::kSum);
-  result.stop = shared[0] > 0.0;
+  result.wishes = {shared[0] > 0.0, shared[1] > 0.0, shared[2] > 0.0};
 
   double squared_norm = SquaredNorm(std::span<const Real>(sums.dense));
-  auto next_shared = shared.begin() + 1;
+  auto next_shared = shared.begin() + wish_count;
   for (size_t t = 0; t < shapes_.size(); ++t) {
     auto bucket = sharded_[t] ? next_shared : own[t].begin();
     for (size_t b = 0; b < kBuckets; ++b) squared_norm += *bucket++;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "cluster/chunk_sums.h"
@@ -14,6 +15,13 @@
 
 namespace hearth {
 
+/// What a rank tells the others in every outer step.
+struct StepWishes {
+  bool stop = false;    ///< the run is to end after this step
+  bool save = false;    ///< a checkpoint is due
+  bool saving = false;  ///< this rank is busy with the save in flight
+};
+
 /// What one outer step did; the same on every rank.
 struct StepResult {
   double loss = 0.0;               ///< mean query loss after adaptation over the finite tasks
@@ -21,7 +29,9 @@ struct StepResult {
   int64_t skipped_task_count = 0;  ///< tasks left out
   double gradient_norm = 0.0;      ///< of the mean meta-gradient, rows included, before clipping
   double rate_factor = 0.0;        ///< schedule
-  bool stop = false;               ///< some rank wants to stop
+  StepWishes wishes;               ///< of any rank
+  /// Why the step was not taken and the parameters are as before; empty: it was.
+  std::string skip_reason;
 };
 
 /// Where the time of one outer step went on this rank, in seconds; waiting for slower ranks is part
@@ -53,13 +63,12 @@ class OuterLoop {
 
   /// Collective: all ranks must call, also with no chunk at all. `next`: this rank's chunks of the
   /// step to come, whose ids travel with this one's sums; asked for once, when the gradients are
-  /// there; may return null (on all ranks or none). `stop_wanted`: by this rank. Throws
-  /// NumericError on every rank when no task of the step or no sum is finite; the parameters are
-  /// unchanged then.
+  /// there; may return null (on all ranks or none). `wishes`: of this rank. A step is skipped, on
+  /// all ranks, when no task of it or no sum is finite.
   StepResult Step(
       const MetaBatch& meta_batch,
       const std::function<const MetaBatch*()>& next = [] { return nullptr; },
-      bool stop_wanted = false);
+      StepWishes wishes = {});
 
   /// Of the newest step.
   const StepTimes& times() const { return times_; }
@@ -74,9 +83,13 @@ class OuterLoop {
   void ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums);
   template <typename Real>
   StepResult StepAs(const MetaBatch& meta_batch, const std::function<const MetaBatch*()>& next,
-                    bool stop_wanted);
+                    const StepWishes& wishes);
   template <typename Real>
-  void AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, bool stop_wanted,
+  typename ChunkSums<Real>::Result Reduce(ChunkSums<Real>& sums, const MetaBatch& meta_batch,
+                                          const std::function<const MetaBatch*()>& next,
+                                          StepResult& result);
+  template <typename Real>
+  void AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, const StepWishes& wishes,
                    StepResult& result);
   template <typename Real>
   void Update(typename ChunkSums<Real>::Result& sums, int64_t step, const StepResult& result);

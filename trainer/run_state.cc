@@ -137,6 +137,11 @@ void ReadInto(const CheckpointReader& checkpoint, const std::string& name, at::T
     const bool is_direct = to.is_cpu() && to.is_contiguous();
     at::Tensor buffer = is_direct ? to : at::empty(to.sizes(), to.options().device(at::kCPU));
     checkpoint.ReadRows(name, {begin, end}, buffer.mutable_data_ptr());
+    const int64_t bad_row = FirstNonFiniteRow(expected, end - begin, buffer.const_data_ptr());
+    if (bad_row >= 0) {
+      throw DataError("checkpoint '{}': array '{}' is not finite in row {}: not one hearth wrote",
+                      checkpoint.path(), name, begin + bad_row);
+    }
     if (!is_direct) to.copy_(buffer);
   }
 }
@@ -153,7 +158,9 @@ TrainState TrainStateFrom(const nlohmann::json& json, const std::string& path) {
             .best_metric = NumberOrNan(json.at("best_metric")),
             .best_step = json.at("best_step").get<int64_t>(),
             .evaluations_without_improvement =
-                json.at("evaluations_without_improvement").get<int64_t>()};
+                json.at("evaluations_without_improvement").get<int64_t>(),
+            .skipped_steps = json.value("skipped_steps", std::vector<int64_t>()),
+            .roll_backs = json.value("roll_backs", int64_t{0})};
   } catch (const nlohmann::json::exception& error) {
     throw DataError("checkpoint '{}': bad training counters: {}", path, error.what());
   }
@@ -263,14 +270,15 @@ std::vector<std::string> ModelArrayNames(const CheckpointReader& checkpoint) {
 }
 
 nlohmann::json ToJson(const TrainState& state) {
-  nlohmann::json json = {
-      {kRowOrderKey, kRowOrder},
-      {"step", state.step},
-      {"tasks_seen", state.tasks_seen},
-      {"tasks_skipped", state.tasks_skipped},
-      {"best_metric", nullptr},
-      {"best_step", state.best_step},
-      {"evaluations_without_improvement", state.evaluations_without_improvement}};
+  nlohmann::json json = {{kRowOrderKey, kRowOrder},
+                         {"step", state.step},
+                         {"tasks_seen", state.tasks_seen},
+                         {"tasks_skipped", state.tasks_skipped},
+                         {"best_metric", nullptr},
+                         {"best_step", state.best_step},
+                         {"evaluations_without_improvement", state.evaluations_without_improvement},
+                         {"skipped_steps", state.skipped_steps},
+                         {"roll_backs", state.roll_backs}};
   if (std::isfinite(state.best_metric)) json["best_metric"] = state.best_metric;
   return json;
 }

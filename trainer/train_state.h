@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace hearth {
 
@@ -14,6 +15,8 @@ struct TrainState {
   double best_metric = std::numeric_limits<double>::quiet_NaN();
   int64_t best_step = -1;  ///< step of best_metric, -1: no evaluation yet
   int64_t evaluations_without_improvement = 0;
+  std::vector<int64_t> skipped_steps;  ///< not taken, ascending; of the newest SkipBudget window
+  int64_t roll_backs = 0;              ///< to an earlier checkpoint, after too many of them
 };
 
 }  // namespace hearth

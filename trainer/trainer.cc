@@ -10,9 +10,10 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/checkpoint/folder.h"
-#include "storage/checkpoint/writer.h"
 #include "trainer/baseline/als_start.h"
 #include "trainer/evaluate/metrics.h"
+#include "trainer/replica_check.h"
+#include "trainer/skip_budget.h"
 
 namespace hearth {
 namespace {
@@ -85,7 +86,14 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
           StepsAlone(options, communicator) ? static_cast<Communicator&>(alone_) : communicator_,
           threads_),
       balance_(options.balance_every_steps, communicator_),
-      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator_) {
+      saver_({.run_dir = options.run_dir,
+              .start_number = options.start_number,
+              .keep = options.checkpoint.keep,
+              .copy_bytes = options.checkpoint_copy_bytes,
+              .require_run_dir = options.require_run_dir},
+             communicator_),
+      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator_),
+      save_begin_(Clock::now()) {
   UseOneThreadPerOperator();
   if (StepsAlone(options, communicator)) {
     local_steps_.emplace(state_.parameters, state_.optimizer, communicator_);
@@ -108,9 +116,9 @@ TrainOutcome Trainer::Run() {
     epoch_ = meta_batch.epoch;
     const double load_sec = SecondsSince(step_begin);
     communicator_.Clear();
-    const StepResult result =
-        Step(loader, meta_batch, WantsToStop(SecondsSince(begin)));  // collective
+    const StepResult result = Step(loader, meta_batch, Wishes(SecondsSince(begin)));  // collective
     Advance(result);
+    AccountForSkip(result);  // collective
     observer_.OnStep({.step = state_.counters.step,
                       .max_steps = options_.train.max_steps,
                       .epoch = meta_batch.epoch,
@@ -122,47 +130,63 @@ TrainOutcome Trainer::Run() {
     if (const auto report = balance_.OnStep(load_sec, outer_loop_.times())) {  // collective
       observer_.OnBalance(*report);
     }
-    if (DueForEvaluation()) Evaluate();        // collective
-    if (DueForCheckpoint()) SaveCheckpoint();  // collective
-    stopped = result.stop;
+    if (const auto spike = loss_watch_.Add(result.loss)) {
+      observer_.OnLossSpike(state_.counters.step, *spike);
+    }
+    if (RanksMeetAfter(state_.counters.step)) {
+      if (saver_.in_flight() && !result.wishes.saving) {  // collective
+        if (const auto outcome = saver_.Advance()) Conclude(*outcome);
+      }
+      if (Due(state_.counters.step, options_.dist.check_every)) CheckReplicas();  // collective
+    }
+    if (DueForEvaluation()) Evaluate();         // collective
+    if (DueForCheckpoint(result)) BeginSave();  // collective
+    stopped = result.wishes.stop;
   }
   if (!stopped && evaluated_step_ != state_.counters.step) Evaluate();
-  if (saved_step_ != state_.counters.step) SaveCheckpoint();
+  FinishSave();
   if (stopped && !Done()) return TrainOutcome::kStopped;
   return state_.counters.step < options_.train.max_steps ? TrainOutcome::kEarlyStopped
                                                          : TrainOutcome::kDone;
 }
 
-StepResult Trainer::Step(MetaBatchLoader& loader, const MetaBatch& meta_batch, bool stop_wanted) {
-  if (local_steps_) return StepAlone(meta_batch, stop_wanted);
+StepResult Trainer::Step(MetaBatchLoader& loader, const MetaBatch& meta_batch,
+                         const StepWishes& wishes) {
+  if (local_steps_) return StepAlone(meta_batch, wishes);
   const bool is_last = meta_batch.step + 1 == options_.train.max_steps;
   return outer_loop_.Step(
-      meta_batch, [&] { return is_last ? nullptr : &loader.Peek(); }, stop_wanted);
+      meta_batch, [&] { return is_last ? nullptr : &loader.Peek(); }, wishes);
 }
 
-// The loss is the rank's own; counts and the wish to stop are told when ranks meet.
-StepResult Trainer::StepAlone(const MetaBatch& meta_batch, bool stop_wanted) {
+bool Trainer::RanksMeetAfter(int64_t step) const {
+  return !local_steps_ || step % options_.dist.local_steps == 0 ||
+         step == options_.train.max_steps || Due(step, options_.eval.every_steps) ||
+         Due(step, options_.checkpoint.every_steps);
+}
+
+// The loss is the rank's own; counts and wishes are told when ranks meet.
+StepResult Trainer::StepAlone(const MetaBatch& meta_batch, const StepWishes& wishes) {
   MetaBatch own = meta_batch;
   own.global_chunk_count = std::ssize(own.chunks);
   StepResult result;
   if (!own.chunks.empty()) result = outer_loop_.Step(own);
+  result.wishes = {};
+  // Ranks cannot agree on leaving a step out while they are apart.
+  if (!result.skip_reason.empty()) throw NumericError(result.skip_reason);
   const int64_t step = meta_batch.step + 1;
   state_.optimizer.set_step_count(step);
   untold_.task_count += result.task_count;
   untold_.skipped_task_count += result.skipped_task_count;
   result.task_count = result.skipped_task_count = 0;
-  const bool meets = step % options_.dist.local_steps == 0 || step == options_.train.max_steps ||
-                     Due(step, options_.eval.every_steps) ||
-                     Due(step, options_.checkpoint.every_steps);
-  if (!meets) return result;
+  if (!RanksMeetAfter(step)) return result;
   local_steps_->Meet();
-  std::array<int64_t, 3> sums = {untold_.task_count, untold_.skipped_task_count,
-                                 stop_wanted ? 1 : 0};
+  std::array<int64_t, 5> sums = {untold_.task_count, untold_.skipped_task_count,
+                                 wishes.stop ? 1 : 0, wishes.save ? 1 : 0, wishes.saving ? 1 : 0};
   communicator_.AllReduce(std::span<int64_t>(sums), ReduceOp::kSum);
   untold_ = {};
   result.task_count = sums[0];
   result.skipped_task_count = sums[1];
-  result.stop = sums[2] > 0;
+  result.wishes = {sums[2] > 0, sums[3] > 0, sums[4] > 0};
   return result;
 }
 
@@ -186,6 +210,12 @@ void Trainer::Restore() {
     run_id_ = BroadcastText(communicator_, NewRunId());
     return;
   }
+  Load(path);
+  saved_step_ = state_.counters.step;
+  observer_.OnResume(path, state_.counters.step);
+}
+
+void Trainer::Load(const std::string& path) {
   const CheckpointReader checkpoint(path);
   if (checkpoint.manifest().data_hash != data_hash_) {
     throw ConfigError(
@@ -196,8 +226,6 @@ void Trainer::Restore() {
   }
   LoadRunState(checkpoint, learner_.model().layout(), state_);
   run_id_ = checkpoint.manifest().run_id;
-  saved_step_ = state_.counters.step;
-  observer_.OnResume(path, state_.counters.step);
 }
 
 bool Trainer::Done() const {
@@ -207,19 +235,26 @@ bool Trainer::Done() const {
          (patience > 0 && state.evaluations_without_improvement >= patience);
 }
 
-bool Trainer::WantsToStop(double elapsed_sec) const {
+StepWishes Trainer::Wishes(double elapsed_sec) const {
   const double limit = options_.train.max_wall_time_sec;
-  return stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit);
+  const CheckpointOptions& checkpoint = options_.checkpoint;
+  const bool save_is_due =
+      communicator_.is_root() && checkpoint.every_steps == CheckpointOptions::kAutoInterval &&
+      !saver_.in_flight() &&
+      SecondsSince(save_begin_) >= BestSaveInterval(save_cost_sec_, checkpoint.mtbf_sec);
+  return {.stop = stop_requested_.load() || (limit > 0.0 && elapsed_sec >= limit),
+          .save = save_is_due,
+          .saving = saver_.is_busy()};
 }
 
 bool Trainer::DueForEvaluation() const {
   return Due(state_.counters.step, options_.eval.every_steps);
 }
 
-bool Trainer::DueForCheckpoint() const {
+bool Trainer::DueForCheckpoint(const StepResult& result) const {
   if (saved_step_ == state_.counters.step) return false;
   // The best step so far must be on disk before a later one can be worse.
-  return Due(state_.counters.step, options_.checkpoint.every_steps) ||
+  return Due(state_.counters.step, options_.checkpoint.every_steps) || result.wishes.save ||
          state_.counters.best_step == state_.counters.step;
 }
 
@@ -249,42 +284,96 @@ void Trainer::Evaluate() {
   observer_.OnEvaluation(result, is_best);
 }
 
-void Trainer::SaveCheckpoint() {
-  const Clock::time_point begin = Clock::now();
-  const int64_t step = state_.counters.step;
-  const std::string folder = BroadcastText(
-      communicator_,
-      communicator_.is_root() ? PrepareCheckpoint(options_.run_dir, step, run_id_) : "");
-  std::vector<at::Tensor> storage;
-  const std::vector<NamedArray> arrays = ArraysToSave(
-      state_, learner_.model().layout(), communicator_.rank(), communicator_.world_size(), storage);
-  const CheckpointPart part = WriteCheckpointPart(
-      folder, {run_id_, step, communicator_.rank(), communicator_.world_size()}, arrays);
-  const std::vector<std::string> parts = AllGatherText(communicator_, SerializePart(part));
-  CheckpointReport report{.path = folder, .step = step, .size_bytes = 0, .save_sec = 0.0};
-  if (communicator_.is_root()) {
-    CheckpointManifest manifest;
-    manifest.run_id = run_id_;
-    manifest.step = step;
-    manifest.epoch = epoch_;
-    manifest.world_size = communicator_.world_size();
-    manifest.config_hash = options_.config_hash;
-    manifest.data_hash = data_hash_;
-    manifest.tool_version = options_.tool_version;
-    if (evaluated_step_ == step) {
-      manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};
-    }
-    manifest.scalars = ToJson(state_.counters);
-    for (const std::string& text : parts) manifest.parts.push_back(ParsePart(text, folder));
-    report.path = CommitCheckpoint(options_.run_dir, folder, manifest);
-    report.size_bytes = manifest.size_bytes();
-    const std::array<int64_t, 1> pinned = {state_.counters.best_step};
-    PruneCheckpoints(options_.run_dir, options_.checkpoint.keep, pinned);
+void Trainer::CheckReplicas() { RequireEqualReplicas(state_, communicator_); }
+
+// Collective: all ranks saw the same result.
+void Trainer::AccountForSkip(const StepResult& result) {
+  if (result.skip_reason.empty()) return;
+  TrainState& state = state_.counters;
+  const int64_t count = SkipBudget::Add(state.step, state.skipped_steps);
+  observer_.OnSkippedStep(state.step, result.skip_reason, count);
+  if (count > SkipBudget::kMost) RollBack(result.skip_reason);
+}
+
+// Later tasks from earlier parameters: what made steps fail may have been on the way there.
+void Trainer::RollBack(const std::string& reason) {
+  TrainState now = state_.counters;
+  if (saver_.in_flight()) Conclude(saver_.Finish());
+  std::string path;
+  if (communicator_.is_root() && now.roll_backs < SkipBudget::kMostRollBacks) {
+    path = FindNewestValid(options_.run_dir, [](const std::string&, const std::string&) {
+           }).value_or("");
   }
-  communicator_.Barrier();
-  saved_step_ = step;
-  report.save_sec = SecondsSince(begin);
-  observer_.OnCheckpoint(report);
+  path = BroadcastText(communicator_, path);
+  if (path.empty()) {
+    throw NumericError(
+        "more than {} of the last {} outer steps could not be taken, and {}; the newest: {}",
+        SkipBudget::kMost, SkipBudget::kWindow,
+        now.roll_backs == 0
+            ? std::string("there is no checkpoint to go back to")
+            : fmt::format("going back to a checkpoint {} times did not help", now.roll_backs),
+        reason);
+  }
+  Load(path);
+  now.skipped_steps.clear();
+  ++now.roll_backs;
+  state_.counters = now;
+  state_.optimizer.set_step_count(now.step);
+  saved_step_ = -1;
+  observer_.OnRollBack(now.step, path);
+  BeginSave();
+}
+
+void Trainer::BeginSave() {
+  if (saver_.in_flight()) Conclude(saver_.Finish());
+  CheckReplicas();
+  save_begin_ = Clock::now();
+  CheckpointManifest manifest;
+  manifest.run_id = run_id_;
+  manifest.step = state_.counters.step;
+  manifest.epoch = epoch_;
+  manifest.world_size = communicator_.world_size();
+  manifest.config_hash = options_.config_hash;
+  manifest.data_hash = data_hash_;
+  manifest.tool_version = options_.tool_version;
+  if (evaluated_step_ == manifest.step) {
+    manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};
+  }
+  manifest.scalars = ToJson(state_.counters);
+  std::vector<at::Tensor> storage;
+  std::vector<NamedArray> arrays = ArraysToSave(
+      state_, learner_.model().layout(), communicator_.rank(), communicator_.world_size(), storage);
+  saved_step_ = manifest.step;
+  saver_.Begin(std::move(manifest), std::move(arrays), {state_.counters.best_step});
+  save_cost_sec_ = SecondsSince(save_begin_);
+}
+
+// At the end of a run: its last step is committed, or this throws.
+void Trainer::FinishSave() {
+  if (saver_.in_flight()) Conclude(saver_.Finish());
+  if (saved_step_ == state_.counters.step) return;
+  BeginSave();
+  failed_saves_ = options_.checkpoint.max_failed_saves;  // there is no later one to wait for
+  Conclude(saver_.Finish());
+}
+
+void Trainer::Conclude(const SaveOutcome& outcome) {
+  if (!outcome.failure) {
+    failed_saves_ = 0;
+    observer_.OnCheckpoint({.path = outcome.path,
+                            .step = outcome.step,
+                            .size_bytes = outcome.size_bytes,
+                            .save_sec = outcome.save_sec,
+                            .stall_sec = outcome.stall_sec});
+    return;
+  }
+  const RankFailure& failure = *outcome.failure;
+  const bool may_pass = failure.code == ExitCode::kStorage || failure.code == ExitCode::kPermission;
+  if (!may_pass || failed_saves_ >= options_.checkpoint.max_failed_saves) Throw(failure);
+  ++failed_saves_;
+  if (saved_step_ == outcome.step) saved_step_ = -1;
+  observer_.OnFailedSave(outcome.step, failure.message, failed_saves_,
+                         options_.checkpoint.max_failed_saves);
 }
 
 }  // namespace hearth

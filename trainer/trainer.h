@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +16,11 @@
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
 #include "trainer/balance.h"
+#include "trainer/checkpoint_saver.h"
 #include "trainer/engine/engine.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/local_steps.h"
+#include "trainer/loss_watch.h"
 #include "trainer/method/meta_learner.h"
 #include "trainer/options.h"
 #include "trainer/outer_loop.h"
@@ -41,6 +45,13 @@ struct TrainerOptions {
   CheckpointOptions checkpoint;
   DistOptions dist;
   int64_t balance_every_steps = 10;  ///< outer steps between BalanceReports, >= 1
+  /// Most bytes of state that this rank copies in order to save beside training (MostCopyBytes).
+  int64_t checkpoint_copy_bytes = int64_t{1} << 30;
+  /// Which of all jobs that ever held run_dir this one is: unfinished checkpoints carry the number.
+  int64_t start_number = 0;
+  /// Called on rank 0 right before a checkpoint becomes visible; throws when another job has taken
+  /// run_dir over. None: nobody else can.
+  std::function<void()> require_run_dir;
 };
 
 /// One outer step, as reported.
@@ -59,7 +70,8 @@ struct CheckpointReport {
   std::string path;
   int64_t step = 0;
   int64_t size_bytes = 0;
-  double save_sec = 0;
+  double save_sec = 0;   ///< from its begin to its commit
+  double stall_sec = 0;  ///< part of it in which this rank did not train
 };
 
 /// Hears what happens in a run. Called on every rank, in the training thread, between collectives:
@@ -78,6 +90,14 @@ class TrainObserver {
   virtual void OnBalance(const BalanceReport& report) = 0;
   virtual void OnEvaluation(const ValidationResult& result, bool is_best) = 0;
   virtual void OnCheckpoint(const CheckpointReport& report) = 0;
+  /// A save failed and training goes on: the `count`-th in a row of at most `limit`.
+  virtual void OnFailedSave(int64_t step, const std::string& reason, int64_t count,
+                            int64_t limit) = 0;
+  /// An outer step was not taken; `count` of the last SkipBudget::kWindow were not.
+  virtual void OnSkippedStep(int64_t step, const std::string& reason, int64_t count) = 0;
+  /// The parameters are those of an earlier checkpoint again.
+  virtual void OnRollBack(int64_t step, const std::string& checkpoint_path) = 0;
+  virtual void OnLossSpike(int64_t step, const LossSpike& spike) = 0;
 };
 
 /// How a run ended.
@@ -111,14 +131,21 @@ class Trainer {
  private:
   void Restore();
   bool Done() const;
-  bool WantsToStop(double elapsed_sec) const;
+  StepWishes Wishes(double elapsed_sec) const;
   bool DueForEvaluation() const;
-  bool DueForCheckpoint() const;
-  StepResult Step(MetaBatchLoader& loader, const MetaBatch& meta_batch, bool stop_wanted);
-  StepResult StepAlone(const MetaBatch& meta_batch, bool stop_wanted);
+  bool DueForCheckpoint(const StepResult& result) const;
+  bool RanksMeetAfter(int64_t step) const;
+  StepResult Step(MetaBatchLoader& loader, const MetaBatch& meta_batch, const StepWishes& wishes);
+  StepResult StepAlone(const MetaBatch& meta_batch, const StepWishes& wishes);
   void Advance(const StepResult& result);
   void Evaluate();
-  void SaveCheckpoint();
+  void CheckReplicas();
+  void AccountForSkip(const StepResult& result);
+  void RollBack(const std::string& reason);
+  void Load(const std::string& path);
+  void BeginSave();
+  void FinishSave();
+  void Conclude(const SaveOutcome& outcome);
 
   TrainerOptions options_;
   const Dataset& dataset_;
@@ -134,13 +161,18 @@ class Trainer {
   OuterLoop outer_loop_;
   std::optional<LocalSteps> local_steps_;  // where ranks step alone
   BalanceWatch balance_;
+  LossWatch loss_watch_;
+  CheckpointSaver saver_;
   Evaluator evaluator_;
   StepResult untold_;  // counts of steps taken alone
   std::string run_id_;
-  int64_t epoch_ = 0;            // of the newest step
-  int64_t saved_step_ = -1;      // step of the newest checkpoint, -1: none
-  int64_t evaluated_step_ = -1;  // step of the newest evaluation, -1: none
-  double last_metric_ = 0.0;     // its value
+  int64_t epoch_ = 0;           // of the newest step
+  int64_t saved_step_ = -1;     // newest step whose save was begun and has not failed, -1: none
+  int64_t failed_saves_ = 0;    // in a row
+  double save_cost_sec_ = 0.0;  // training time the newest save took
+  std::chrono::steady_clock::time_point save_begin_;  // of the newest one, or of the run
+  int64_t evaluated_step_ = -1;                       // step of the newest evaluation, -1: none
+  double last_metric_ = 0.0;                          // its value
 };
 
 }  // namespace hearth

@@ -150,6 +150,9 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   KeepFreedMemory();
   TrainerOptions options = TrainerOptionsOf(config);
   options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
+  options.checkpoint_copy_bytes = config.checkpoint.async == CheckpointOptions::Async::kAuto
+                                      ? MostCopyBytes(job.local_size())
+                                      : 0;
   Trainer trainer(options, dataset, communicator, observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);

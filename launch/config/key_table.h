@@ -63,6 +63,18 @@ class SectionBuilder {
         name, "steps", range.Text(), help, field,
         [range](const RawValue& raw) { return ReadSteps(raw, range); }, WriteInt);
   }
+  /// `auto_value` is written as the word auto.
+  Key& StepsOrAuto(const char* name, int64_t Options::*field, Range range, int64_t auto_value,
+                   const char* help) {
+    return Add(
+        name, "steps", range.Text() + ", auto", help, field,
+        [range, auto_value](const RawValue& raw) {
+          return raw.text == "auto" ? auto_value : ReadSteps(raw, range);
+        },
+        [auto_value](int64_t value) {
+          return value == auto_value ? std::string("auto") : WriteInt(value);
+        });
+  }
   Key& Duration(const char* name, double Options::*field, Range range, const char* help) {
     return Add(
         name, "duration", range.Text(), help, field,

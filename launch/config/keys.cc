@@ -260,8 +260,25 @@ void AddEval(std::vector<Key>* keys) {
 void AddCheckpointDistLog(std::vector<Key>* keys) {
   SectionBuilder checkpoint(keys, "checkpoint", &Config::checkpoint);
   checkpoint
-      .Steps("every", &CheckpointOptions::every_steps, AtLeast(0),
-             "outer steps between checkpoints; 0: only at the end")
+      .StepsOrAuto("every", &CheckpointOptions::every_steps, AtLeast(0),
+                   CheckpointOptions::kAutoInterval,
+                   "outer steps between checkpoints; 0: only at the end; auto: as often as loses "
+                   "the least time, from what a save costs and checkpoint.mtbf")
+      .MayChangeOnResume();
+  checkpoint
+      .Duration("mtbf", &CheckpointOptions::mtbf_sec, Above(0),
+                "mean time between failures of the whole job, for checkpoint.every=auto")
+      .MayChangeOnResume();
+  checkpoint
+      .Choice("async", &CheckpointOptions::async,
+              Names<CheckpointOptions::Async>{{"auto", CheckpointOptions::Async::kAuto},
+                                              {"never", CheckpointOptions::Async::kNever}},
+              "auto: save beside training where the copy of the state takes at most a quarter of "
+              "the free memory; never: training waits")
+      .MayChangeOnResume();
+  checkpoint
+      .Int("max_failed_saves", &CheckpointOptions::max_failed_saves, AtLeast(0),
+           "saves that may fail in a row, with a warning, before one ends the run")
       .MayChangeOnResume();
   checkpoint
       .Int("keep", &CheckpointOptions::keep, AtLeast(1),
@@ -292,6 +309,9 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
   dist.Choice("wire", &DistOptions::wire,
               Names<Wire>{{"full", Wire::kFull}, {"bfloat16", Wire::kBfloat16}},
               "rows of sharded tables between ranks; bfloat16 needs dist.reduce=fast")
+      .MayChangeOnResume();
+  dist.Steps("check_every", &DistOptions::check_every, AtLeast(0),
+             "outer steps between comparisons of the parameters of all ranks; 0: never")
       .MayChangeOnResume();
   dist.Duration("timeout", &DistOptions::timeout_sec, Above(0),
                 "longest wait for the other ranks; then the job ends with code 69")

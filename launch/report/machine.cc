@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 
 #include "common/build_info.h"
+#include "common/machine_memory.h"
 #include "common/text.h"
 
 namespace hearth {
@@ -44,17 +45,12 @@ Finding ExamineCpu() {
 }
 
 Finding ExamineMemory() {
-  const auto bytes_of = [](const char* name) -> int64_t {
-    int64_t kibibytes = 0;
-    const std::string value = LineValue("/proc/meminfo", name);  // "16303428 kB"
-    return ParseInt64(value.substr(0, value.find(' ')), &kibibytes) ? kibibytes * 1024 : 0;
-  };
-  const int64_t available = bytes_of("MemAvailable");
-  Finding finding{
-      "memory",
-      fmt::format("{}, {} available", FormatBytes(bytes_of("MemTotal")), FormatBytes(available)),
-      ""};
-  if (available < int64_t{1} << 30) finding.hint = "less than 1 GiB available: expect failures";
+  const MachineMemory memory = ReadMachineMemory();
+  Finding finding{"memory",
+                  fmt::format("{}, {} available", FormatBytes(memory.total),
+                              FormatBytes(memory.available)),
+                  ""};
+  if (memory.available < int64_t{1} << 30) finding.hint = "less than 1 GiB available: expect failures";
   return finding;
 }
 

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "launch/report/run_folder.h"
+#include "trainer/skip_budget.h"
 
 namespace hearth {
 namespace {
@@ -126,12 +127,11 @@ void TrainReporter::OnBalance(const BalanceReport& report) {
                   {"max_over_mean", report.max_over_mean},
                   {"ranks", ranks}});
   for (const BalanceReport::Straggler& straggler : report.stragglers) {
-    progress_.Interrupt();
-    spdlog::warn(
+    Warn(fmt::format(
         "rank {} on {} is slow: {:.2f} times the median of the ranks for {} reports in a row, "
         "mostly in phase '{}'",
         straggler.rank, report.ranks[static_cast<size_t>(straggler.rank)].host, straggler.times,
-        BalanceWatch::kWindows, straggler.phase);
+        BalanceWatch::kWindows, straggler.phase));
   }
 }
 
@@ -158,13 +158,51 @@ void TrainReporter::OnEvaluation(const ValidationResult& result, bool is_best) {
 }
 
 void TrainReporter::OnCheckpoint(const CheckpointReport& report) {
-  Say(fmt::format("checkpoint of step {}: {} in {:.2f} s", report.step,
-                  FormatBytes(report.size_bytes), report.save_sec));
+  Say(fmt::format("checkpoint of step {}: {} in {:.2f} s, {:.2f} s of them not training",
+                  report.step, FormatBytes(report.size_bytes), report.save_sec, report.stall_sec));
   metrics_.Write({{"event", "checkpoint"},
                   {"step", report.step},
                   {"path", report.path},
                   {"size_bytes", report.size_bytes},
-                  {"seconds", report.save_sec}});
+                  {"seconds", report.save_sec},
+                  {"stall_seconds", report.stall_sec}});
+}
+
+void TrainReporter::OnFailedSave(int64_t step, const std::string& reason, int64_t count,
+                                 int64_t limit) {
+  Warn(fmt::format(
+      "step {} was NOT saved ({} of at most {} failures in a row), earlier checkpoints stay and "
+      "training goes on: {}",
+      step, count, limit, reason));
+  metrics_.Write(
+      {{"event", "failed_save"}, {"step", step}, {"reason", reason}, {"in_a_row", count}});
+}
+
+void TrainReporter::OnSkippedStep(int64_t step, const std::string& reason, int64_t count) {
+  Warn(
+      fmt::format("step {} left out ({} of the last {}; more than {} undo training since the last "
+                  "checkpoint): {}",
+                  step, count, SkipBudget::kWindow, SkipBudget::kMost, reason));
+  metrics_.Write(
+      {{"event", "skipped_step"}, {"step", step}, {"reason", reason}, {"of_window", count}});
+}
+
+void TrainReporter::OnRollBack(int64_t step, const std::string& checkpoint_path) {
+  Warn(fmt::format("step {}: too many steps could not be taken; going on with the parameters of {}",
+                   step, checkpoint_path));
+  metrics_.Write({{"event", "roll_back"}, {"step", step}, {"checkpoint", checkpoint_path}});
+}
+
+void TrainReporter::OnLossSpike(int64_t step, const LossSpike& spike) {
+  Warn(fmt::format("step {}: the loss {:.4g} lies far above the {:.4g} of the steps before it",
+                   step, spike.loss, spike.median));
+  metrics_.Write(
+      {{"event", "loss_spike"}, {"step", step}, {"loss", spike.loss}, {"median", spike.median}});
+}
+
+void TrainReporter::Warn(const std::string& text) {
+  progress_.Interrupt();
+  spdlog::warn("{}", text);
 }
 
 void TrainReporter::Say(const std::string& text) {

@@ -30,10 +30,15 @@ class TrainReporter : public TrainObserver {
   void OnBalance(const BalanceReport& report) override;
   void OnEvaluation(const ValidationResult& result, bool is_best) override;
   void OnCheckpoint(const CheckpointReport& report) override;
+  void OnFailedSave(int64_t step, const std::string& reason, int64_t count, int64_t limit) override;
+  void OnSkippedStep(int64_t step, const std::string& reason, int64_t count) override;
+  void OnRollBack(int64_t step, const std::string& checkpoint_path) override;
+  void OnLossSpike(int64_t step, const LossSpike& spike) override;
 
  private:
   /// A log line that does not run into the progress bar.
   void Say(const std::string& text);
+  void Warn(const std::string& text);
 
   MetricsLog metrics_;
   int64_t metrics_every_steps_;
@@ -50,6 +55,10 @@ class SilentObserver : public TrainObserver {
   void OnBalance(const BalanceReport&) override {}
   void OnEvaluation(const ValidationResult&, bool) override {}
   void OnCheckpoint(const CheckpointReport&) override {}
+  void OnFailedSave(int64_t, const std::string&, int64_t, int64_t) override {}
+  void OnSkippedStep(int64_t, const std::string&, int64_t) override {}
+  void OnRollBack(int64_t, const std::string&) override {}
+  void OnLossSpike(int64_t, const LossSpike&) override {}
 };
 
 }  // namespace hearth

@@ -74,5 +74,44 @@ TEST(RequireSameFacts, TakesValuesWithAnyBytes) {
               ::testing::Each(""));
 }
 
+TEST(AgreeOnFailure, IsThatOfTheLowestRankThatFailedOnEveryRank) {
+  RunOnThreads(4, [](Communicator& communicator) {
+    const auto own = Attempt([&] {
+      if (communicator.rank() == 2) throw StorageError("disk of rank {} is full", 2);
+      if (communicator.rank() == 3) throw DataError("later");
+    });
+    EXPECT_EQ(own.has_value(), communicator.rank() >= 2);
+    const auto agreed = AgreeOnFailure(communicator, own);
+    ASSERT_TRUE(agreed.has_value());
+    EXPECT_EQ(agreed->code, ExitCode::kStorage);
+    EXPECT_EQ(agreed->message, "rank 2: disk of rank 2 is full");
+    EXPECT_THROW(Throw(*agreed), StorageError);
+  });
+}
+
+TEST(AgreeOnFailure, IsNothingWhenNoRankFailed) {
+  RunOnThreads(2, [](Communicator& communicator) {
+    EXPECT_FALSE(AgreeOnFailure(communicator, Attempt([] {})).has_value());
+  });
+}
+
+TEST(Attempt, KeepsTheCodeOfEveryKindOfError) {
+  const auto again = [](const auto& error) {
+    const std::optional<RankFailure> failure = Attempt([&] { throw error; });
+    try {
+      Throw(*failure);
+    } catch (const Error& thrown) {
+      return thrown.code() == error.code() && std::string(thrown.what()) == error.what();
+    }
+  };
+  EXPECT_TRUE(again(DataError("a")));
+  EXPECT_TRUE(again(CommError("b")));
+  EXPECT_TRUE(again(NumericError("c")));
+  EXPECT_TRUE(again(StorageError("d")));
+  EXPECT_TRUE(again(PermissionError("e")));
+  EXPECT_TRUE(again(ConfigError("f")));
+  EXPECT_EQ(Attempt([] { throw std::bad_alloc(); })->code, ExitCode::kNumeric);
+}
+
 }  // namespace
 }  // namespace hearth

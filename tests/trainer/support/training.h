@@ -79,6 +79,14 @@ class RecordingObserver : public TrainObserver {
     evaluations.push_back(result);
   }
   void OnCheckpoint(const CheckpointReport& report) override { checkpoints.push_back(report.step); }
+  void OnFailedSave(int64_t step, const std::string& reason, int64_t, int64_t) override {
+    failed_saves.emplace_back(step, reason);
+  }
+  void OnSkippedStep(int64_t step, const std::string&, int64_t) override {
+    skipped_steps.push_back(step);
+  }
+  void OnRollBack(int64_t step, const std::string&) override { roll_backs.push_back(step); }
+  void OnLossSpike(int64_t step, const LossSpike&) override { spikes.push_back(step); }
 
   std::string engine;
   int64_t resumed_from = -1;
@@ -87,6 +95,8 @@ class RecordingObserver : public TrainObserver {
   std::vector<BalanceReport> balances;
   std::vector<ValidationResult> evaluations;
   std::vector<int64_t> checkpoints;
+  std::vector<std::pair<int64_t, std::string>> failed_saves;
+  std::vector<int64_t> skipped_steps, roll_backs, spikes;
   std::function<void(const StepReport&)> on_step;
 };
 

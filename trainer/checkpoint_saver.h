@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster/communicator.h"
+#include "cluster/consensus.h"
+#include "storage/checkpoint/array.h"
+#include "storage/checkpoint/manifest.h"
+
+namespace hearth {
+
+/// How a save ended; the same on every rank.
+struct SaveOutcome {
+  int64_t step = 0;
+  std::string path;  ///< of the committed checkpoint
+  int64_t size_bytes = 0;
+  double save_sec = 0.0;               ///< from its begin to its commit
+  double stall_sec = 0.0;              ///< part of it in which this rank did not train
+  std::optional<RankFailure> failure;  ///< nothing was committed
+};
+
+/// Commits checkpoints while training goes on: a save copies this rank's arrays, a thread writes
+/// the copy, and when all ranks have written a thread of rank 0 commits. One save at a time. A rank
+/// whose arrays are larger than it may copy writes them before Begin() returns.
+///
+/// The ranks must move a save on together, so they tell one another in every outer step whether
+/// they are busy with it:
+///   Begin()      all ranks
+///   Advance()    all ranks, once none is busy: gathers the parts; then, called again, the outcome
+class CheckpointSaver {
+ public:
+  struct Options {
+    std::string run_dir;
+    int64_t start_number = 0;  ///< RunLease::number(), 0 without a lease
+    int64_t keep = 2;          ///< PruneCheckpoints
+    int64_t copy_bytes = 0;    ///< most that this rank copies
+    /// Rank 0, right before a commit, in the thread that commits: may throw to forbid it.
+    std::function<void()> require_run_dir;
+  };
+
+  /// The communicator must outlive the saver. It is used in the calls marked collective alone.
+  CheckpointSaver(Options options, Communicator& communicator);
+  /// Waits for the threads; a save that was not finished stays uncommitted.
+  ~CheckpointSaver();
+
+  /// Begins to save. `manifest`: all but the parts. `arrays`: of this rank; they may change when
+  /// this returns. `pinned_steps`: never pruned. Collective. No save may be in flight.
+  void Begin(CheckpointManifest manifest, std::vector<NamedArray> arrays,
+             std::vector<int64_t> pinned_steps);
+
+  bool in_flight() const { return phase_ != Phase::kIdle; }
+  /// Whether this rank still works on the save in flight.
+  bool is_busy() const { return in_flight() && busy_.load(); }
+
+  /// The next phase of the save in flight; waits where this rank is still busy. Nothing while the
+  /// save goes on. Collective.
+  std::optional<SaveOutcome> Advance();
+  /// Waits for the end of the save in flight. Collective.
+  SaveOutcome Finish();
+
+ private:
+  enum class Phase { kIdle, kWriting, kCommitting };
+
+  void Write(std::vector<NamedArray> arrays);
+  bool Copy(std::span<NamedArray> arrays);
+  void Commit();
+  void RunInThread(std::function<void()> work);
+  SaveOutcome End(std::optional<RankFailure> failure);
+
+  const Options options_;
+  Communicator& communicator_;
+  Phase phase_ = Phase::kIdle;
+  CheckpointManifest manifest_;  // of the save in flight, as the rest up to the thread
+  std::vector<int64_t> pinned_steps_;
+  std::string folder_;
+  CheckpointPart part_;
+  SaveOutcome outcome_;
+  double begin_sec_ = 0.0;
+  std::optional<RankFailure> failure_;  // of this rank; written by the thread
+  std::atomic<bool> busy_ = false;
+  std::thread thread_;
+  std::unique_ptr<std::byte[]> copy_;  // kept from save to save
+  int64_t copy_capacity_ = 0;
+};
+
+/// Seconds between saves that lose the least time: sqrt(2 * cost * time between failures), and at
+/// least a minute. `cost_sec`: training time one save takes.
+/// Source: Young 1974, "A first order approximation to the optimum checkpoint interval"; Daly 2006.
+double BestSaveInterval(double cost_sec, double mtbf_sec);
+
+/// The most bytes that one of `local_size` ranks of this host may copy: together a quarter of the
+/// memory that is available now.
+int64_t MostCopyBytes(int local_size);
+
+}  // namespace hearth

@@ -1,0 +1,34 @@
+#include "trainer/loss_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace hearth {
+namespace {
+
+double MedianOf(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+}  // namespace
+
+std::optional<LossSpike> LossWatch::Add(double loss) {
+  if (!std::isfinite(loss)) return std::nullopt;
+  std::optional<LossSpike> spike;
+  if (std::ssize(window_) == kWindow) {
+    const double median = MedianOf({window_.begin(), window_.end()});
+    std::vector<double> deviations;
+    for (const double before : window_) deviations.push_back(std::abs(before - median));
+    if (loss - median > kDeviations * MedianOf(std::move(deviations))) {
+      spike = LossSpike{loss, median};
+    }
+    window_.pop_front();
+  }
+  window_.push_back(loss);
+  return spike;
+}
+
+}  // namespace hearth
