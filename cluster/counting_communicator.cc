@@ -3,6 +3,8 @@
 #include <chrono>
 #include <numeric>
 
+#include "common/phase.h"
+
 namespace hearth {
 namespace {
 
@@ -30,8 +32,9 @@ OperationCount& OperationCount::operator+=(const OperationCount& other) {
 }
 
 template <typename Operation>
-auto CountingCommunicator::Timed(const Operation& operation) {
+auto CountingCommunicator::Timed(const char* name, const Operation& operation) {
   const Stopwatch stopwatch(&seconds_);
+  const CollectiveMark mark(name);
   return operation();
 }
 
@@ -59,26 +62,27 @@ void CountingCommunicator::Clear() {
 }
 
 void CountingCommunicator::Barrier() {
-  Timed([&] { return inner_.Barrier(); });
+  Timed("Barrier", [&] { return inner_.Barrier(); });
   Count(&barrier_, 0, 0);
 }
 
 void CountingCommunicator::AllReduceElements(void* data, int64_t count, ElementType type,
                                              ReduceOp op) {
-  Timed([&] { return inner_.AllReduceElements(data, count, type, op); });
+  Timed("AllReduce", [&] { return inner_.AllReduceElements(data, count, type, op); });
   const int64_t size = count * SizeBytesOf(type);
   Count(&all_reduce_, size, size);
 }
 
 void CountingCommunicator::BroadcastBytes(std::span<uint8_t> data, int root) {
-  Timed([&] { return inner_.BroadcastBytes(data, root); });
+  Timed("Broadcast", [&] { return inner_.BroadcastBytes(data, root); });
   const int64_t size = std::ssize(data);
   Count(&broadcast_, rank() == root ? size : 0, rank() == root ? 0 : size);
 }
 
 std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_t> data,
                                                           const Allocate& allocate) {
-  std::vector<int64_t> sizes = Timed([&] { return inner_.AllGatherBytes(data, allocate); });
+  std::vector<int64_t> sizes =
+      Timed("AllGather", [&] { return inner_.AllGatherBytes(data, allocate); });
   Count(&all_gather_, std::ssize(data), SumOfOthers(sizes));
   return sizes;
 }
@@ -87,7 +91,7 @@ std::vector<int64_t> CountingCommunicator::AllToAllBytes(std::span<const uint8_t
                                                          std::span<const int64_t> send_sizes_bytes,
                                                          const Allocate& allocate) {
   std::vector<int64_t> sizes =
-      Timed([&] { return inner_.AllToAllBytes(send, send_sizes_bytes, allocate); });
+      Timed("AllToAll", [&] { return inner_.AllToAllBytes(send, send_sizes_bytes, allocate); });
   Count(&all_to_all_, SumOfOthers(send_sizes_bytes), SumOfOthers(sizes));
   return sizes;
 }

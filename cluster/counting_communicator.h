@@ -52,9 +52,9 @@ class CountingCommunicator : public Communicator {
                                      const Allocate& allocate) override;
 
  private:
-  // What `operation` returns; its time counts.
+  // What `operation` returns; its time counts, and the watchdog knows its name.
   template <typename Operation>
-  auto Timed(const Operation& operation);
+  auto Timed(const char* name, const Operation& operation);
   void Count(OperationCount* count, int64_t sent_bytes, int64_t received_bytes) const;
   // All sizes but that of this rank.
   int64_t SumOfOthers(std::span<const int64_t> sizes) const;

@@ -1,0 +1,65 @@
+#include "cluster/hang_detector.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace hearth {
+namespace {
+
+bool MayTakeLong(Phase phase) {
+  switch (phase) {
+    case Phase::kEvaluate:
+    case Phase::kSave:
+    case Phase::kSaveWrite:
+    case Phase::kSaveGather:
+    case Phase::kSaveCommit:
+    case Phase::kSavePrune:
+    case Phase::kEnd:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+double HangDetector::limit_sec() const {
+  const double usual =
+      std::max(limits_.usual_sec, kSlowestTimes * *std::ranges::max_element(recent_steps_sec_));
+  const bool is_patient = steps_done_ == 0 || MayTakeLong(view_.phase);
+  return is_patient ? std::max(usual, limits_.patient_sec) : usual;
+}
+
+bool HangDetector::Observe(const PhaseView& view, double elapsed_sec) {
+  const bool moved = view.mark_count != view_.mark_count;
+  if (!MayTakeLong(view_.phase)) step_sec_ += elapsed_sec;
+  if (view.step != view_.step) RecordStep(view.step);
+  view_ = view;
+  still_sec_ = moved ? 0.0 : still_sec_ + elapsed_sec;
+  return view.step >= 0 && still_sec_ >= limit_sec();
+}
+
+// Between two looks several steps may have passed: each took its share.
+void HangDetector::RecordStep(int64_t step) {
+  const int64_t count = view_.step < 0 ? 0 : step - view_.step;
+  if (count > 0) {
+    recent_steps_sec_[static_cast<size_t>(steps_done_) % recent_steps_sec_.size()] =
+        step_sec_ / static_cast<double>(count);
+    ++steps_done_;
+  }
+  step_sec_ = 0.0;
+}
+
+std::string HangDetector::Describe() const {
+  std::string text = fmt::format("nothing moved for {:.0f} s in phase {} of step {}", still_sec_,
+                                 NameOf(view_.phase), view_.step + 1);
+  if (view_.collective_count > 0) {
+    text +=
+        fmt::format(", {} {} (collective {} of this rank)", view_.in_collective ? "in" : "after",
+                    view_.collective, view_.collective_count);
+  }
+  return text;
+}
+
+}  // namespace hearth
