@@ -43,6 +43,7 @@ void CatchAlarm() {
 void EndProcessSoon(int code) {
   exit_code.store(code);
   CatchAlarm();
+  std::signal(SIGPIPE, SIG_IGN);  // who read what this process says may be gone
   if (!ending.exchange(true)) alarm(kLastResortSec);
 }
 

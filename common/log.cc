@@ -26,4 +26,14 @@ void SetUpLogging(const LogOptions& options) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void LogToFiles(const std::string& line) {
+  const spdlog::logger& logger = *spdlog::default_logger();
+  const spdlog::details::log_msg message(logger.name(), spdlog::level::err, line);
+  for (const spdlog::sink_ptr& sink : logger.sinks()) {
+    if (dynamic_cast<spdlog::sinks::basic_file_sink_mt*>(sink.get()) == nullptr) continue;
+    sink->log(message);
+    sink->flush();
+  }
+}
+
 }  // namespace hearth

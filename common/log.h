@@ -21,4 +21,7 @@ struct LogOptions {
 /// Use spdlog::info(...), spdlog::warn(...) directly afterwards.
 void SetUpLogging(const LogOptions& options);
 
+/// A line of level error for the log file alone, if there is one: stderr has been told.
+void LogToFiles(const std::string& line);
+
 }  // namespace hearth

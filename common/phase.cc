@@ -27,6 +27,10 @@ std::string_view NameOf(Phase phase) { return kNames[static_cast<size_t>(phase)]
 void EnterPhase(Phase phase) {
   current_phase.store(phase, kRelaxed);
   mark_count.fetch_add(1, kRelaxed);
+  PassBeside(phase);
+}
+
+void PassBeside(Phase phase) {
   if (const PhaseHook hook = phase_hook.load(kRelaxed)) hook(phase);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/huge_pages.h"
 #include "common/machine_memory.h"
+#include "common/phase.h"
 #include "storage/checkpoint/writer.h"
 
 namespace hearth {
@@ -93,6 +94,7 @@ bool CheckpointSaver::Copy(std::span<NamedArray> arrays) {
 }
 
 void CheckpointSaver::Write(std::vector<NamedArray> arrays) {
+  PassBeside(Phase::kSaveWrite);
   part_ = WriteCheckpointPart(
       folder_, {manifest_.run_id, manifest_.step, communicator_.rank(), communicator_.world_size()},
       arrays);
@@ -101,7 +103,9 @@ void CheckpointSaver::Write(std::vector<NamedArray> arrays) {
 // Rank 0.
 void CheckpointSaver::Commit() {
   if (options_.require_run_dir) options_.require_run_dir();
+  PassBeside(Phase::kSaveCommit);
   outcome_.path = CommitCheckpoint(options_.run_dir, folder_, manifest_);
+  PassBeside(Phase::kSavePrune);
   const std::optional<RankFailure> not_pruned =
       Attempt([&] { PruneCheckpoints(options_.run_dir, options_.keep, pinned_steps_); });
   if (not_pruned) {
@@ -123,6 +127,7 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
   if (thread_.joinable()) thread_.join();
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
   if (failure || phase_ == Phase::kCommitting) return End(failure);
+  EnterPhase(Phase::kSaveGather);
   manifest_.parts.clear();
   for (const std::string& text : AllGatherText(communicator_, SerializePart(part_))) {
     manifest_.parts.push_back(ParsePart(text, folder_));

@@ -44,6 +44,9 @@ struct CheckpointOptions {
   int64_t keep = 2;              ///< newest ones kept, >= 1; the best one is kept beside them
   std::string resume =
       "auto";  ///< auto (newest valid one, else start), never, or a checkpoint's path
+  /// Starts in a row that may end without a newer checkpoint before the next one is refused; 0 =
+  /// any.
+  int64_t max_fruitless_starts = 3;
 };
 
 /// Config section `dist`.
@@ -58,6 +61,7 @@ struct DistOptions {
   /// Outer steps between comparisons of the replicas of all ranks (RequireEqualReplicas); 0: never.
   int64_t check_every = 100;
   double timeout_sec = 600;  ///< deadline of one collective
+  double watchdog_sec = 30;  ///< shortest time without progress that ends a rank; 0 = no watchdog
 };
 
 }  // namespace hearth

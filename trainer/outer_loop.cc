@@ -11,6 +11,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include "common/error.h"
+#include "common/phase.h"
 #include "common/random.h"
 #include "trainer/embedding/sharded_tables.h"
 
@@ -40,10 +41,10 @@ void AddSquaredNorms(const RowSum<Real>& rows, int64_t dim, std::span<double> su
   }
 }
 
-// Adds the seconds of its life to `total`.
+// A phase that adds the seconds of its life to `total`.
 class Stopwatch {
  public:
-  explicit Stopwatch(double& total) : total_(total) {}
+  Stopwatch(double& total, Phase phase) : total_(total) { EnterPhase(phase); }
   ~Stopwatch() {
     total_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   }
@@ -142,17 +143,17 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
                         .scalars = 3,  // loss, finite tasks, skipped tasks
                         .tables = shapes_});
   {
-    const Stopwatch stopwatch(times_.fetch);
+    const Stopwatch stopwatch(times_.fetch, Phase::kFetch);
     FetchRows(meta_batch);
   }
   {
-    const Stopwatch stopwatch(times_.compute);
+    const Stopwatch stopwatch(times_.compute, Phase::kCompute);
     ComputeChunks(meta_batch, sums);
   }
   StepResult result;
   typename ChunkSums<Real>::Result reduced;
   {
-    const Stopwatch stopwatch(times_.reduce);
+    const Stopwatch stopwatch(times_.reduce, Phase::kReduce);
     reduced = Reduce(sums, meta_batch, next, result);
     AgreeOnNorm<Real>(reduced, wishes, result);
   }
@@ -170,7 +171,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
   }
   if (!result.skip_reason.empty()) return result;
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
-  const Stopwatch stopwatch(times_.update);
+  const Stopwatch stopwatch(times_.update, Phase::kUpdate);
   Update<Real>(reduced, meta_batch.step, result);
   return result;
 }

@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/hash.h"
+#include "common/phase.h"
 #include "storage/checkpoint/folder.h"
 #include "trainer/baseline/als_start.h"
 #include "trainer/evaluate/metrics.h"
@@ -112,6 +113,8 @@ TrainOutcome Trainer::Run() {
   bool stopped = false;
   while (!Done() && !stopped) {
     const Clock::time_point step_begin = Clock::now();
+    EnterStep(state_.counters.step);
+    EnterPhase(Phase::kLoad);
     const MetaBatch& meta_batch = loader.Next();  // the one after it is already being prefetched
     epoch_ = meta_batch.epoch;
     const double load_sec = SecondsSince(step_begin);
@@ -145,6 +148,7 @@ TrainOutcome Trainer::Run() {
   }
   if (!stopped && evaluated_step_ != state_.counters.step) Evaluate();
   FinishSave();
+  EnterPhase(Phase::kEnd);
   if (stopped && !Done()) return TrainOutcome::kStopped;
   return state_.counters.step < options_.train.max_steps ? TrainOutcome::kEarlyStopped
                                                          : TrainOutcome::kDone;
@@ -265,6 +269,7 @@ void Trainer::Advance(const StepResult& result) {
 }
 
 void Trainer::Evaluate() {
+  EnterPhase(Phase::kEvaluate);
   ValidationResult result = evaluator_.Validate(state_.parameters);
   result.step = state_.counters.step;
   evaluated_step_ = result.step;
@@ -325,6 +330,7 @@ void Trainer::RollBack(const std::string& reason) {
 }
 
 void Trainer::BeginSave() {
+  EnterPhase(Phase::kSave);
   if (saver_.in_flight()) Conclude(saver_.Finish());
   CheckReplicas();
   save_begin_ = Clock::now();
@@ -350,6 +356,7 @@ void Trainer::BeginSave() {
 
 // At the end of a run: its last step is committed, or this throws.
 void Trainer::FinishSave() {
+  EnterPhase(Phase::kSave);
   if (saver_.in_flight()) Conclude(saver_.Finish());
   if (saved_step_ == state_.counters.step) return;
   BeginSave();

@@ -6,6 +6,7 @@
 #include "launch/command/base_model.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "launch/command/private_files.h"
 #include "launch/command/run_communicator.h"
 #include "trainer/recommend/adapt_users.h"
 #include "trainer/recommend/adapted_users.h"
@@ -19,6 +20,7 @@ struct Options {
 };
 
 int Run(const Options& options, Job& job) {
+  KeepFilesPrivate();
   BaseModel base = OpenBaseModel(options.model, job);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   const std::vector<SupportSet> users = ReadSupportFile(options.support, *base.dataset);

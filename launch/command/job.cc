@@ -1,11 +1,15 @@
 #include "launch/command/job.h"
 
+#include <chrono>
 #include <cstdio>
 #include <new>
+#include <thread>
 
 #include <c10/util/Exception.h>
+#include <unistd.h>
 
 #include "cluster/self_communicator.h"
+#include "cluster/watchdog.h"
 #include "common/error.h"
 #include "common/host_name.h"
 #include "common/log.h"
@@ -57,7 +61,7 @@ Failure FailureOf(std::exception_ptr exception) {
   }
 }
 
-Job::Job(int* argc, char*** argv) {
+Job::Job(int* argc, char*** argv) : launcher_(getppid()) {
   if (MpiSession::LaunchedByMpi()) session_.emplace(argc, argv);
 }
 
@@ -70,6 +74,7 @@ std::unique_ptr<Communicator> Job::MakeCommunicator(const CommunicatorOptions& o
 
 void Job::SetRunFolder(const std::string& folder) {
   run_folder_ = folder;
+  owns_run_folder_ = true;
   if (is_root()) RemoveExitFile(folder);
 }
 
@@ -126,7 +131,7 @@ std::optional<int> Job::CompareNotes(const std::optional<Failure>& own) {
   if (is_root()) {
     Print(shared_by_all ? messages[first]
                         : fmt::format("[rank {} on {}] {}", first, hosts[first], messages[first]));
-    if (!shared_by_all && !run_folder_.empty()) {
+    if (!shared_by_all && owns_run_folder_) {
       WriteExitFile(run_folder_,
                     {codes[first], static_cast<int>(first), hosts[first], messages[first]});
     }
@@ -134,14 +139,35 @@ std::optional<int> Job::CompareNotes(const std::optional<Failure>& own) {
   return codes[first];
 }
 
+bool Job::LeaveExitFile(const Failure& failure) const {
+  return !owns_run_folder_ ||
+         WriteExitFile(run_folder_, {failure.code, rank(), HostName(), failure.message});
+}
+
 void Job::FailAlone(const Failure& failure) const {
+  EndProcessSoon(failure.code);  // MPI may wait for a launcher that does not answer
   spdlog::default_logger()->flush();
-  const bool first =
-      run_folder_.empty() ||
-      WriteExitFile(run_folder_, {failure.code, rank(), HostName(), failure.message});
-  if (first) Print(fmt::format("[rank {} on {}] {}", rank(), HostName(), failure.message));
+  if (LeaveExitFile(failure)) {
+    Print(fmt::format("[rank {} on {}] {}", rank(), HostName(), failure.message));
+  }
   std::fflush(nullptr);
   MpiSession::Abort(failure.code);
+}
+
+void Job::EndAtOnce(ExitCode code, const std::string& message) {
+  EndProcessSoon(static_cast<int>(code));
+  const Failure failure = ErrorFailure(code, message);
+  const std::string line =
+      launched_by_mpi() ? fmt::format("[rank {} on {}] {}", rank(), HostName(), failure.message)
+                        : failure.message;
+  // First to stderr: the run folder may be what does not answer.
+  Print(line);
+  LeaveExitFile(failure);
+  if (owns_run_folder_) LogToFiles(line);
+  // The launcher ends the others when it sees the first one end, and each has its own to say: what
+  // a rank was doing shows which of them the others wait for.
+  if (world_size() > 1) std::this_thread::sleep_for(std::chrono::seconds(1));
+  _exit(failure.code);
 }
 
 }  // namespace hearth

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include <sys/types.h>
+
 #include "cluster/communicator.h"
 #include "cluster/mpi_session.h"
+#include "common/error.h"
 
 namespace hearth {
 
@@ -39,12 +43,16 @@ class Job {
   int local_size() const { return session_ ? session_->local_size() : 1; }
   bool is_root() const { return rank() == 0; }
   bool launched_by_mpi() const { return session_.has_value(); }
+  /// The process that started this rank, mpirun or a daemon of it; 0 without MPI.
+  pid_t launcher() const { return session_ ? launcher_ : 0; }
 
   /// A communicator over all ranks. Collective.
   std::unique_ptr<Communicator> MakeCommunicator(const CommunicatorOptions& options) const;
 
   /// Where exit.json goes. An older one there is removed (rank 0).
   void SetRunFolder(const std::string& folder);
+  /// The run folder belongs to another job now: this one leaves no exit.json there. Any thread.
+  void LoseRunFolder() { owns_run_folder_ = false; }
 
   /// Runs `body` (a command) to its exit code, whatever it throws. Collective.
   int Run(const std::function<int(Job&)>& body);
@@ -52,6 +60,10 @@ class Job {
   /// Every rank got this far without an error; from here on collectives are in use.
   /// Collective. Does not return on any rank when some rank failed: it throws what Run() expects.
   void StartTogether();
+
+  /// Says why on this rank, leaves exit.json and ends the process, whatever its threads wait for;
+  /// the launcher ends the other ranks. Any thread.
+  [[noreturn]] void EndAtOnce(ExitCode code, const std::string& message);
 
  private:
   struct PeerFailed {
@@ -61,9 +73,13 @@ class Job {
   /// Collective. The code to end with when some rank failed, else nothing. Rank 0 prints.
   std::optional<int> CompareNotes(const std::optional<Failure>& own);
   [[noreturn]] void FailAlone(const Failure& failure) const;
+  /// Whether this rank is the one to speak: the first that left exit.json.
+  bool LeaveExitFile(const Failure& failure) const;
 
+  pid_t launcher_ = 0;
   std::optional<MpiSession> session_;
   std::string run_folder_;
+  std::atomic<bool> owns_run_folder_ = false;
   bool started_ = false;
 };
 

@@ -2,21 +2,28 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <unistd.h>
 
 #include "cluster/consensus.h"
+#include "cluster/watchdog.h"
 #include "common/build_info.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "launch/command/private_files.h"
 #include "launch/command/run_communicator.h"
 #include "launch/command/stop_signals.h"
 #include "launch/config/resume_check.h"
 #include "launch/report/run_folder.h"
 #include "launch/report/train_reporter.h"
+#include "storage/checkpoint/folder.h"
+#include "storage/run/run_lease.h"
 #include "trainer/memory_estimate.h"
 #include "trainer/tensor_setup.h"
 #include "trainer/trainer.h"
@@ -39,6 +46,48 @@ std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::str
                       .log_line = [](const std::string& line) { spdlog::info("{}", line); },
                       .draw = [](const std::string& text) { std::fputs(text.c_str(), stderr); }};
   return std::make_unique<TrainReporter>(options);
+}
+
+// Holds the run folder from now on.
+void TakeRunFolder(const Config& config, Job& job, std::optional<RunLease>& lease) {
+  OpenRunFolder(config.run.dir);
+  LeaseOptions options;
+  if (const char* job_id = std::getenv("SLURM_JOB_ID")) options.job_id = job_id;
+  lease.emplace(config.run.dir, options);
+  lease->StartBeating([&job](const std::string& message) {
+    job.LoseRunFolder();
+    job.EndAtOnce(ExitCode::kComm, message);
+  });
+}
+
+void RequireRunFolder(const RunLease& lease, Job& job) {
+  try {
+    lease.RequireHeld();
+  } catch (const CommError&) {
+    job.LoseRunFolder();
+    throw;
+  }
+}
+
+int64_t NewestStep(const std::string& run_dir) {
+  const std::vector<int64_t> steps = ListSteps(run_dir);
+  return steps.empty() ? 0 : steps.back();
+}
+
+std::unique_ptr<Watchdog> MakeWatchdog(const DistOptions& dist, Job& job) {
+  if (dist.watchdog_sec == 0.0) return nullptr;
+  const Watchdog::Options options = {
+      .limits = {.usual_sec = dist.watchdog_sec, .patient_sec = dist.timeout_sec},
+      .launcher = job.launcher()};
+  return std::make_unique<Watchdog>(
+      options, [&job](const std::string& problem) { job.EndAtOnce(ExitCode::kComm, problem); });
+}
+
+// The most that a save beside training may copy.
+int64_t CopyBytes(const Config& config, const Job& job) {
+  return config.checkpoint.async == CheckpointOptions::Async::kAuto
+             ? MostCopyBytes(job.local_size())
+             : 0;
 }
 
 }  // namespace
@@ -110,27 +159,31 @@ int DryRun(const Config& config, Job& job) {
       "  parameters  %lld dense, %s with tables and optimizer state\n"
       "  chunks      %s for the gradients of %lld tasks each, on %d threads\n"
       "  sums        %s until the reduction\n"
-      "  memory      %s per rank, above start-up\n",
+      "  memory      %s per rank, above start-up; while a checkpoint is saved at most %s more\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
       static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
       engine.reason.c_str(), static_cast<long long>(learner.model().layout().size()),
       FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
       static_cast<long long>(config.tasks.chunk), threads, FormatBytes(memory.sums_bytes).c_str(),
-      FormatBytes(memory.total_bytes()).c_str());
+      FormatBytes(memory.total_bytes()).c_str(), FormatBytes(CopyBytes(config, job)).c_str());
   return 0;
 }
 
 int TrainRun(const Config& config, const Invocation& invocation, const std::string& progress,
              Job& job) {
+  KeepFilesPrivate();
+  const std::atomic<bool>& stop_requested = CatchStopSignals();
   const Dataset dataset(config.data);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   const std::string data_hash = ManifestHash(config.data.path);
+  std::optional<RunLease> lease;
   if (job.is_root()) {
+    TakeRunFolder(config, job, lease);
     PrepareRunFolder(config,
                      {invocation.arguments, job.world_size(), DeviceName(tensors), data_hash});
+    RequireProgress(config, NewestStep(config.run.dir));
   }
   job.SetRunFolder(config.run.dir);
-  const std::atomic<bool>& stop_requested = CatchStopSignals();
   job.StartTogether();
 
   const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, tensors.device());
@@ -138,7 +191,12 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   RequireSameStart(communicator, config, data_hash);
   SilentObserver silent;
   std::unique_ptr<TrainReporter> reporter;
+  TrainerOptions options = TrainerOptionsOf(config);
   if (job.is_root()) {
+    RemoveLeftovers(config.run.dir, lease->number());
+    lease->RecordBegin(NewestStep(config.run.dir));
+    options.start_number = lease->number();
+    options.require_run_dir = [&] { RequireRunFolder(*lease, job); };
     LogOptions log = invocation.log;
     log.file = LogPath(config.run.dir);
     SetUpLogging(log);
@@ -148,14 +206,13 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
   const double begin = SecondsNow();
   KeepFreedMemory();
-  TrainerOptions options = TrainerOptionsOf(config);
   options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
-  options.checkpoint_copy_bytes = config.checkpoint.async == CheckpointOptions::Async::kAuto
-                                      ? MostCopyBytes(job.local_size())
-                                      : 0;
+  options.checkpoint_copy_bytes = CopyBytes(config, job);
+  const std::unique_ptr<Watchdog> watchdog = MakeWatchdog(config.dist, job);
   Trainer trainer(options, dataset, communicator, observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);
+  if (lease) lease->End(StartRecord::State::kDone);
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;
 }
 

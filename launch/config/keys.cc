@@ -289,6 +289,11 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
                   "auto: go on from the newest valid checkpoint if there is one; "
                   "never: refuse a used folder; PATH: that checkpoint")
       .MayChangeOnResume();
+  checkpoint
+      .Int("max_fruitless_starts", &CheckpointOptions::max_fruitless_starts, AtLeast(0),
+           "starts in a row that may end without a newer checkpoint; the next one ends with code "
+           "70; 0: any number")
+      .MayChangeOnResume();
 
   SectionBuilder dist(keys, "dist", &Config::dist);
   dist.Choice("comm", &DistOptions::comm,
@@ -314,7 +319,12 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
              "outer steps between comparisons of the parameters of all ranks; 0: never")
       .MayChangeOnResume();
   dist.Duration("timeout", &DistOptions::timeout_sec, Above(0),
-                "longest wait for the other ranks; then the job ends with code 69")
+                "longest wait for the other ranks, and longest evaluation or save without "
+                "progress; then the job ends with code 69")
+      .MayChangeOnResume();
+  dist.Duration("watchdog", &DistOptions::watchdog_sec, AtLeast(0),
+                "a rank that makes no progress in a step for so long, and for 3 times the slowest "
+                "recent step, ends the job with code 69; 0: never")
       .MayChangeOnResume();
 
   SectionBuilder log(keys, "log", &Config::log);

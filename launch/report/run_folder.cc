@@ -14,6 +14,7 @@
 #include "launch/config/resume_check.h"
 #include "launch/config/show.h"
 #include "storage/file/durable_file.h"
+#include "storage/run/start_record.h"
 
 namespace hearth {
 namespace {
@@ -23,7 +24,9 @@ namespace fs = std::filesystem;
 std::string BuildPath(const std::string& run_folder) { return run_folder + "/build.json"; }
 
 /// What an earlier start may leave in a folder before it holds a run.
-bool IsStray(const fs::path& path) { return path.filename() == "exit.json"; }
+bool IsStray(const fs::path& path) {
+  return path.filename() == "exit.json" || path.filename() == "starts";
+}
 
 void MakeFolder(const std::string& folder) {
   std::error_code error;
@@ -99,24 +102,37 @@ std::string ConfigPath(const std::string& run_folder) { return run_folder + "/co
 std::string LogPath(const std::string& run_folder) { return run_folder + "/log.txt"; }
 std::string MetricsPath(const std::string& run_folder) { return run_folder + "/metrics.jsonl"; }
 
+void OpenRunFolder(const std::string& folder) {
+  MakeFolder(folder);
+  if (fs::exists(ConfigPath(folder))) return;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (IsStray(entry.path())) continue;
+    throw ConfigError(
+        "run.dir: {} is not empty and holds no run (there is {}); choose a new folder", folder,
+        entry.path().filename().string());
+  }
+}
+
 void PrepareRunFolder(const Config& config, const RunStart& start) {
   const std::string& folder = config.run.dir;
-  MakeFolder(folder);
-  if (fs::exists(ConfigPath(folder))) {
-    CheckEarlierRun(config, start);
-  } else {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (IsStray(entry.path())) continue;
-      throw ConfigError(
-          "run.dir: {} is not empty and holds no run (there is {}); choose a new folder", folder,
-          entry.path().filename().string());
-    }
-  }
+  if (fs::exists(ConfigPath(folder))) CheckEarlierRun(config, start);
   Config relocatable = config;
   relocatable.run.dir =
       std::string(".");  // relative to its file: a copied run folder stays a run folder
   WriteFileDurably(ConfigPath(folder), ShowConfig(relocatable, /*minimal=*/false), kSharedFile);
   WriteFileDurably(BuildPath(folder), BuildText(config, start), kSharedFile);
+}
+
+void RequireProgress(const Config& config, int64_t newest_step) {
+  const int64_t limit = config.checkpoint.max_fruitless_starts;
+  if (limit == 0) return;
+  const int64_t count = FruitlessStarts(ReadStarts(config.run.dir), newest_step);
+  if (count < limit) return;
+  throw NumericError(
+      "run.dir: the last {} starts in {} ended without a checkpoint newer than step {}, so another "
+      "one would as well; look for the cause in {} and in the output of the job, then start with "
+      "checkpoint.max_fruitless_starts=0",
+      count, config.run.dir, newest_step, LogPath(config.run.dir));
 }
 
 Config ReadRunConfig(const std::string& run_folder, const std::vector<std::string>& overrides) {

@@ -14,6 +14,7 @@ namespace hearth {
 ///   log.txt        what was logged
 ///   checkpoints/   storage/checkpoint/folder.h
 ///   exit.json      why a rank failed alone (exit_file.h)
+///   starts/        one file for each start: who holds the folder (storage/run/run_lease.h)
 
 /// What build.json says of one start.
 struct RunStart {
@@ -27,11 +28,20 @@ std::string ConfigPath(const std::string& run_folder);
 std::string LogPath(const std::string& run_folder);
 std::string MetricsPath(const std::string& run_folder);
 
-/// Makes config.run.dir a folder this run may write to, and writes config.yaml and build.json.
-/// A folder that holds a run is taken over only as checkpoint.resume and the keys that may change
-/// allow; a folder with anything else in it is refused. Nothing is written before all checks.
-/// Rank 0 only. Throws ConfigError, StorageError or PermissionError naming the folder.
+/// Makes the folder unless it exists, and refuses one that holds something else than a run. Writes
+/// nothing into it. Rank 0 only. Throws ConfigError, StorageError or PermissionError naming it.
+void OpenRunFolder(const std::string& folder);
+
+/// Writes config.yaml and build.json, of the job that holds the folder (RunLease). A folder that
+/// holds a run is taken over only as checkpoint.resume and the keys that may change allow. Nothing
+/// is written before all checks. Rank 0 only. Throws ConfigError, StorageError or PermissionError
+/// naming the folder.
 void PrepareRunFolder(const Config& config, const RunStart& start);
+
+/// Throws NumericError when so many of the latest starts as checkpoint.max_fruitless_starts allows
+/// ended without a checkpoint newer than `newest_step`: a job that requeues itself must not do so
+/// for ever. Rank 0 only.
+void RequireProgress(const Config& config, int64_t newest_step);
 
 /// The configuration a run was started with. Throws ConfigError when the folder holds no run.
 Config ReadRunConfig(const std::string& run_folder, const std::vector<std::string>& overrides);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "common/phase.h"
 #include "trainer/embedding/sharded_tables.h"
 #include "trainer/evaluate/metric_table.h"
 
@@ -96,6 +97,7 @@ void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes
                                    kChunksPerFetch};
   if (any_sharded) communicator_.AllReduce(std::span<int64_t>(rounds), ReduceOp::kMax);
   for (int64_t round = 0; round < rounds[0]; ++round) {
+    EnterPhase(Phase::kEvaluate);
     const int64_t begin = round * kChunksPerFetch;
     const int64_t end = std::min(begin + kChunksPerFetch, episodes.chunk_count());
     std::vector<Chunk> chunks;

@@ -13,6 +13,8 @@
 #include "launch/config/resume_check.h"
 #include "launch/report/exit_file.h"
 #include "launch/report/metrics_log.h"
+#include "storage/file/durable_file.h"
+#include "storage/run/start_record.h"
 
 namespace hearth {
 namespace {
@@ -42,7 +44,11 @@ class RunFolder : public ::testing::Test {
     return "(accepted)";
   }
   std::string Refusal() {
-    return RefusalOf([this] { PrepareRunFolder(config_, start_); });
+    return RefusalOf([this] { Prepare(); });
+  }
+  void Prepare() const {
+    OpenRunFolder(config_.run.dir);
+    PrepareRunFolder(config_, start_);
   }
 
   std::string folder_;
@@ -52,7 +58,7 @@ class RunFolder : public ::testing::Test {
 
 TEST_F(RunFolder, HoldsConfigurationAndBuild) {
   config_.meta.inner_steps = 7;
-  PrepareRunFolder(config_, start_);
+  Prepare();
   const Config again = ReadRunConfig(folder_, {});
   EXPECT_EQ(again.meta.inner_steps, 7);
   EXPECT_EQ(again.run.dir, folder_);
@@ -66,7 +72,7 @@ TEST_F(RunFolder, HoldsConfigurationAndBuild) {
 }
 
 TEST_F(RunFolder, StaysARunWhenItIsMoved) {
-  PrepareRunFolder(config_, start_);
+  Prepare();
   const std::string elsewhere = folder_ + "_moved";
   fs::remove_all(elsewhere);
   fs::rename(folder_, elsewhere);
@@ -88,7 +94,7 @@ TEST_F(RunFolder, RefusesAFile) {
 }
 
 TEST_F(RunFolder, GoesOnWithTheSameRun) {
-  PrepareRunFolder(config_, start_);
+  Prepare();
   config_.train.max_steps = 9999;
   config_.eval.every_steps = 7;
   EXPECT_EQ(Refusal(), "(accepted)");
@@ -96,13 +102,13 @@ TEST_F(RunFolder, GoesOnWithTheSameRun) {
 }
 
 TEST_F(RunFolder, NeverMeansNever) {
-  PrepareRunFolder(config_, start_);
+  Prepare();
   config_.checkpoint.resume = "never";
   EXPECT_THAT(Refusal(), HasSubstr("holds a run, and checkpoint.resume is never"));
 }
 
 TEST_F(RunFolder, ListsEveryForbiddenDifferenceAndChangesNothing) {
-  PrepareRunFolder(config_, start_);
+  Prepare();
   config_.meta.inner_steps = 8;
   config_.model.dim = 5;
   config_.train.max_steps = 1;
@@ -113,9 +119,39 @@ TEST_F(RunFolder, ListsEveryForbiddenDifferenceAndChangesNothing) {
 }
 
 TEST_F(RunFolder, RefusesOtherData) {
-  PrepareRunFolder(config_, start_);
+  Prepare();
   start_.data_hash = std::string(64, 'b');
   EXPECT_THAT(Refusal(), HasSubstr("is not the data set that the run"));
+}
+
+TEST_F(RunFolder, AFolderThatWasOnlyTakenIsAsGoodAsNew) {
+  fs::create_directories(folder_ + "/starts");
+  EXPECT_EQ(Refusal(), "(accepted)");
+}
+
+TEST_F(RunFolder, StartsWithoutProgressAreRefusedPastTheLimit) {
+  const auto plant = [this](int64_t number, int64_t step) {
+    StartRecord record;
+    record.number = number;
+    record.process = ThisProcess();
+    record.began_after_step = step;
+    WriteFileDurably(StartPath(folder_, number), SerializeStart(record));
+  };
+  fs::create_directories(folder_ + "/starts");
+  plant(1, 0);
+  for (const int64_t number : {2, 3}) plant(number, 500);
+  RequireProgress(config_, 500);
+  plant(4, 500);
+  EXPECT_THAT([this] { RequireProgress(config_, 500); },
+              ::testing::ThrowsMessage<NumericError>(
+                  AllOf(HasSubstr(folder_), HasSubstr("the last 3 starts"), HasSubstr("step 500"),
+                        HasSubstr("checkpoint.max_fruitless_starts=0"))));
+  RequireProgress(config_, 600);
+  config_.checkpoint.max_fruitless_starts = 4;
+  RequireProgress(config_, 500);
+  config_.checkpoint.max_fruitless_starts = 0;
+  plant(5, 500);
+  RequireProgress(config_, 500);
 }
 
 TEST_F(RunFolder, AFolderWithoutARunIsNamed) {
