@@ -5,39 +5,31 @@
 #include <cstdio>
 #include <filesystem>
 #include <regex>
-#include <system_error>
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/error.h"
 #include "common/text.h"
-#include "storage/file/durable_file.h"
+#include "storage/file/file_descriptor.h"
+#include "storage/file/file_system.h"
 
 namespace hearth {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string StepName(int64_t step) { return fmt::format("step-{:06}", step); }
 
-bool IsRealFolder(const std::string& path) {
+/// The mode of what has this name, links not followed; 0 when nothing has. A name that cannot be
+/// looked at is an error: a checkpoint must not be overlooked because the storage was busy.
+mode_t ModeOf(const std::string& path) {
   struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const int answer = FileSystem::Current().StatusOf(path, &status);
+  if (answer >= 0) return status.st_mode;
+  if (answer != -ENOENT && answer != -ENOTDIR) ThrowFileError("look at", path, -answer);
+  return 0;
 }
 
-std::vector<std::string> EntriesOf(const std::string& folder) {
-  std::error_code error;
-  std::vector<std::string> names;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  if (error) ThrowFileError("list", folder, error.value());
-  std::ranges::sort(names);
-  return names;
-}
+bool IsRealFolder(const std::string& path) { return S_ISDIR(ModeOf(path)); }
 
 /// "step-000123.tmp-RUNID-START" in its parts.
 struct UnfinishedName {
@@ -66,6 +58,13 @@ bool Rename(const std::string& from, const std::string& to) {
 }
 
 }  // namespace
+
+std::vector<std::string> EntriesOf(const std::string& folder) {
+  std::vector<std::string> names;
+  const int answer = FileSystem::Current().List(folder, &names);
+  if (answer < 0) ThrowFileError("list", folder, -answer);
+  return names;
+}
 
 std::string CheckpointsFolder(const std::string& run_dir) { return run_dir + "/checkpoints"; }
 
@@ -120,40 +119,37 @@ std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir) {
 
 CheckpointManifest ReadCheckpointManifest(const std::string& path) {
   const std::string file = path + "/" + kManifestFile;
-  if (!PathExists(file)) throw DataError("'{}' has no {}: not a checkpoint", path, kManifestFile);
+  const FileDescriptor text = FileDescriptor::OpenIfPresent(file, Links::kRefuse);
+  if (!text.is_open()) throw DataError("'{}' has no {}: not a checkpoint", path, kManifestFile);
   CheckpointManifest manifest =
-      ParseManifest(ReadWholeFile(file, CheckpointManifest::kMaxSizeBytes), "'" + file + "'");
+      ParseManifest(ReadWholeFile(text, CheckpointManifest::kMaxSizeBytes), "'" + file + "'");
   const std::optional<int64_t> named =
-      ParseStepName(fs::path(path).lexically_normal().filename().string());
+      ParseStepName(std::filesystem::path(path).lexically_normal().filename().string());
   if (named && *named != manifest.step) {
     throw DataError("'{}' holds step {}, not the step of its folder's name", file, manifest.step);
   }
   return manifest;
 }
 
-bool PathExists(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0) return true;
-  if (errno != ENOENT && errno != ENOTDIR) ThrowFileError("look at", path, errno);
-  return false;
-}
+bool PathExists(const std::string& path) { return ModeOf(path) != 0; }
 
 bool RemoveCheckpointFolder(const std::string& path) {
   if (!IsRealFolder(path)) return false;
   static const std::regex kOwnFile(R"((MANIFEST\.json|part-\d{5,}-of-\d{5,}\.h5)(\.tmp-\d+-\d+)?)");
+  FileSystem& files = FileSystem::Current();
   bool only_own = true;
   for (const std::string& name : EntriesOf(path)) {
     const std::string file = path + "/" + name;
     if (!std::regex_match(name, kOwnFile) || IsRealFolder(file)) {
       only_own = false;
-    } else if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
-      ThrowFileError("remove", file, errno);
+    } else if (const int answer = files.RemoveFile(file); answer < 0 && answer != -ENOENT) {
+      ThrowFileError("remove", file, -answer);
     }
   }
-  if (only_own && ::rmdir(path.c_str()) != 0 && errno != ENOENT) {
-    ThrowFileError("remove folder", path, errno);
-  }
-  return only_own;
+  if (!only_own) return false;
+  const int answer = files.RemoveFolder(path);
+  if (answer < 0 && answer != -ENOENT) ThrowFileError("remove folder", path, -answer);
+  return true;
 }
 
 void RemoveLeftovers(const std::string& run_dir, int64_t start) {

@@ -45,8 +45,11 @@ std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir);
 /// step name, is its step. Throws DataError or StorageError naming the file.
 CheckpointManifest ReadCheckpointManifest(const std::string& path);
 
-/// Whether anything, a dangling link included, has this name.
+/// Whether anything, a dangling link included, has this name. Throws like ListSteps when that
+/// cannot be found out.
 bool PathExists(const std::string& path);
+/// The names in a folder, sorted. Throws StorageError or PermissionError naming it.
+std::vector<std::string> EntriesOf(const std::string& folder);
 
 /// Removes the files a checkpoint is made of and then the folder. Files of other names are never
 /// touched; with them the folder stays and the answer is false. Links are not followed.

@@ -23,9 +23,9 @@ std::vector<int64_t> SliceShape(const ArraySpec& spec, RowRange slice) {
 template <typename Element>
 void WriteSlice(Hdf5File& file, const NamedArray& array) {
   const int64_t count = array.rows.size() * array.spec.row_bytes() / int64_t{sizeof(Element)};
-  file.WriteDataset(DatasetName(array.name, array.rows.begin),
-                    std::span(static_cast<const Element*>(array.data), static_cast<size_t>(count)),
-                    SliceShape(array.spec, array.rows));
+  file.BorrowDataset(DatasetName(array.name, array.rows.begin),
+                     std::span(static_cast<const Element*>(array.data), static_cast<size_t>(count)),
+                     SliceShape(array.spec, array.rows));
 }
 
 void WriteSliceOfType(Hdf5File& file, const NamedArray& array) {
@@ -62,8 +62,8 @@ void CheckHeader(const Hdf5File& file, const PartHeader& header) {
 
 }  // namespace
 
-void WritePartFile(const std::string& path, const PartHeader& header,
-                   std::span<const NamedArray> arrays) {
+WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
+                          std::span<const NamedArray> arrays) {
   Hdf5File file = Hdf5File::Create(path);
   file.SetAttribute("/", "format", kFormat);
   file.SetAttribute("/", "format_version", CheckpointManifest::kFormatVersion);
@@ -74,12 +74,12 @@ void WritePartFile(const std::string& path, const PartHeader& header,
   for (const NamedArray& array : arrays) {
     if (array.rows.size() > 0) WriteSliceOfType(file, array);
   }
-  file.Close();
+  return file.Close();
 }
 
-PartFile::PartFile(const std::string& path, const PartHeader& header, const CheckpointPart& record)
-    : file_(FileDescriptor::OpenForReading(path)) {
-  const Hdf5File file = Hdf5File::OpenReadOnly(path);
+PartFile::PartFile(FileDescriptor descriptor, const PartHeader& header,
+                   const CheckpointPart& record) {
+  Hdf5File file = Hdf5File::Read(std::move(descriptor));
   CheckHeader(file, header);
   for (const auto& [name, array] : record.arrays) {
     for (const RowRange& slice : array.slices) {
@@ -87,12 +87,13 @@ PartFile::PartFile(const std::string& path, const PartHeader& header, const Chec
       const ArraySpec found{info.type, info.shape};
       const ArraySpec expected{array.spec.type, SliceShape(array.spec, slice)};
       if (found != expected) {
-        throw DataError("'{}': {} is {}, the manifest says {}", path,
+        throw DataError("'{}': {} is {}, the manifest says {}", file.path(),
                         DatasetName(name, slice.begin), found.ToString(), expected.ToString());
       }
       offsets_[{name, slice.begin}] = info.offset_bytes;
     }
   }
+  file_ = file.TakeFile();
 }
 
 void PartFile::ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice,

@@ -1,12 +1,8 @@
 #include "storage/checkpoint/reader.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
-#include <system_error>
 #include <utility>
-
-#include <sys/stat.h>
 
 #include "common/hash.h"
 #include "common/text.h"
@@ -16,31 +12,31 @@
 namespace hearth {
 namespace {
 
+FileDescriptor OpenPartFile(const std::string& path, const CheckpointPart& part) {
+  const std::string name = path + "/" + part.file;
+  FileDescriptor file = FileDescriptor::OpenIfPresent(name, Links::kRefuse);
+  if (!file.is_open()) throw DataError("'{}' is missing: the checkpoint is incomplete", name);
+  return file;
+}
+
 /// The files in the folder are the manifest's, regular and of the recorded size.
 void CheckFiles(const std::string& path, const CheckpointManifest& manifest) {
   std::set<std::string> expected = {kManifestFile};
   for (const CheckpointPart& part : manifest.parts) {
-    const std::string file = path + "/" + part.file;
-    struct stat status {};
-    if (::lstat(file.c_str(), &status) != 0) {
-      throw DataError("'{}' is missing: the checkpoint is incomplete", file);
-    }
-    if (!S_ISREG(status.st_mode)) throw DataError("'{}' is not a regular file", file);
-    if (status.st_size != part.size_bytes) {
-      throw DataError("'{}' has {} bytes, the manifest says {}: damaged", file, status.st_size,
-                      part.size_bytes);
+    // Opened to be measured: another host wrote it, and a network file system may still remember
+    // what the name was before.
+    const FileDescriptor file = OpenPartFile(path, part);
+    if (file.SizeBytes() != part.size_bytes) {
+      throw DataError("'{}' has {} bytes, the manifest says {}: damaged", file.path(),
+                      file.SizeBytes(), part.size_bytes);
     }
     expected.insert(part.file);
   }
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : EntriesOf(path)) {
     if (!expected.contains(name)) {
       throw DataError("'{}/{}' is not part of the checkpoint: remove it", path, name);
     }
   }
-  if (error) ThrowFileError("list", path, error.value());
 }
 
 PartHeader HeaderOf(const CheckpointManifest& manifest, int rank) {
@@ -81,11 +77,11 @@ const PartFile& CheckpointReader::OpenPart(size_t index) const {
   std::unique_ptr<PartFile>& part = parts_[index];
   if (part == nullptr) {
     const CheckpointPart& record = manifest_.parts[index];
-    const std::string file = path_ + "/" + record.file;
-    if (Sha256OfFile(file) != record.sha256) {
-      throw DataError("'{}': SHA-256 differs from the manifest: damaged or replaced", file);
+    FileDescriptor file = OpenPartFile(path_, record);
+    if (Sha256OfContent(file) != record.sha256) {
+      throw DataError("'{}': SHA-256 differs from the manifest: damaged or replaced", file.path());
     }
-    part = std::make_unique<PartFile>(file, HeaderOf(manifest_, record.rank), record);
+    part = std::make_unique<PartFile>(std::move(file), HeaderOf(manifest_, record.rank), record);
   }
   return *part;
 }

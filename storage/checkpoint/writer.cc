@@ -1,26 +1,25 @@
 #include "storage/checkpoint/writer.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/error.h"
-#include "common/hash.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/part_file.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/file/durable_file.h"
+#include "storage/file/file_system.h"
 
 namespace hearth {
 namespace {
 
 void MakeFolder(const std::string& path, mode_t permissions) {
-  if (::mkdir(path.c_str(), permissions) != 0) ThrowFileError("make folder", path, errno);
+  const int answer = FileSystem::Current().MakeFolder(path, permissions);
+  if (answer < 0) ThrowFileError("make folder", path, -answer);
 }
 
 void CheckArray(const NamedArray& array, const PartHeader& header) {
@@ -64,11 +63,12 @@ std::map<std::string, PartArray> RecordOf(std::span<const NamedArray> sorted) {
 }
 
 /// The step is committed already, or something stands in its place. True: the old one has the same
-/// content and stands. False: the place is free now.
+/// content and stands. False: the place is free now. An old one that cannot be read now (no
+/// DataError) may be sound: nothing is moved then.
 bool ExistingStands(const std::string& existing, const std::string& temporary_path) {
   try {
     VerifyCheckpoint(existing);
-  } catch (const Error& error) {
+  } catch (const DataError& error) {
     std::string aside;
     for (int number = 1; aside.empty() || PathExists(aside); ++number) {
       aside = fmt::format("{}.damaged-{}", existing, number);
@@ -103,10 +103,9 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
   HEARTH_CHECK(IsPlainName(run_id) && run_id.size() <= 64, "run id '{}'", run_id);
   HEARTH_CHECK(step >= 0);
   const std::string folder = CheckpointsFolder(run_dir);
-  if (!PathExists(folder)) {
-    MakeFolder(folder, 0777);
-    SyncFolder(run_dir);
-  }
+  if (!PathExists(folder)) MakeFolder(folder, 0777);
+  // Each time: an earlier save may have made the folder and failed before this.
+  SyncFolder(run_dir);
   RemoveLeftovers(run_dir, start);
   const std::string path = TemporaryCheckpointPath(run_dir, step, run_id, start);
   if (PathExists(path)) {
@@ -126,10 +125,10 @@ CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const Part
   part.arrays = RecordOf(sorted);
   const std::string path = temporary_path + "/" + part.file;
   PendingFile file(path);
-  WritePartFile(file.temporary_path(), header, sorted);
-  part.size_bytes = file.descriptor().SizeBytes();
-  part.sha256 = Sha256OfFile(file.temporary_path());
+  const WrittenFile written = WritePartFile(file.temporary_path(), header, sorted);
   file.Commit();
+  part.size_bytes = written.size_bytes;
+  part.sha256 = written.sha256;
   return part;
 }
 
@@ -140,6 +139,7 @@ std::string CommitCheckpoint(const std::string& run_dir, const std::string& temp
   const CheckpointReader written(temporary_path);
   const std::string target = CheckpointPath(run_dir, manifest.step);
   if (PathExists(target) && ExistingStands(target, temporary_path)) {
+    SyncFolder(CheckpointsFolder(run_dir));  // the save that renamed it may have failed at this
     AbandonCheckpoint(temporary_path);
     return target;
   }

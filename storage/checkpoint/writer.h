@@ -42,7 +42,9 @@ CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const Part
 
 /// Rank 0, after all parts are written: `manifest.parts` holds every rank's record, by rank.
 /// Returns the path of the committed folder. Throws DataError, StorageError or NumericError with
-/// nothing committed; call AbandonCheckpoint then.
+/// nothing committed; call AbandonCheckpoint then. One failure comes later: when the renamed
+/// folder's entry could not be synced, the checkpoint is complete and visible but a power loss may
+/// still take it back, so it does not count as committed either, and nothing may be pruned for it.
 /// If the step is committed already: with equal arrays the new folder is dropped and the old one
 /// stands; with other arrays it is refused (DataError); a damaged one is renamed out of the way.
 std::string CommitCheckpoint(const std::string& run_dir, const std::string& temporary_path,
@@ -54,7 +56,7 @@ void AbandonCheckpoint(const std::string& temporary_path) noexcept;
 /// Rank 0: removes committed checkpoints but the newest `keep` and the pinned steps (the best so
 /// far). First the newest is opened and hashed again; if that fails nothing is removed and
 /// DataError says why. Damaged checkpoints are neither counted nor removed. Returns the removed
-/// steps.
+/// steps. A StorageError leaves what is not removed yet for the next time; the newest is untouched.
 std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
                                       std::span<const int64_t> pinned_steps);
 

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "storage/file/file_system.h"
 
 namespace hearth {
 namespace {
@@ -21,6 +21,26 @@ std::string TemporaryName(const std::string& path) {
   return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter.fetch_add(1));
 }
 
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+/// What has this name, asked by opening it: a network file system may answer questions about a name
+/// from its cache. Answers like a system call.
+int IdentityOf(const std::string& path, FileIdentity* identity) {
+  FileSystem& files = FileSystem::Current();
+  const int fd =
+      RetryInterrupted([&] { return files.Open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0); });
+  if (fd < 0) return fd;
+  struct stat status {};
+  const int answer = files.StatusOf(fd, &status);
+  files.Close(fd);  // opened for reading: nothing can be lost
+  *identity = {status.st_dev, status.st_ino};
+  return answer;
+}
+
 }  // namespace
 
 PendingFile::PendingFile(std::string path, mode_t permissions)
@@ -28,7 +48,7 @@ PendingFile::PendingFile(std::string path, mode_t permissions)
       descriptor_(FileDescriptor::CreateNew(TemporaryName(path_), permissions)) {}
 
 PendingFile::~PendingFile() {
-  if (pending_) ::unlink(descriptor_.path().c_str());
+  if (pending_) FileSystem::Current().RemoveFile(descriptor_.path());
 }
 
 void PendingFile::Commit() {
@@ -46,27 +66,26 @@ void WriteFileDurably(const std::string& path, std::string_view bytes, mode_t pe
 }
 
 void SyncFolder(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) ThrowFileError("open folder", path, errno);
-  const int error_number = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
+  FileSystem& files = FileSystem::Current();
+  const int fd = RetryInterrupted([&] { return files.Open(path, O_RDONLY | O_DIRECTORY, 0); });
+  if (fd < 0) ThrowFileError("open folder", path, -fd);
+  const int synced = RetryInterrupted([&] { return files.Sync(fd); });
+  const int closed = files.Close(fd);
   // EINVAL, EBADF: file systems that cannot sync a folder (some FUSE and CIFS mounts) order their
   // entries themselves; there is nothing more a program could do.
-  if (error_number != 0 && error_number != EINVAL && error_number != EBADF) {
-    ThrowFileError("sync folder", path, error_number);
+  if (synced < 0 && synced != -EINVAL && synced != -EBADF) {
+    ThrowFileError("sync folder", path, -synced);
   }
+  if (closed < 0 && closed != -EINTR) ThrowFileError("close folder", path, -closed);
 }
 
 void RenameDurably(const std::string& from, const std::string& to) {
-  struct stat before {};
-  if (::lstat(from.c_str(), &before) != 0) ThrowFileError("find", from, errno);
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
-    const int error_number = errno;
-    struct stat after {};
-    const bool happened = ::lstat(to.c_str(), &after) == 0 && after.st_dev == before.st_dev &&
-                          after.st_ino == before.st_ino;
-    if (!happened) ThrowFileError(fmt::format("rename '{}' to", from), to, error_number);
-  }
+  FileIdentity before, after;
+  const int found = IdentityOf(from, &before);
+  if (found < 0) ThrowFileError("find", from, -found);
+  const int answer = FileSystem::Current().Rename(from, to);
+  const bool happened = answer >= 0 || (IdentityOf(to, &after) >= 0 && before == after);
+  if (!happened) ThrowFileError(fmt::format("rename '{}' to", from), to, -answer);
   SyncFolder(FolderOf(to));
 }
 

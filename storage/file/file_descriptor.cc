@@ -4,13 +4,22 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "common/error.h"
+#include "common/hash.h"
+#include "storage/file/file_system.h"
 
 namespace hearth {
+namespace {
+
+int OpenRetrying(const std::string& path, int flags, mode_t permissions) {
+  return RetryInterrupted([&] { return FileSystem::Current().Open(path, flags, permissions); });
+}
+
+}  // namespace
 
 void ThrowFileError(std::string_view action, const std::string& path, int error_number) {
   const std::string message =
@@ -21,10 +30,19 @@ void ThrowFileError(std::string_view action, const std::string& path, int error_
   throw StorageError(message);
 }
 
-FileDescriptor FileDescriptor::OpenForReading(const std::string& path) {
+FileDescriptor FileDescriptor::OpenForReading(const std::string& path, Links links) {
+  FileDescriptor file = OpenIfPresent(path, links);
+  if (!file.is_open()) ThrowFileError("open", path, ENOENT);
+  return file;
+}
+
+FileDescriptor FileDescriptor::OpenIfPresent(const std::string& path, Links links) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer; it has no effect on regular files.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) ThrowFileError("open", path, errno);
+  const int no_link = links == Links::kRefuse ? O_NOFOLLOW : 0;
+  const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK | no_link, 0);
+  if (fd == -ENOENT) return FileDescriptor();
+  if (fd == -ELOOP && no_link != 0) throw DataError("'{}' is not a regular file but a link", path);
+  if (fd < 0) ThrowFileError("open", path, -fd);
   FileDescriptor file(fd, path);
   if (!S_ISREG(file.Status().st_mode)) {
     throw DataError("'{}' is not a regular file: give the path of a file", path);
@@ -33,14 +51,26 @@ FileDescriptor FileDescriptor::OpenForReading(const std::string& path) {
 }
 
 FileDescriptor FileDescriptor::CreateNew(const std::string& path, mode_t permissions) {
-  const int fd =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions);
-  if (fd < 0) ThrowFileError("create", path, errno);
+  const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
+  if (fd < 0) ThrowFileError("create", path, -fd);
   return FileDescriptor(fd, path);
 }
 
+FileDescriptor FileDescriptor::CreateOrEmpty(const std::string& path, mode_t permissions) {
+  const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, permissions);
+  if (fd < 0) ThrowFileError("create", path, -fd);
+  return FileDescriptor(fd, path);
+}
+
+FileDescriptor FileDescriptor::ReopenUncached() const {
+  const int fd = OpenRetrying(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);
+  if (fd == -EINVAL) return FileDescriptor();
+  if (fd < 0) ThrowFileError("open", path_, -fd);
+  return FileDescriptor(fd, path_);
+}
+
 FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) FileSystem::Current().Close(fd_);
 }
 
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
@@ -54,7 +84,8 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
 
 struct stat FileDescriptor::Status() const {
   struct stat status {};
-  if (::fstat(fd_, &status) != 0) ThrowFileError("read the size of", path_, errno);
+  const int answer = FileSystem::Current().StatusOf(fd_, &status);
+  if (answer < 0) ThrowFileError("read the size of", path_, -answer);
   return status;
 }
 
@@ -63,9 +94,9 @@ int64_t FileDescriptor::SizeBytes() const { return Status().st_size; }
 void FileDescriptor::ReadAt(void* data, int64_t size_bytes, int64_t offset) const {
   char* next = static_cast<char*>(data);
   while (size_bytes > 0) {
-    const ssize_t count = ::pread(fd_, next, static_cast<size_t>(size_bytes), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) ThrowFileError("read", path_, errno);
+    const int64_t count =
+        RetryInterrupted([&] { return FileSystem::Current().Read(fd_, next, size_bytes, offset); });
+    if (count < 0) ThrowFileError("read", path_, static_cast<int>(-count));
     if (count == 0) {
       throw StorageError("cannot read '{}': it ends at byte {}, {} bytes early; was it changed?",
                          path_, offset, size_bytes);
@@ -78,32 +109,63 @@ void FileDescriptor::ReadAt(void* data, int64_t size_bytes, int64_t offset) cons
 
 void FileDescriptor::Write(std::string_view bytes) const {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) ThrowFileError("write", path_, errno);
+    const int64_t count = RetryInterrupted(
+        [&] { return FileSystem::Current().Append(fd_, bytes.data(), std::ssize(bytes)); });
+    if (count <= 0) ThrowFileError("write", path_, count < 0 ? static_cast<int>(-count) : EIO);
     bytes.remove_prefix(static_cast<size_t>(count));
   }
 }
 
+void FileDescriptor::WriteAt(const void* data, int64_t size_bytes, int64_t offset) const {
+  const char* next = static_cast<const char*>(data);
+  while (size_bytes > 0) {
+    const int64_t count = RetryInterrupted(
+        [&] { return FileSystem::Current().Write(fd_, next, size_bytes, offset); });
+    if (count <= 0) ThrowFileError("write", path_, count < 0 ? static_cast<int>(-count) : EIO);
+    next += count;
+    offset += count;
+    size_bytes -= count;
+  }
+}
+
 void FileDescriptor::Sync() const {
-  if (::fsync(fd_) != 0) ThrowFileError("sync", path_, errno);
+  const int answer = RetryInterrupted([&] { return FileSystem::Current().Sync(fd_); });
+  if (answer < 0) ThrowFileError("sync", path_, -answer);
 }
 
 void FileDescriptor::Close() {
   if (fd_ < 0) return;
   // Linux has released the descriptor even when close() fails, EINTR included: never close twice.
-  if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) ThrowFileError("close", path_, errno);
+  const int answer = FileSystem::Current().Close(std::exchange(fd_, -1));
+  if (answer < 0 && answer != -EINTR) ThrowFileError("close", path_, -answer);
 }
 
 std::string ReadWholeFile(const std::string& path, int64_t max_bytes) {
-  const FileDescriptor file = FileDescriptor::OpenForReading(path);
+  return ReadWholeFile(FileDescriptor::OpenForReading(path), max_bytes);
+}
+
+std::string ReadWholeFile(const FileDescriptor& file, int64_t max_bytes) {
   const int64_t size_bytes = file.SizeBytes();
   if (size_bytes > max_bytes) {
-    throw DataError("'{}' has {} bytes; at most {} are allowed here", path, size_bytes, max_bytes);
+    throw DataError("'{}' has {} bytes; at most {} are allowed here", file.path(), size_bytes,
+                    max_bytes);
   }
   std::string text(static_cast<size_t>(size_bytes), '\0');
   file.ReadAt(text.data(), size_bytes, 0);
   return text;
+}
+
+std::string Sha256OfContent(const FileDescriptor& file) {
+  constexpr int64_t kBlockBytes = int64_t{1} << 20;
+  const int64_t size_bytes = file.SizeBytes();
+  std::vector<char> block(static_cast<size_t>(std::min(kBlockBytes, size_bytes)));
+  Sha256 hash;
+  for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
+    const int64_t count = std::min(kBlockBytes, size_bytes - offset);
+    file.ReadAt(block.data(), count, offset);
+    hash.Update(block.data(), static_cast<size_t>(count));
+  }
+  return hash.HexDigest();
 }
 
 std::string FolderOf(const std::string& path) {

@@ -8,17 +8,29 @@
 
 namespace hearth {
 
-/// Owns one POSIX file descriptor and remembers its path for messages. Movable, closed at the end
-/// of its life. close() errors matter only after writing: writers call Close() themselves.
+/// Whether a name that is a symbolic link is followed when it is opened.
+enum class Links { kFollow, kRefuse };
+
+/// Owns one file descriptor of FileSystem::Current() and remembers its path for messages. Movable,
+/// closed at the end of its life. close() errors matter only after writing: writers call Close()
+/// themselves.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
   /// Opens an existing regular file for reading. Throws PermissionError (EACCES, EPERM) or
-  /// StorageError naming the path; a folder, FIFO or device is a DataError.
-  static FileDescriptor OpenForReading(const std::string& path);
-  /// Creates a file that must not exist (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC) for writing.
+  /// StorageError naming the path; a folder, FIFO, device or refused link is a DataError.
+  static FileDescriptor OpenForReading(const std::string& path, Links links = Links::kFollow);
+  /// The same, but not open when nothing has this name.
+  static FileDescriptor OpenIfPresent(const std::string& path, Links links = Links::kFollow);
+  /// Creates a file that must not exist (O_CREAT | O_EXCL | O_NOFOLLOW) for writing.
   /// `permissions` are subject to the process's umask.
   static FileDescriptor CreateNew(const std::string& path, mode_t permissions);
+  /// Opens a file for writing, empties it when it exists and creates it when it does not; a link is
+  /// refused.
+  static FileDescriptor CreateOrEmpty(const std::string& path, mode_t permissions);
+  /// The same file opened again to be written past the page cache (O_DIRECT): addresses, offsets
+  /// and sizes must then be multiples of 4096. Not open where the file system does not offer it.
+  FileDescriptor ReopenUncached() const;
 
   ~FileDescriptor();
   FileDescriptor(FileDescriptor&& other) noexcept;
@@ -36,6 +48,10 @@ class FileDescriptor {
   void ReadAt(void* data, int64_t size_bytes, int64_t offset) const;
   /// Appends all bytes; EINTR and short writes are handled.
   void Write(std::string_view bytes) const;
+  /// Writes all bytes at offset; EINTR and short writes are handled.
+  void WriteAt(const void* data, int64_t size_bytes, int64_t offset) const;
+  /// Makes the bytes durable. After a failure nobody knows which of them are, and asking again may
+  /// answer yes without having written them: the file has to be thrown away.
   void Sync() const;
   /// Closes and reports what close() says (NFS reports a full disk here). Safe to call twice.
   void Close();
@@ -55,6 +71,10 @@ class FileDescriptor {
 /// A whole text file. Throws DataError when it is larger than max_bytes, which bounds memory for
 /// files from strangers.
 std::string ReadWholeFile(const std::string& path, int64_t max_bytes);
+std::string ReadWholeFile(const FileDescriptor& file, int64_t max_bytes);
+
+/// SHA-256 of all bytes of a file, as 64 lower-case hex digits.
+std::string Sha256OfContent(const FileDescriptor& file);
 
 /// The folder a path lies in: "." when it has no slash.
 std::string FolderOf(const std::string& path);

@@ -3,18 +3,22 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <deque>
+#include <exception>
 #include <limits>
 #include <utility>
 
 #include <hdf5.h>
 
 #include "common/error.h"
-#include "storage/file/file_descriptor.h"
+#include "storage/file/hdf5_driver.h"
 #include "storage/file/hdf5_handle.h"
 
 namespace hearth {
 namespace {
 
+using hdf5_internal::AccessTo;
+using hdf5_internal::Backing;
 using hdf5_internal::Handle;
 using hdf5_internal::LastHdf5Error;
 using hdf5_internal::Must;
@@ -55,8 +59,8 @@ hid_t TypeId(ColumnType type) {
   HEARTH_CHECK(false, "column type {}", static_cast<int>(type));
 }
 
-Handle FileAccess() {
-  Handle access(Must(H5Pcreate(H5P_FILE_ACCESS)));
+Handle FileAccess(Backing* backing) {
+  Handle access = AccessTo(backing);
   Must(H5Pset_alignment(access.get(), Hdf5File::kAlignThresholdBytes, Hdf5File::kAlignmentBytes));
   // 1.8's objects: checksummed metadata, readable everywhere.
   Must(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18));
@@ -88,21 +92,30 @@ std::string_view NameOf(ColumnType type) { return kTypes[static_cast<size_t>(typ
 int64_t SizeOf(ColumnType type) { return kTypes[static_cast<size_t>(type)].size_bytes; }
 
 struct Hdf5File::State {
-  std::string path;
-  int64_t size_bytes;  // of a file opened for reading
-  bool writing;
-  hid_t file;
+  Backing backing;
+  std::deque<std::vector<char>> copies;  // of datasets, until they are written
+  hid_t file = -1;
 
   ~State() {
     if (file >= 0) H5Fclose(file);
   }
 
+  const std::string& path() const { return backing.file.path(); }
+  bool writing() const { return backing.writing; }
+  int64_t size_bytes() const { return backing.size_bytes; }
+
+  /// What stopped HDF5 may have been the file system, not the content.
+  void RethrowFailure() const {
+    if (backing.failure) std::rethrow_exception(backing.failure);
+  }
   [[noreturn]] void Refuse(const std::string& name, std::string_view what) const {
-    throw DataError("'{}': {} {}; is this file hearth's, of this version and undamaged?", path,
+    RethrowFailure();
+    throw DataError("'{}': {} {}; is this file hearth's, of this version and undamaged?", path(),
                     name, what);
   }
   [[noreturn]] void FailWrite(const std::string& name) const {
-    throw StorageError("cannot write {} of '{}': {}", name, path, LastHdf5Error());
+    RethrowFailure();
+    throw StorageError("cannot write {} of '{}': {}", name, path(), LastHdf5Error());
   }
 
   /// True when every step of the name is a hard link, i.e. the object lies in this file.
@@ -155,7 +168,7 @@ struct Hdf5File::State {
 
   void WriteAttribute(const std::string& object_name, const std::string& name, hid_t type,
                       const void* value) const {
-    HEARTH_CHECK(writing, "'{}' is open for reading", path);
+    HEARTH_CHECK(writing(), "'{}' is open for reading", path());
     CreateGroups(Prefixes(object_name));
     const Handle object = Open(object_name);
     const Handle space(Must(H5Screate(H5S_SCALAR)));
@@ -174,13 +187,14 @@ struct Hdf5File::State {
     info->element_count = 1;
     for (int axis = 0; axis < rank; ++axis) {
       const hsize_t extent = dims[static_cast<size_t>(axis)];
-      if (extent > static_cast<hsize_t>(size_bytes)) {
+      if (extent > static_cast<hsize_t>(size_bytes())) {
         Refuse(name,
-               fmt::format("claims an extent of {}, the file has {} bytes", extent, size_bytes));
+               fmt::format("claims an extent of {}, the file has {} bytes", extent, size_bytes()));
       }
       info->shape.push_back(static_cast<int64_t>(extent));
-      if (extent > 0 && info->element_count > size_bytes / static_cast<int64_t>(extent)) {
-        Refuse(name, fmt::format("claims more elements than the file's {} bytes hold", size_bytes));
+      if (extent > 0 && info->element_count > size_bytes() / static_cast<int64_t>(extent)) {
+        Refuse(name,
+               fmt::format("claims more elements than the file's {} bytes hold", size_bytes()));
       }
       info->element_count *= static_cast<int64_t>(extent);
     }
@@ -195,10 +209,10 @@ struct Hdf5File::State {
     if (H5Pget_external_count(properties.get()) != 0) Refuse(name, "is stored in another file");
     if (info->element_count == 0) return;
     const haddr_t offset = H5Dget_offset(dataset);
-    if (offset == HADDR_UNDEF || offset > static_cast<haddr_t>(size_bytes) ||
-        info->size_bytes > size_bytes - static_cast<int64_t>(offset)) {
+    if (offset == HADDR_UNDEF || offset > static_cast<haddr_t>(size_bytes()) ||
+        info->size_bytes > size_bytes() - static_cast<int64_t>(offset)) {
       Refuse(name, fmt::format("({} bytes) reaches beyond the end of the file ({} bytes)",
-                               info->size_bytes, size_bytes));
+                               info->size_bytes, size_bytes()));
     }
     info->offset_bytes = static_cast<int64_t>(offset);
   }
@@ -209,34 +223,55 @@ Hdf5File::~Hdf5File() = default;
 Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
 Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 
-const std::string& Hdf5File::path() const { return state_->path; }
+const std::string& Hdf5File::path() const { return state_->path(); }
 
 Hdf5File Hdf5File::Create(const std::string& path) {
   PrepareLibrary();
+  auto state = std::make_unique<State>();
+  state->backing.file = FileDescriptor::CreateOrEmpty(path, 0666);
+  state->backing.writing = true;
   const Handle creation = Timeless(H5P_FILE_CREATE);
-  const Handle access = FileAccess();
-  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());
-  if (file < 0) throw StorageError("cannot create '{}': {}", path, LastHdf5Error());
-  return Hdf5File(std::unique_ptr<State>(new State{path, 0, true, file}));
+  const Handle access = FileAccess(&state->backing);
+  state->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());
+  if (state->file < 0) throw StorageError("cannot create '{}': {}", path, LastHdf5Error());
+  return Hdf5File(std::move(state));
 }
 
 Hdf5File Hdf5File::OpenReadOnly(const std::string& path) {
+  return Read(FileDescriptor::OpenForReading(path));
+}
+
+Hdf5File Hdf5File::Read(FileDescriptor file) {
   PrepareLibrary();
-  // Our own open first: it tells a missing or forbidden file from a damaged one.
-  const int64_t size_bytes = FileDescriptor::OpenForReading(path).SizeBytes();
-  const Handle access = FileAccess();
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-  if (file < 0) {
+  auto state = std::make_unique<State>();
+  state->backing.size_bytes = file.SizeBytes();
+  state->backing.file = std::move(file);
+  const Handle access = FileAccess(&state->backing);
+  state->file = H5Fopen(state->path().c_str(), H5F_ACC_RDONLY, access.get());
+  if (state->file < 0) {
+    state->RethrowFailure();
     throw DataError(
         "'{}' ({} bytes) is not a readable HDF5 file ({}): it is damaged, cut short or "
         "of another kind; copy or make it again",
-        path, size_bytes, LastHdf5Error());
+        state->path(), state->size_bytes(), LastHdf5Error());
   }
-  return Hdf5File(std::unique_ptr<State>(new State{path, size_bytes, false, file}));
+  return Hdf5File(std::move(state));
 }
 
-void Hdf5File::Close() {
-  if (H5Fclose(std::exchange(state_->file, -1)) < 0) state_->FailWrite("the last bytes");
+WrittenFile Hdf5File::Close() {
+  HEARTH_CHECK(state_->writing(), "'{}' is open for reading", path());
+  if (H5Fclose(std::exchange(state_->file, -1)) < 0) {
+    state_->FailWrite("the last bytes");
+  }
+  WrittenFile written = state_->backing.image.WriteTo(state_->backing.file);
+  state_->backing.file.Close();
+  return written;
+}
+
+FileDescriptor Hdf5File::TakeFile() {
+  HEARTH_CHECK(!state_->writing(), "'{}' is open for writing", path());
+  H5Fclose(std::exchange(state_->file, -1));  // after reading there is nothing to lose
+  return std::move(state_->backing.file);
 }
 
 bool Hdf5File::Exists(const std::string& name) const { return state_->Has(name); }
@@ -283,13 +318,20 @@ void Hdf5File::ReadBytes(const std::string& name, const DatasetInfo& info, void*
   if (info.element_count == 0) return;
   const Handle dataset = state_->OpenDataset(name);
   if (H5Dread(dataset.get(), TypeId(info.type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+    state_->RethrowFailure();
     throw StorageError("cannot read {} of '{}': {}", name, path(), LastHdf5Error());
   }
 }
 
-void Hdf5File::WriteBytes(const std::string& name, ColumnType type, const void* values,
-                          int64_t element_count, const std::vector<int64_t>& shape) {
-  HEARTH_CHECK(state_->writing, "'{}' is open for reading", path());
+std::span<const char> Hdf5File::KeepCopy(const void* data, size_t size_bytes) {
+  const char* const bytes = static_cast<const char*>(data);
+  return state_->copies.emplace_back(bytes, bytes + size_bytes);
+}
+
+void Hdf5File::PlaceBytes(const std::string& name, ColumnType type, std::span<const char> bytes,
+                          const std::vector<int64_t>& shape) {
+  HEARTH_CHECK(state_->writing(), "'{}' is open for reading", path());
+  const int64_t element_count = std::ssize(bytes) / SizeOf(type);
   std::vector<std::string> groups = Prefixes(name);
   groups.pop_back();
   state_->CreateGroups(groups);
@@ -312,10 +354,11 @@ void Hdf5File::WriteBytes(const std::string& name, ColumnType type, const void* 
   const Handle dataset(H5Dcreate2(state_->file, name.c_str(), TypeId(type), space.get(),
                                   H5P_DEFAULT, properties.get(), H5P_DEFAULT));
   if (!dataset.ok()) state_->FailWrite(name);
-  if (element_count > 0 &&
-      H5Dwrite(dataset.get(), TypeId(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
-    state_->FailWrite(name);
-  }
+  if (element_count == 0) return;
+  // Early allocation: the place is final, and HDF5 itself never touches it.
+  const haddr_t offset = H5Dget_offset(dataset.get());
+  if (offset == HADDR_UNDEF) state_->FailWrite(name);
+  state_->backing.image.Place(static_cast<int64_t>(offset), bytes);
 }
 
 void Hdf5File::SetAttribute(const std::string& object, const std::string& name,

@@ -8,6 +8,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "storage/file/file_descriptor.h"
+#include "storage/file/file_image.h"
+
 namespace hearth {
 
 /// The element types hearth writes and accepts, all little-endian on disk.
@@ -28,7 +31,8 @@ struct DatasetInfo {
 ///
 /// Written files are deterministic (no time stamps), readable by HDF5 1.8 and later, and carry
 /// checksums on their metadata. Datasets of kAlignThresholdBytes or more start at a multiple of
-/// kAlignmentBytes.
+/// kAlignmentBytes. A file is put together in memory and written in one go by Close(): its size and
+/// SHA-256 are known then without reading it.
 /// Opening makes no assumption about the file: soft, external and user-defined links, external
 /// storage, chunks, filters, variable-length types and foreign element types are refused, and every
 /// size is compared with the file's before memory is taken for it.
@@ -48,17 +52,26 @@ class Hdf5File {
   /// Creates the file, or empties it when it exists. Use a PendingFile's temporary_path().
   static Hdf5File Create(const std::string& path);
   static Hdf5File OpenReadOnly(const std::string& path);
+  /// The same of a file that is open already, e.g. because its hash has been compared.
+  static Hdf5File Read(FileDescriptor file);
 
-  ~Hdf5File();  // closes without reporting: a writer calls Close()
+  ~Hdf5File();  // without Close() a written file stays empty
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;
 
   const std::string& path() const;
-  /// Flushes and closes; reports what could not be written. Nothing may be called afterwards.
-  void Close();
+  /// Writes a created file and closes it; reports what could not be written. The caller syncs it.
+  /// Nothing may be called afterwards.
+  WrittenFile Close();
+  /// Ends HDF5's part in reading and hands back the descriptor. Nothing may be called afterwards.
+  FileDescriptor TakeFile();
 
   /// Element is one of the six C++ types of ColumnType. An empty shape means {values.size()};
   /// otherwise the product of `shape` is values.size().
+  /// WriteDataset copies the values; BorrowDataset needs them as they are until Close().
+  template <typename Element>
+  void BorrowDataset(const std::string& name, std::span<const Element> values,
+                     const std::vector<int64_t>& shape = {});
   template <typename Element>
   void WriteDataset(const std::string& name, std::span<const Element> values,
                     const std::vector<int64_t>& shape = {});
@@ -87,8 +100,9 @@ class Hdf5File {
   struct State;
   explicit Hdf5File(std::unique_ptr<State> state);
 
-  void WriteBytes(const std::string& name, ColumnType type, const void* values,
-                  int64_t element_count, const std::vector<int64_t>& shape);
+  void PlaceBytes(const std::string& name, ColumnType type, std::span<const char> bytes,
+                  const std::vector<int64_t>& shape);
+  std::span<const char> KeepCopy(const void* data, size_t size_bytes);
   void ReadBytes(const std::string& name, const DatasetInfo& info, void* values) const;
   DatasetInfo DescribeAs(const std::string& name, ColumnType type) const;
 
@@ -107,10 +121,16 @@ constexpr ColumnType ColumnTypeOf() {
 }
 
 template <typename Element>
+void Hdf5File::BorrowDataset(const std::string& name, std::span<const Element> values,
+                             const std::vector<int64_t>& shape) {
+  PlaceBytes(name, ColumnTypeOf<Element>(),
+             {reinterpret_cast<const char*>(values.data()), values.size_bytes()}, shape);
+}
+
+template <typename Element>
 void Hdf5File::WriteDataset(const std::string& name, std::span<const Element> values,
                             const std::vector<int64_t>& shape) {
-  WriteBytes(name, ColumnTypeOf<Element>(), values.data(), static_cast<int64_t>(values.size()),
-             shape);
+  PlaceBytes(name, ColumnTypeOf<Element>(), KeepCopy(values.data(), values.size_bytes()), shape);
 }
 
 template <typename Element>

@@ -29,7 +29,7 @@ void CheckContent(const ShardContent& content) {
 template <typename Element>
 void WriteColumn(const shard_format::Column& column, const std::vector<Element>& values,
                  Hdf5File* file, ShardEntry* entry) {
-  file->WriteDataset(column.dataset, values);
+  file->BorrowDataset(column.dataset, std::span<const Element>(values));
   entry->column_xxh3.emplace_back(column.key,
                                   HexOf(Xxh3(values.data(), values.size() * sizeof(Element))));
 }
@@ -59,11 +59,10 @@ ShardEntry WriteShard(const std::string& folder, const std::string& file, Part p
   if (!content.times.empty()) WriteColumn(shard_format::kTimes, content.times, &hdf5, &entry);
   WriteColumn(shard_format::kLabels, content.labels, &hdf5, &entry);
   if (!content.roles.empty()) WriteColumn(shard_format::kRoles, content.roles, &hdf5, &entry);
-  hdf5.Close();
-
-  entry.size_bytes = pending.descriptor().SizeBytes();
-  entry.sha256 = Sha256OfFile(pending.temporary_path());
+  const WrittenFile written = hdf5.Close();
   pending.Commit();
+  entry.size_bytes = written.size_bytes;
+  entry.sha256 = written.sha256;
   return entry;
 }
 

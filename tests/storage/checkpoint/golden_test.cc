@@ -41,5 +41,12 @@ TEST_F(GoldenCheckpoint, TodaysManifestHasTheTextOfVersion1) {
   EXPECT_EQ(SerializeManifest(ReadCheckpointManifest(golden_)), Slurp(golden_ + "/MANIFEST.json"));
 }
 
+TEST_F(GoldenCheckpoint, TodaysPartFilesHaveTheBytesOfVersion1) {
+  const std::string today = Save(7, 2);
+  for (const std::string name : {"part-00000-of-00002.h5", "part-00001-of-00002.h5"}) {
+    EXPECT_EQ(Slurp(today + "/" + name), Slurp(golden_ + "/" + name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hearth

@@ -1,0 +1,88 @@
+#include "storage/file/file_system.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace hearth {
+namespace {
+
+template <typename Result>
+Result OrError(Result result) {
+  return result < 0 ? -errno : result;
+}
+
+class PosixFileSystem : public FileSystem {
+ public:
+  int Open(const std::string& path, int flags, mode_t permissions) override {
+    return OrError(::open(path.c_str(), flags | O_CLOEXEC, permissions));
+  }
+  int Close(int fd) override { return OrError(::close(fd)); }
+  int64_t Read(int fd, void* data, int64_t size_bytes, int64_t offset) override {
+    return OrError<int64_t>(::pread(fd, data, static_cast<size_t>(size_bytes), offset));
+  }
+  int64_t Append(int fd, const void* data, int64_t size_bytes) override {
+    return OrError<int64_t>(::write(fd, data, static_cast<size_t>(size_bytes)));
+  }
+  int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) override {
+    return OrError<int64_t>(::pwrite(fd, data, static_cast<size_t>(size_bytes), offset));
+  }
+  int Sync(int fd) override { return OrError(::fsync(fd)); }
+  int Rename(const std::string& from, const std::string& to) override {
+    return OrError(std::rename(from.c_str(), to.c_str()));
+  }
+  int MakeFolder(const std::string& path, mode_t permissions) override {
+    return OrError(::mkdir(path.c_str(), permissions));
+  }
+  int RemoveFile(const std::string& path) override { return OrError(::unlink(path.c_str())); }
+  int RemoveFolder(const std::string& path) override { return OrError(::rmdir(path.c_str())); }
+  int StatusOf(const std::string& path, struct stat* status) override {
+    return OrError(::lstat(path.c_str(), status));
+  }
+  int StatusOf(int fd, struct stat* status) override { return OrError(::fstat(fd, status)); }
+
+  int List(const std::string& path, std::vector<std::string>* names) override {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+         entry.increment(error)) {
+      names->push_back(entry->path().filename().string());
+    }
+    std::ranges::sort(*names);
+    return -error.value();
+  }
+
+  int FreeBytes(const std::string& path, int64_t* free_bytes) override {
+    struct statvfs space {};
+    if (::statvfs(path.c_str(), &space) != 0) return -errno;
+    // Some network and user-space file systems fill in nothing.
+    *free_bytes = space.f_blocks == 0 ? std::numeric_limits<int64_t>::max()
+                                      : static_cast<int64_t>(space.f_bavail * space.f_frsize);
+    return 0;
+  }
+};
+
+std::atomic<FileSystem*> current = nullptr;  // null: POSIX
+
+}  // namespace
+
+FileSystem& FileSystem::Posix() {
+  static PosixFileSystem posix;
+  return posix;
+}
+
+FileSystem& FileSystem::Current() {
+  FileSystem* const replacement = current.load(std::memory_order_acquire);
+  return replacement == nullptr ? Posix() : *replacement;
+}
+
+FileSystem* FileSystem::Replace(FileSystem* replacement) { return current.exchange(replacement); }
+
+}  // namespace hearth
