@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <regex>
 
@@ -29,6 +28,11 @@ mode_t ModeOf(const std::string& path) {
   return 0;
 }
 
+void RemoveOwnFile(const std::string& path) {
+  const int answer = FileSystem::Current().RemoveFile(path);
+  if (answer < 0 && answer != -ENOENT) ThrowFileError("remove", path, -answer);
+}
+
 bool IsRealFolder(const std::string& path) { return S_ISDIR(ModeOf(path)); }
 
 /// "step-000123.tmp-RUNID-START" in its parts.
@@ -52,9 +56,11 @@ std::optional<UnfinishedName> ParseUnfinishedName(const std::string& name) {
 
 /// False when there is nothing to rename any more: its writer finished or removed it just now.
 bool Rename(const std::string& from, const std::string& to) {
-  if (std::rename(from.c_str(), to.c_str()) == 0) return true;
-  if (errno != ENOENT) ThrowFileError(fmt::format("rename '{}' to", from), to, errno);
-  return false;
+  const int answer = FileSystem::Current().Rename(from, to);
+  if (answer < 0 && answer != -ENOENT) {
+    ThrowFileError(fmt::format("rename '{}' to", from), to, -answer);
+  }
+  return answer >= 0;
 }
 
 }  // namespace
@@ -136,26 +142,25 @@ bool PathExists(const std::string& path) { return ModeOf(path) != 0; }
 bool RemoveCheckpointFolder(const std::string& path) {
   if (!IsRealFolder(path)) return false;
   static const std::regex kOwnFile(R"((MANIFEST\.json|part-\d{5,}-of-\d{5,}\.h5)(\.tmp-\d+-\d+)?)");
-  FileSystem& files = FileSystem::Current();
   bool only_own = true;
   for (const std::string& name : EntriesOf(path)) {
     const std::string file = path + "/" + name;
-    if (!std::regex_match(name, kOwnFile) || IsRealFolder(file)) {
-      only_own = false;
-    } else if (const int answer = files.RemoveFile(file); answer < 0 && answer != -ENOENT) {
-      ThrowFileError("remove", file, -answer);
-    }
+    const bool own = std::regex_match(name, kOwnFile) && !IsRealFolder(file);
+    if (own) RemoveOwnFile(file);
+    only_own = only_own && own;
   }
   if (!only_own) return false;
-  const int answer = files.RemoveFolder(path);
+  const int answer = FileSystem::Current().RemoveFolder(path);
   if (answer < 0 && answer != -ENOENT) ThrowFileError("remove folder", path, -answer);
   return true;
 }
 
 void RemoveLeftovers(const std::string& run_dir, int64_t start) {
+  static const std::regex kUnfinishedHint(R"(LATEST\.tmp-\d+-\d+)");
   const std::string folder = CheckpointsFolder(run_dir);
   if (!PathExists(folder)) return;
   for (const std::string& name : EntriesOf(folder)) {
+    if (std::regex_match(name, kUnfinishedHint)) RemoveOwnFile(folder + "/" + name);
     const std::optional<UnfinishedName> unfinished = ParseUnfinishedName(name);
     if (!unfinished || unfinished->start > start) continue;
     const std::string own =

@@ -1,0 +1,219 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include "storage/file/durable_file.h"
+#include "tests/storage/checkpoint/checkpoint_fixture.h"
+#include "tests/storage/support/file_system_doubles.h"
+#include "tests/storage/support/power_loss.h"
+
+namespace hearth {
+
+/// What a run that starts again does: the path of the checkpoint it goes on from.
+using Resume = std::function<std::optional<std::string>(const std::string& run_dir)>;
+/// Puts a file system between the code and the one given: a way of being broken.
+using Breakage = std::function<std::unique_ptr<FileSystem>(FileSystem& inner)>;
+
+/// A run with steps 10 and 20 committed, about to save step 30 and prune step 10, on storage that
+/// fails. Findings are violations of the promise, in words; a correct hearth has none:
+///   what was committed is found again, whole; what is found is whole; a failed save is an error
+///   of storage, leaks nothing and does not hinder the next one.
+class CheckpointFaultFixture : public CheckpointFixture {
+ protected:
+  CheckpointFaultFixture() : fast_(FileSystem::Posix()), scope_(fast_) {
+    for (const int64_t step : {10, 20}) SaveAndPrune(step);
+    for (const int64_t step : {10, 20, 30, 40}) content_[step] = ContentOf(step);
+    // LATEST names 20, as after any save.
+    std::filesystem::rename(run_dir_, start_ = run_dir_ + "-start");
+    StartOver();
+  }
+  ~CheckpointFaultFixture() override { std::filesystem::remove_all(start_); }
+
+  void StartOver() {
+    std::filesystem::remove_all(run_dir_);
+    std::filesystem::copy(start_, run_dir_, std::filesystem::copy_options::recursive);
+  }
+
+  static int64_t OpenDescriptors() { return std::ssize(NamesIn("/proc/self/fd")); }
+
+  /// What the trainer does at a step, two ranks and all; on an error it abandons the save.
+  void SaveAndPrune(int64_t step) {
+    std::string folder;
+    try {
+      folder = PrepareCheckpoint(run_dir_, step, run_id_);
+      std::vector<CheckpointPart> parts;
+      for (int rank = 0; rank < 2; ++rank) parts.push_back(WritePart(folder, step, rank, 2));
+      CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(parts)));
+      committed_ = step;
+      PruneCheckpoints(run_dir_, 2, {});
+    } catch (const Error&) {
+      if (!folder.empty()) AbandonCheckpoint(folder);
+      throw;
+    }
+  }
+
+  /// Saves step 30 and prunes under `files`; checks what is there afterwards.
+  std::vector<std::string> FindingsOfSaveOn(FileSystem& files, const Resume& resume) {
+    std::vector<std::string> findings;
+    StartOver();
+    committed_ = 20;
+    const int64_t descriptors = OpenDescriptors();
+    {
+      const ScopedFileSystem scope(files);
+      try {
+        SaveAndPrune(30);
+      } catch (const StorageError&) {
+      } catch (const std::exception& error) {
+        findings.push_back(std::string("not an error of storage: ") + error.what());
+      }
+    }
+    if (OpenDescriptors() != descriptors) findings.push_back("a descriptor is left open");
+    CheckResume(run_dir_, resume, &findings);
+    for (const int64_t step : {30, 40}) {
+      try {
+        SaveAndPrune(step);
+      } catch (const std::exception& error) {
+        findings.push_back(fmt::format("saving step {} next: {}", step, error.what()));
+      }
+    }
+    const std::vector<std::string> names = NamesIn(run_dir_ + "/checkpoints");
+    if (names != std::vector<std::string>{"LATEST", "step-000030", "step-000040"}) {
+      findings.push_back(fmt::format("left in the folder: {}", fmt::join(names, " ")));
+    }
+    CheckResume(run_dir_, resume, &findings);
+    return findings;
+  }
+
+  /// A run that starts again finds the last committed step, or one that was about to be, whole; and
+  /// every folder that looks committed is.
+  void CheckResume(const std::string& run_dir, const Resume& resume,
+                   std::vector<std::string>* findings) const {
+    try {
+      const std::optional<std::string> path = resume(run_dir);
+      if (!path) return findings->push_back("starts afresh");
+      const int64_t step = ParseStepName(std::filesystem::path(*path).filename().string()).value();
+      if (step < committed_) {
+        findings->push_back(fmt::format("resumes at {}, committed was {}", step, committed_));
+      }
+      if (ContentHash(CheckpointReader(*path)) != content_.at(step)) {
+        findings->push_back(fmt::format("step {} has other content", step));
+      }
+      for (const int64_t other : ListSteps(run_dir)) {
+        VerifyCheckpoint(CheckpointPath(run_dir, other));
+      }
+    } catch (const std::exception& error) {
+      findings->push_back(std::string("cannot resume: ") + error.what());
+    }
+  }
+
+  static std::optional<std::string> Newest(const std::string& run_dir) {
+    return FindNewestValid(run_dir, [](const std::string&, const std::string&) {});
+  }
+
+  /// Every call of a save fails once, in the way given.
+  std::vector<std::string> FindingsOfEveryFailure(Failure failure, const Resume& resume = Newest,
+                                                  const Breakage& breakage = nullptr) {
+    std::vector<std::string> findings;
+    for (failure.nth = 0;; ++failure.nth) {
+      FailingFileSystem failing(fast_, failure);
+      const std::unique_ptr<FileSystem> broken = breakage ? breakage(failing) : nullptr;
+      for (const std::string& finding : FindingsOfSaveOn(broken ? *broken : failing, resume)) {
+        findings.push_back(fmt::format(
+            "{} call {}: {}", failure.call ? NameOf(*failure.call) : "any", failure.nth, finding));
+      }
+      if (!failing.failed()) break;
+      ++failures_tried_;
+    }
+    return findings;
+  }
+
+  /// The machine stops after every operation of a save, with every kind of loss.
+  std::vector<std::string> FindingsOfEveryCrash(const Resume& resume = Newest,
+                                                const Breakage& breakage = nullptr) {
+    StartOver();
+    RecordingFileSystem recording(fast_);
+    const std::unique_ptr<FileSystem> broken = breakage ? breakage(recording) : nullptr;
+    size_t committed_at = 0;
+    {
+      const ScopedFileSystem scope(broken ? *broken : recording);
+      const auto [folder, manifest] = WriteAside(30);
+      CommitCheckpoint(run_dir_, folder, manifest);
+      committed_at = recording.operations().size();
+      PruneCheckpoints(run_dir_, 2, {});
+    }
+    StartOver();
+    std::vector<std::string> findings;
+    PowerLossModel disk(run_dir_);
+    const std::vector<FileOperation>& operations = recording.operations();
+    for (size_t done = 0; done <= operations.size(); ++done) {
+      committed_ = done >= committed_at ? 30 : 20;
+      if (done == operations.size() || operations[done].Changes()) {
+        CheckLosses(disk, fmt::format("after {} operations", done), resume, &findings);
+      }
+      if (done == operations.size()) break;
+      if (!operations[done].bytes.empty()) {
+        PowerLossModel torn = disk;
+        torn.Apply(operations[done], 0.5);
+        CheckLoss(torn, Loss::kNothing, 0, fmt::format("write {} torn", done), resume, &findings);
+      }
+      disk.Apply(operations[done]);
+    }
+    return findings;
+  }
+
+  UnsyncedFileSystem fast_;
+  int64_t failures_tried_ = 0, crashes_tried_ = 0;
+
+ private:
+  std::string ContentOf(int64_t step) {
+    const std::string path = CheckpointPath(run_dir_, step);
+    if (PathExists(path)) return ContentHash(CheckpointReader(path));
+    const auto [folder, manifest] = WriteAside(step);
+    WriteFileDurably(folder + "/" + kManifestFile, SerializeManifest(manifest));
+    const std::string hash = ContentHash(CheckpointReader(folder));
+    AbandonCheckpoint(folder);
+    return hash;
+  }
+
+  void CheckLosses(const PowerLossModel& disk, const std::string& when, const Resume& resume,
+                   std::vector<std::string>* findings) {
+    for (const Loss loss : {Loss::kNothing, Loss::kBytes, Loss::kEntries, Loss::kUnsynced}) {
+      CheckLoss(disk, loss, 0, when, resume, findings);
+    }
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+      CheckLoss(disk, Loss::kMixed, seed, when, resume, findings);
+    }
+  }
+
+  void CheckLoss(const PowerLossModel& disk, Loss loss, uint64_t seed, const std::string& when,
+                 const Resume& resume, std::vector<std::string>* findings) {
+    const std::string restarted = run_dir_ + "-restarted";
+    std::filesystem::remove_all(restarted);
+    std::filesystem::create_directory(restarted);
+    disk.Materialize(restarted, loss, seed);
+    std::vector<std::string> found;
+    CheckResume(restarted, resume, &found);
+    for (const std::string& finding : found) {
+      findings->push_back(
+          fmt::format("{}, loss {}, seed {}: {}", when, static_cast<int>(loss), seed, finding));
+    }
+    std::filesystem::remove_all(restarted);
+    ++crashes_tried_;
+  }
+
+  ScopedFileSystem scope_;
+  std::string start_;
+  std::map<int64_t, std::string> content_;  // [step] -> ContentHash
+  int64_t committed_ = -1;
+};
+
+}  // namespace hearth
