@@ -1,12 +1,12 @@
 #include "storage/checkpoint/array.h"
 
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "common/text.h"
+#include "storage/checkpoint/finite.h"
 
 namespace hearth {
 namespace {
@@ -14,14 +14,6 @@ namespace {
 constexpr std::array<ColumnType, 6> kTypes = {ColumnType::kUint8,   ColumnType::kInt32,
                                               ColumnType::kUint32,  ColumnType::kInt64,
                                               ColumnType::kFloat32, ColumnType::kFloat64};
-
-template <typename T>
-int64_t FirstNonFinite(const T* values, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    if (!std::isfinite(values[i])) return i;
-  }
-  return -1;
-}
 
 }  // namespace
 
