@@ -50,6 +50,7 @@ EpisodeSizes ChunkBuilder::Sizes(const ShardReader& shard, std::span<const int64
 
 Chunk ChunkBuilder::Build(const ShardReader& shard, std::span<const int64_t> tasks,
                           uint64_t draw) const {
+  shard.CheckUnchanged();
   Chunk chunk;
   chunk.negatives_per_row = options_.negatives;
   for (const int64_t index : tasks) AppendTask(shard.task(index), draw, &chunk);

@@ -138,6 +138,7 @@ void RequireTrainingKeys(const Config& config) {
 
 int DryRun(const Config& config, Job& job) {
   const Dataset dataset(config.data);
+  dataset.CheckShards(job.local_rank(), job.local_size());
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   // On the processor also for a GPU: nothing is trained.
   const MetaLearner learner(dataset, config.model, config.meta, tensors.device(at::kCPU));
@@ -174,6 +175,7 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   KeepFilesPrivate();
   const std::atomic<bool>& stop_requested = CatchStopSignals();
   const Dataset dataset(config.data);
+  dataset.CheckShards(job.local_rank(), job.local_size());
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   const std::string data_hash = ManifestHash(config.data.path);
   std::optional<RunLease> lease;

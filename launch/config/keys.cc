@@ -43,8 +43,10 @@ void AddData(std::vector<Key>* keys) {
               Names<ReadMode>{{"mmap", ReadMode::kMmap}, {"pread", ReadMode::kPread}},
               "map shards into memory, or read them (network file systems)")
       .MayChangeOnResume();
-  data.Bool("verify", &DatasetOptions::verify,
-            "compare every file with its SHA-256 at start; costs one read of all data")
+  data.Bool(
+          "verify", &DatasetOptions::verify,
+          "compare files with their SHA-256 before they are read; each host remembers those it has "
+          "checked")
       .MayChangeOnResume();
   data.Path("stage", &DatasetOptions::stage,
             "folder on a disk of each host that the data set is copied to first; empty: none")

@@ -20,6 +20,7 @@ constexpr int kMaxDepth = 16;
 constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
 constexpr int kMaxWorldSize = 65536;
 constexpr size_t kMaxDimensions = 8;
+constexpr int64_t kMaxPartBytes = int64_t{1} << 46;  // the sum over all ranks stays below 2^63
 constexpr std::string_view kFormat = "hearth-checkpoint";
 
 // The manifest's own hash stands first and at a fixed place, and is taken over the whole text with
@@ -116,7 +117,7 @@ CheckpointPart ParsePartJson(const json& value, const std::string& where) {
     throw DataError("{}: '{}' is not a plain file name", where, part.file);
   }
   part.rank = static_cast<int>(object.Int("rank", 0, kMaxWorldSize - 1));
-  part.size_bytes = object.Int("size_bytes", 1, kMaxInt);
+  part.size_bytes = object.Int("size_bytes", 1, kMaxPartBytes);
   part.sha256 = object.Hex("sha256", kHashDigits);
   for (const auto& [name, array] : object.Object("arrays").items()) {
     if (!IsArrayName(name)) throw DataError("{}: bad array name '{}'", where, name);

@@ -69,6 +69,12 @@ FileDescriptor FileDescriptor::ReopenUncached() const {
   return FileDescriptor(fd, path_);
 }
 
+FileDescriptor FileDescriptor::Duplicate() const {
+  const int fd = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) ThrowFileError("open again", path_, errno);
+  return FileDescriptor(fd, path_);
+}
+
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) FileSystem::Current().Close(fd_);
 }

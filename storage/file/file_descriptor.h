@@ -31,6 +31,8 @@ class FileDescriptor {
   /// The same file opened again to be written past the page cache (O_DIRECT): addresses, offsets
   /// and sizes must then be multiples of 4096. Not open where the file system does not offer it.
   FileDescriptor ReopenUncached() const;
+  /// A second descriptor of the same file.
+  FileDescriptor Duplicate() const;
 
   ~FileDescriptor();
   FileDescriptor(FileDescriptor&& other) noexcept;

@@ -241,6 +241,8 @@ Hdf5File Hdf5File::OpenReadOnly(const std::string& path) {
   return Read(FileDescriptor::OpenForReading(path));
 }
 
+Hdf5File Hdf5File::OpenReadOnly(const FileDescriptor& file) { return Read(file.Duplicate()); }
+
 Hdf5File Hdf5File::Read(FileDescriptor file) {
   PrepareLibrary();
   auto state = std::make_unique<State>();

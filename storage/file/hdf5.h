@@ -54,6 +54,8 @@ class Hdf5File {
   static Hdf5File OpenReadOnly(const std::string& path);
   /// The same of a file that is open already, e.g. because its hash has been compared.
   static Hdf5File Read(FileDescriptor file);
+  /// The same; the descriptor stays the caller's.
+  static Hdf5File OpenReadOnly(const FileDescriptor& file);
 
   ~Hdf5File();  // without Close() a written file stays empty
   Hdf5File(Hdf5File&&) noexcept;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -32,6 +33,10 @@ class Handle {
 /// per thread), and a file must not be able to load a plug-in. Call before any other HDF5 call.
 /// Throws StorageError when the library is not thread safe.
 void PrepareLibrary();
+
+/// Calls `body` while no other thread is inside HDF5, so that a process forked in it can use HDF5.
+/// `body` may do so as well, and must not throw.
+void WhileLibraryIsQuiet(const std::function<void()>& body);
 
 /// HDF5's own words for its last failure on this thread, the innermost cause; forgets it.
 std::string LastHdf5Error();

@@ -4,12 +4,14 @@
 #include <string>
 
 #include "storage/file/file_descriptor.h"
+#include "storage/file/mapping_watch.h"
 
 namespace hearth {
 
 /// A read-only memory mapping of a whole file. The mapping holds no descriptor, so thousands of
 /// files can be mapped at once. Throws what FileDescriptor::OpenForReading throws.
 /// The file must not be truncated while it is mapped: data sets are immutable once they are listed.
+/// A read of what is not there any more ends the process (MappingWatch).
 class MappedFile {
  public:
   explicit MappedFile(const FileDescriptor& file);
@@ -25,6 +27,7 @@ class MappedFile {
  private:
   char* data_ = nullptr;  // null when the file is empty
   int64_t size_bytes_ = 0;
+  MappingWatch watch_;
 };
 
 }  // namespace hearth

@@ -4,24 +4,23 @@
 #include <mutex>
 
 #include "common/error.h"
-#include "common/hash.h"
+#include "storage/file/folder_trust.h"
+#include "storage/shard/file_gate.h"
 #include "storage/shard/stage.h"
 
 namespace hearth {
 namespace {
 
-void CheckSha256(const std::string& path, const std::string& expected) {
-  const std::string found = Sha256OfFile(path);
-  if (found != expected) {
-    throw DataError("'{}' is damaged or replaced: its SHA-256 is {}, the manifest says {}", path,
-                    found, expected);
-  }
-}
-
-/// The hash is compared before HDF5 sees the file.
-EntityTable OpenEntities(const std::string& path, const std::string& sha256, int64_t count) {
-  CheckSha256(path, sha256);
-  EntityTable table = ReadEntities(path);
+EntityTable OpenEntities(const std::string& path, const std::string& sha256, int64_t count,
+                         FileGate* gate) {
+  const FileDescriptor file = OpenListedFile(path);
+  const auto read = [&] {
+    EntityTable table = ReadEntities(file);
+    CheckNumbers(path, table);
+    return table;
+  };
+  if (gate != nullptr) gate->Admit({{&file, sha256, read}});
+  EntityTable table = read();
   if (table.size() != count) {
     throw DataError("'{}' has {} entities, the manifest says {}", path, table.size(), count);
   }
@@ -29,6 +28,7 @@ EntityTable OpenEntities(const std::string& path, const std::string& sha256, int
 }
 
 DatasetOptions Staged(DatasetOptions options) {
+  RequireTrustedFolder(options.path);
   if (!options.stage.empty()) options.path = StageDataset(options.path, options.stage);
   return options;
 }
@@ -46,17 +46,14 @@ struct Dataset::Readers {
 };
 
 Dataset::Dataset(const DatasetOptions& options)
-    : options_(Staged(options)), manifest_(ReadManifest(options_.path)) {
+    : options_(Staged(options)),
+      manifest_(ReadManifest(options_.path)),
+      gate_(options_.verify ? std::make_unique<FileGate>() : nullptr),
+      readers_(std::make_unique<Readers>(manifest_.shards.size())) {
   users_ = OpenEntities(options_.path + "/" + manifest_.users_file, manifest_.users_sha256,
-                        manifest_.user_count);
+                        manifest_.user_count, gate_.get());
   items_ = OpenEntities(options_.path + "/" + manifest_.items_file, manifest_.items_sha256,
-                        manifest_.item_count);
-  if (options_.verify) {
-    for (const ShardEntry& entry : manifest_.shards) {
-      CheckSha256(options_.path + "/" + entry.file, entry.sha256);
-    }
-  }
-  readers_ = std::make_unique<Readers>(manifest_.shards.size());
+                        manifest_.item_count, gate_.get());
 }
 
 Dataset::~Dataset() = default;
@@ -87,11 +84,42 @@ std::unique_ptr<ShardReader> Dataset::OpenShard(int64_t index) const {
   HEARTH_CHECK(index >= 0 && index < std::ssize(manifest_.shards), "shard {} of {}", index,
                manifest_.shards.size());
   const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
-  auto reader =
-      std::make_unique<ShardReader>(options_.path + "/" + entry.file, entry, options_.read);
-  reader->CheckIds(task_entities().size(), event_entities().size());
-  reader->CheckColumns(manifest_.has_time, manifest_.has_roles);
-  return reader;
+  const FileDescriptor file = OpenListedFile(options_.path + "/" + entry.file);
+  const auto open = [&] {
+    auto reader = std::make_unique<ShardReader>(file, entry, options_.read);
+    CheckContent(*reader);
+    return reader;
+  };
+  if (gate_ != nullptr) gate_->Admit({{&file, entry.sha256, open}});
+  return open();
+}
+
+void Dataset::CheckShards(int64_t first, int64_t stride) const {
+  if (gate_ == nullptr) return;
+  // Some at a time: each needs a descriptor, of which a process has a thousand.
+  constexpr size_t kBatch = 128;
+  std::vector<FileDescriptor> files;
+  files.reserve(kBatch);
+  std::vector<FileGate::File> batch;
+  for (int64_t index = first; index < std::ssize(manifest_.shards); index += stride) {
+    const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
+    const FileDescriptor& file =
+        files.emplace_back(OpenListedFile(options_.path + "/" + entry.file));
+    const auto parse = [this, &file, &entry] {
+      CheckContent(ShardReader(file, entry, options_.read));
+    };
+    batch.push_back({&file, entry.sha256, parse});
+    if (batch.size() < kBatch && index + stride < std::ssize(manifest_.shards)) continue;
+    gate_->Admit(batch);
+    batch.clear();
+    files.clear();
+  }
+}
+
+void Dataset::CheckContent(const ShardReader& reader) const {
+  reader.CheckIds(task_entities().size(), event_entities().size());
+  reader.CheckColumns(manifest_.has_time, manifest_.has_roles);
+  reader.CheckLabels(manifest_.label_min, manifest_.label_max);
 }
 
 }  // namespace hearth

@@ -4,13 +4,17 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "storage/file/file_descriptor.h"
 #include "storage/shard/feature_table.h"
 #include "storage/shard/part.h"
 #include "storage/shard/shard_file.h"
 
 namespace hearth {
+
+class FileGate;
 
 /// `manifest.json` of a data set: what is in the folder, with a SHA-256 per file.
 struct DatasetManifest {
@@ -39,6 +43,9 @@ struct DatasetManifest {
 };
 
 DatasetManifest ReadManifest(const std::string& folder);
+/// The same for the text of a manifest. Sizes, depth, types, ranges, names, unknown, missing and
+/// duplicate keys are checked. Throws DataError beginning with `where`.
+DatasetManifest ParseDatasetManifest(std::string_view text, const std::string& where);
 /// Written last and atomically: a folder without a manifest is not a data set.
 void WriteManifest(const std::string& folder, const DatasetManifest& manifest);
 /// SHA-256 of the manifest file: the identity of a data set in checkpoints and reports.
@@ -47,18 +54,23 @@ std::string ManifestHash(const std::string& folder);
 /// users.h5 / items.h5. WriteEntities returns the file's SHA-256.
 std::string WriteEntities(const std::string& path, const EntityTable& table);
 EntityTable ReadEntities(const std::string& path);
+EntityTable ReadEntities(const FileDescriptor& file);
+/// Throws DataError naming file, feature and entity if a number is infinite (NaN says "missing").
+void CheckNumbers(const std::string& path, const EntityTable& table);
 
 struct DatasetOptions {
   std::string path;  ///< folder with manifest.json
   ReadMode read = ReadMode::kMmap;
-  /// Compare every file with the manifest's SHA-256 at open. Costs one read of the whole data set.
-  bool verify = false;
+  /// Compare every file with the manifest's SHA-256 and try it in a sandbox before it is first
+  /// read, unless this host remembers it. false: the files are trusted.
+  bool verify = true;
   /// Folder on a disk of this host that the data set is copied to first (StageDataset); empty: no.
   std::string stage = {};
 };
 
 /// An opened data set: manifest, users, items, and readers of its shards, opened on first use and
 /// kept (mapping a file costs address space, not memory). Thread safe after construction.
+/// No file is given to HDF5 in this process before it passed a FileGate (DatasetOptions::verify).
 class Dataset {
  public:
   /// Throws DataError / StorageError naming the file and what is wrong with it.
@@ -82,12 +94,19 @@ class Dataset {
   /// the caller alone. Throws DataError or StorageError naming the file.
   std::unique_ptr<ShardReader> OpenShard(int64_t index) const;
 
+  /// Checks the shards `first`, `first` + `stride`, ... before they are used, all in one go: the
+  /// ranks of a host divide its shards, and a bad one is found at the start. Nothing to do without
+  /// DatasetOptions::verify. Throws DataError or StorageError naming the file.
+  void CheckShards(int64_t first, int64_t stride) const;
+
  private:
+  void CheckContent(const ShardReader& reader) const;
   bool by_item() const { return manifest_.task_by == "item"; }
 
   DatasetOptions options_;
   DatasetManifest manifest_;
   EntityTable users_, items_;
+  std::unique_ptr<FileGate> gate_;  // null when the files are trusted
   struct Readers;
   std::unique_ptr<Readers> readers_;
 };

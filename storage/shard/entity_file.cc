@@ -1,6 +1,7 @@
 // WriteEntities and ReadEntities of dataset.h: users.h5 and items.h5.
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_set>
 
 #include "common/error.h"
@@ -171,7 +172,12 @@ std::string WriteEntities(const std::string& path, const EntityTable& table) {
 }
 
 EntityTable ReadEntities(const std::string& path) {
-  const Hdf5File file = Hdf5File::OpenReadOnly(path);
+  return ReadEntities(FileDescriptor::OpenForReading(path));
+}
+
+EntityTable ReadEntities(const FileDescriptor& descriptor) {
+  const Hdf5File file = Hdf5File::OpenReadOnly(descriptor);
+  const std::string& path = descriptor.path();
   const int64_t version = file.IntAttribute("/", shard_format::kFormatVersion);
   if (version != shard_format::kVersion) {
     throw DataError("'{}' is of format {}; this hearth reads format {}", path, version,
@@ -189,6 +195,15 @@ EntityTable ReadEntities(const std::string& path) {
   }
   CheckTable(path, table);
   return table;
+}
+
+void CheckNumbers(const std::string& path, const EntityTable& table) {
+  for (const FeatureColumn& feature : table.features) {
+    const auto bad = std::ranges::find_if(feature.numbers, [](float x) { return std::isinf(x); });
+    if (bad == feature.numbers.end()) continue;
+    throw DataError("'{}': feature '{}' entity {} is {}, expected a finite number or NaN", path,
+                    feature.name, (bad - feature.numbers.begin()) / feature.width, *bad);
+  }
 }
 
 }  // namespace hearth

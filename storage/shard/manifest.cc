@@ -20,8 +20,9 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr int64_t kMaxManifestBytes = 256 << 20;
+constexpr int64_t kMaxManifestBytes = 64 << 20;  // some 100,000 shards
 constexpr int kMaxDepth = 16;
+constexpr size_t kMaxColumns = 16;
 constexpr int64_t kMaxCount = int64_t{1} << 48;
 constexpr int64_t kMaxEntityCount = std::numeric_limits<uint32_t>::max();  // items are uint32
 
@@ -35,6 +36,15 @@ bool IsPlainFileName(const std::string& name) {
   };
   return !name.empty() && name.size() <= 255 && name.front() != '.' && name.front() != '-' &&
          std::all_of(name.begin(), name.end(), is_plain);
+}
+
+/// Texts that are shown to people must not talk to their terminal.
+void RequirePrintable(const std::string& text, const char* field, const std::string& where) {
+  const bool printable = std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+  if (!printable) throw DataError("{}: {} holds a control character", where, field);
 }
 
 int64_t RankOf(Part part) {
@@ -56,7 +66,7 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
   };
   check_file(manifest.users_file);
   check_file(manifest.items_file);
-  int64_t event_count = 0;
+  int64_t event_count = 0;  // below 2^63: a shard has at most 2^48, a manifest at most 2^20 shards
   for (size_t i = 0; i < manifest.shards.size(); ++i) {
     const ShardEntry& entry = manifest.shards[i];
     check_file(entry.file);
@@ -68,12 +78,20 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
       throw DataError("{}: '{}' ({}) comes after a shard of {}; parts are listed in order", where,
                       entry.file, NameOf(entry.part), NameOf(manifest.shards[i - 1].part));
     }
+    // An event is an item and a label, a task an id and an offset.
+    if (entry.event_count > entry.size_bytes / 8 || entry.task_count > entry.size_bytes / 16) {
+      throw DataError("{}: '{}' cannot hold {} tasks and {} events in {} bytes", where, entry.file,
+                      entry.task_count, entry.event_count, entry.size_bytes);
+    }
     event_count += entry.event_count;
   }
   if (event_count != manifest.event_count) {
     throw DataError("{}: event_count is {}, its shards have {}", where, manifest.event_count,
                     event_count);
   }
+  RequirePrintable(manifest.name, "name", where);
+  RequirePrintable(manifest.task_by, "task_by", where);
+  RequirePrintable(manifest.tool_version, "tool_version", where);
   if (!std::isfinite(manifest.label_min) || !std::isfinite(manifest.label_max) ||
       manifest.label_min > manifest.label_max) {
     throw DataError("{}: label_min {} and label_max {} are no range", where, manifest.label_min,
@@ -140,6 +158,9 @@ ShardEntry ParseShard(const json& value, const std::string& where) {
   const json& xxh3 = object.Object("xxh3");
   JsonFields hashes(xxh3, where + ": xxh3");
   for (const auto& column : xxh3.items()) {
+    if (entry.column_xxh3.size() == kMaxColumns) {
+      throw DataError("{}: xxh3: more than {} columns", where, kMaxColumns);
+    }
     entry.column_xxh3.emplace_back(column.key(), hashes.Hex(column.key(), 16));
   }
   object.Finish();
@@ -209,15 +230,21 @@ int64_t DatasetManifest::EventCount(Part part) const {
 DatasetManifest ReadManifest(const std::string& folder) {
   const std::string path = PathOf(folder);
   std::error_code refused;  // set when the folder may not be looked into: opening will say why
-  if (!std::filesystem::exists(path, refused) && !refused) {
+  const auto status = std::filesystem::symlink_status(path, refused);
+  if (status.type() == std::filesystem::file_type::not_found) {
     throw DataError(
         "'{}' is not a data set: it has no manifest.json; make one with "
         "`hearth data convert` or `hearth data synth`",
         folder);
   }
-  const std::string where = "'" + path + "'";
-  DatasetManifest manifest =
-      ParseManifest(ParseJson(ReadWholeFile(path, kMaxManifestBytes), kMaxDepth, where), where);
+  if (status.type() == std::filesystem::file_type::symlink) {
+    throw DataError("'{}' is a link: a manifest must lie in its data set's folder", path);
+  }
+  return ParseDatasetManifest(ReadWholeFile(path, kMaxManifestBytes), "'" + path + "'");
+}
+
+DatasetManifest ParseDatasetManifest(std::string_view text, const std::string& where) {
+  DatasetManifest manifest = ParseManifest(ParseJson(text, kMaxDepth, where), where);
   CheckManifest(manifest, where);
   return manifest;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/file/file_descriptor.h"
 #include "storage/shard/part.h"
 
 namespace hearth {
@@ -71,6 +72,8 @@ class ShardReader {
   /// Throws DataError (structure, sizes, offsets not increasing, counts unlike the manifest) or
   /// StorageError (cannot read), both naming the file.
   ShardReader(const std::string& path, const ShardEntry& entry, ReadMode mode);
+  /// The same for an opened file.
+  ShardReader(const FileDescriptor& file, const ShardEntry& entry, ReadMode mode);
   ~ShardReader();
   ShardReader(const ShardReader&) = delete;
   ShardReader& operator=(const ShardReader&) = delete;
@@ -90,6 +93,14 @@ class ShardReader {
   /// Compares the optional columns with what the data set promises; a shard without events has
   /// none. Throws DataError naming the file.
   void CheckColumns(bool has_time, bool has_roles) const;
+
+  /// Throws DataError naming file, dataset and row unless every label lies in [min, max]: what is
+  /// not finite must not reach a gradient.
+  void CheckLabels(float min, float max) const;
+
+  /// Throws DataError unless the path still names the file that was opened, of the same size and
+  /// time of change: one look at the folder, no read.
+  void CheckUnchanged() const;
 
   /// Recomputes XXH3 of every column and compares it with the manifest. Throws DataError naming the
   /// file and the column.

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/hash.h"
+#include "storage/file/file_identity.h"
 #include "storage/file/hdf5.h"
 #include "storage/file/mapped_file.h"
 #include "storage/shard/shard_file.h"
@@ -53,6 +54,7 @@ void CheckCount(const Hdf5File& file, const char* name, int64_t manifest_count) 
 
 struct ShardReader::State {
   std::string path;
+  FileIdentity identity;
   std::optional<MappedFile> mapped;                 // kMmap
   std::vector<std::unique_ptr<std::byte[]>> owned;  // columns that were read into memory
   std::span<const int64_t> task_ids, offsets, times;
@@ -124,17 +126,20 @@ struct ShardReader::State {
 };
 
 ShardReader::ShardReader(const std::string& path, const ShardEntry& entry, ReadMode mode)
+    : ShardReader(FileDescriptor::OpenForReading(path), entry, mode) {}
+
+ShardReader::ShardReader(const FileDescriptor& file, const ShardEntry& entry, ReadMode mode)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
-  state.path = path;
-  const FileDescriptor file = FileDescriptor::OpenForReading(path);
-  if (file.SizeBytes() != entry.size_bytes) {
+  const std::string& path = state.path = file.path();
+  state.identity = IdentityOf(file);
+  if (state.identity.size_bytes != entry.size_bytes) {
     throw DataError("'{}' has {} bytes, the manifest says {}: it is cut short or replaced", path,
-                    file.SizeBytes(), entry.size_bytes);
+                    state.identity.size_bytes, entry.size_bytes);
   }
   if (mode == ReadMode::kMmap) state.mapped.emplace(file);
 
-  const Hdf5File hdf5 = Hdf5File::OpenReadOnly(path);
+  const Hdf5File hdf5 = Hdf5File::OpenReadOnly(file);
   CheckAttributes(hdf5, entry);
   CheckCount(hdf5, shard_format::kTaskCount, entry.task_count);
   CheckCount(hdf5, shard_format::kEventCount, entry.event_count);
@@ -206,6 +211,19 @@ void ShardReader::CheckColumns(bool has_time, bool has_roles) const {
   check(shard_format::kTimes, !state_->times.empty(), has_time);
   check(shard_format::kRoles, !state_->roles.empty(), has_roles);
 }
+
+void ShardReader::CheckLabels(float min, float max) const {
+  const std::span<const float> labels = state_->labels;
+  const auto is_outside = [=](float label) { return !(label >= min && label <= max); };
+  bool outside = false;
+  for (const float label : labels) outside |= is_outside(label);
+  if (!outside) return;
+  const auto bad = std::find_if(labels.begin(), labels.end(), is_outside);
+  throw DataError("'{}': {} row {} is {}, expected {}..{}", path(), shard_format::kLabels.dataset,
+                  bad - labels.begin(), *bad, min, max);
+}
+
+void ShardReader::CheckUnchanged() const { RequireUnchanged(path(), state_->identity); }
 
 void ShardReader::VerifyColumns(const ShardEntry& entry) const {
   state_->VerifyColumn(entry, shard_format::kTaskIds, state_->task_ids);

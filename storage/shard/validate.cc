@@ -6,15 +6,16 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
 
 #include "common/error.h"
-#include "common/hash.h"
 #include "storage/file/file_descriptor.h"
 #include "storage/shard/dataset.h"
+#include "storage/shard/file_gate.h"
 #include "storage/shard/shard_format.h"
 
 namespace hearth {
@@ -134,27 +135,27 @@ class Validator {
     }
   }
 
-  /// True when the file is there and is the one the manifest describes.
-  bool CheckHash(const std::string& path, const std::string& sha256) {
+  /// The file, when it is there and is the one the manifest describes.
+  std::optional<FileDescriptor> OpenChecked(const std::string& path, const std::string& sha256) {
     try {
-      const std::string found = Sha256OfFile(path);
-      if (found == sha256) return true;
-      findings_.Add(Check::kFile,
-                    "'{}' is damaged or replaced: its SHA-256 is {}, the manifest says {}", path,
-                    found, sha256);
-    } catch (const StorageError& error) {
+      FileDescriptor file = OpenListedFile(path);
+      RequireSha256(file, sha256);
+      return file;
+    } catch (const Error& error) {
       findings_.Add(Check::kFile, "{}", error.what());
     }
-    return false;
+    return std::nullopt;
   }
 
   /// Returns the number of entities: the table's or, when it cannot be read, the manifest's.
   int64_t CheckEntities(const std::string& file, const std::string& sha256, int64_t count) {
     const std::string path = folder_ + "/" + file;
-    if (!CheckHash(path, sha256)) return count;
+    const std::optional<FileDescriptor> descriptor = OpenChecked(path, sha256);
+    if (!descriptor) return count;
     ++report_.file_count;
     try {
-      const EntityTable table = ReadEntities(path);
+      ParseInSandbox(*descriptor, [&] { ReadEntities(*descriptor); });
+      const EntityTable table = ReadEntities(*descriptor);
       if (table.size() != count) {
         findings_.Add(Check::kEntities, "'{}' has {} entities, the manifest says {}", path,
                       table.size(), count);
@@ -191,9 +192,12 @@ class Validator {
 
   void OpenAndCheckShard(const ShardEntry& entry) {
     const std::string path = folder_ + "/" + entry.file;
-    if (!CheckHash(path, entry.sha256)) return;
+    const std::optional<FileDescriptor> file = OpenChecked(path, entry.sha256);
+    if (!file) return;
     try {
-      auto reader = std::make_unique<ShardReader>(path, entry, options_.read);
+      const auto open = [&] { return std::make_unique<ShardReader>(*file, entry, options_.read); };
+      ParseInSandbox(*file, open);
+      auto reader = open();
       reader->VerifyColumns(entry);
       reader->CheckColumns(manifest_.has_time, manifest_.has_roles);
       reader->CheckIds(task_entity_count_, event_entity_count_);

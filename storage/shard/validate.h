@@ -45,7 +45,8 @@ struct ValidateOptions {
 /// the same entity twice in a task or in two parts of a task; tasks without events; support events
 /// later than query events of the same task; files the manifest does not list.
 ///
-/// Reads every byte once. Throws only what the operating system refuses on the folder itself.
+/// Reads every byte once, and first each file in a sandbox: one that would crash a reader is an
+/// error of the data set. Throws only what the operating system refuses on the folder itself.
 ValidationReport ValidateDataset(const std::string& path, const ValidateOptions& options = {});
 
 }  // namespace hearth

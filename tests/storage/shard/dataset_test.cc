@@ -1,9 +1,11 @@
 #include "storage/shard/dataset.h"
 
+#include <cmath>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "common/error.h"
 #include "common/hash.h"
@@ -102,7 +104,7 @@ TEST(Dataset, ADamagedEntityFileIsRefusedAtOnce) {
               ThrowsMessage<DataError>(AllOf(HasSubstr("items.h5"), HasSubstr("SHA-256"))));
 }
 
-TEST(Dataset, VerifyFindsDamageThatOpeningDoesNotRead) {
+TEST(Dataset, AShardIsComparedWithItsHashBeforeItIsFirstRead) {
   const std::string folder = NewFolder();
   const DatasetManifest manifest = WriteDataset(folder);
   const std::string path = folder + "/" + manifest.shards[0].file;
@@ -112,9 +114,92 @@ TEST(Dataset, VerifyFindsDamageThatOpeningDoesNotRead) {
   ASSERT_NE(position, std::string::npos);
   bytes[position] ^= 1;
   WriteBytes(path, bytes);
-  EXPECT_EQ(Dataset({.path = folder}).Shard(0).task_count(), 2);
-  EXPECT_THAT([&] { Dataset({.path = folder, .read = ReadMode::kMmap, .verify = true}); },
-              ThrowsMessage<DataError>(AllOf(HasSubstr(path), HasSubstr("SHA-256"))));
+  EXPECT_EQ(Dataset({.path = folder, .verify = false}).Shard(0).task_count(), 2);
+  const Dataset dataset({.path = folder});
+  const auto names_both =
+      AllOf(HasSubstr(path), HasSubstr(manifest.shards[0].sha256), HasSubstr(Sha256Hex(bytes)));
+  EXPECT_THAT([&] { dataset.Shard(0); }, ThrowsMessage<DataError>(names_both));
+  EXPECT_THAT([&] { dataset.OpenShard(0); }, ThrowsMessage<DataError>(names_both));
+  EXPECT_EQ(dataset.Shard(1).task_count(), 1);
+}
+
+TEST(Dataset, ProcessesOfAHostDivideTheChecksOfItsShards) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  WriteBytes(folder + "/train-00001.h5", "not what was listed");
+  const Dataset dataset({.path = folder});
+  EXPECT_NO_THROW(dataset.CheckShards(0, 2));  // shards 0 and 2
+  EXPECT_THAT([&] { dataset.CheckShards(1, 2); },
+              ThrowsMessage<DataError>(HasSubstr("train-00001.h5' is damaged or replaced")));
+  EXPECT_THROW(dataset.CheckShards(0, 1), DataError);
+  EXPECT_NO_THROW(dataset.CheckShards(4, 5));
+  EXPECT_NO_THROW(Dataset({.path = folder, .verify = false}).CheckShards(0, 1));
+}
+
+TEST(Dataset, LabelsThatMustNotReachAGradientAreRefused) {
+  for (const float label : {5.5F, 0.5F, NAN, INFINITY, -INFINITY}) {
+    const std::string folder = NewFolder();
+    auto shards = Shards();
+    std::get<2>(shards[0]).labels[4] = label;
+    WriteDataset(folder, shards, Users(), Items());
+    EXPECT_THAT([&] { Dataset({.path = folder}).Shard(0); },
+                ThrowsMessage<DataError>(AllOf(HasSubstr("train-00000.h5': /events/label row 4 is"),
+                                               HasSubstr("expected 1..5"))));
+  }
+}
+
+TEST(Dataset, InfiniteFeaturesAreRefused) {
+  const std::string folder = NewFolder();
+  EntityTable users = Users();
+  users.features[1].numbers[2] = INFINITY;
+  WriteDataset(folder, Shards(), users, Items());
+  EXPECT_THAT([&] { Dataset({.path = folder}); },
+              ThrowsMessage<DataError>(HasSubstr("users.h5': feature 'age' entity 2 is inf")));
+}
+
+TEST(Dataset, LinksAreNotFollowed) {
+  for (const char* file : {"/manifest.json", "/users.h5", "/train-00000.h5"}) {
+    const std::string folder = NewFolder();
+    WriteDataset(folder);
+    std::filesystem::rename(folder + file, folder + file + ".real");
+    std::filesystem::create_symlink(folder + file + ".real", folder + file);
+    EXPECT_THAT([&] { Dataset({.path = folder}).Shard(0); },
+                ThrowsMessage<DataError>(HasSubstr(std::string(file) + "' is a link")));
+  }
+}
+
+TEST(Dataset, AFifoInPlaceOfAShardIsRefusedWithoutWaiting) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  std::filesystem::remove(folder + "/train-00000.h5");
+  ASSERT_EQ(::mkfifo((folder + "/train-00000.h5").c_str(), 0600), 0);
+  EXPECT_THAT([&] { Dataset({.path = folder}).Shard(0); },
+              ThrowsMessage<DataError>(HasSubstr("not a regular file")));
+}
+
+TEST(Dataset, AShardThatChangesWhileInUseIsNoticed) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  const std::string path = folder + "/train-00000.h5";
+  const Dataset dataset({.path = folder});
+  dataset.Shard(0).CheckUnchanged();
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+  dataset.Shard(0).CheckUnchanged();
+  const std::string bytes = ReadBytes(path);
+  std::filesystem::rename(path, path + ".away");
+  EXPECT_THAT([&] { dataset.Shard(0).CheckUnchanged(); },
+              ThrowsMessage<DataError>(HasSubstr(path + "' was removed while in use")));
+  WriteBytes(path, bytes);  // the same content in another file
+  EXPECT_THAT([&] { dataset.Shard(0).CheckUnchanged(); },
+              ThrowsMessage<DataError>(HasSubstr(path + "' was changed or replaced while in use")));
+}
+
+TEST(Dataset, AFolderThatEverybodyMayWriteIsRefused) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  std::filesystem::permissions(folder, std::filesystem::perms::all);
+  EXPECT_THAT([&] { Dataset({.path = folder}); },
+              ThrowsMessage<PermissionError>(AllOf(HasSubstr(folder), HasSubstr("owner uid"))));
 }
 
 TEST(Dataset, RefusesAnEntityCountUnlikeTheManifest) {

@@ -1,0 +1,111 @@
+#include "storage/file/known_files.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/host_name.h"
+#include "common/text.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Part of the name, so that what an older hearth checked less strictly is checked again.
+constexpr int kChecksVersion = 1;
+constexpr int64_t kMaxBytes = int64_t{4} << 20;  // some 30,000 files
+
+std::string LineOf(const FileIdentity& identity, const std::string& sha256) {
+  return fmt::format("{} {} {} {} {} {}", identity.device, identity.inode, identity.size_bytes,
+                     identity.modified_nsec, identity.changed_nsec, sha256);
+}
+
+/// Opens the list if it is a plain file of this user alone.
+std::optional<int> OpenOwn(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0) return std::nullopt;
+  struct stat status {};
+  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
+      (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) {
+    return fd;
+  }
+  ::close(fd);
+  return std::nullopt;
+}
+
+std::string Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+std::string KnownFiles::DefaultPath() {
+  std::string cache = Environment("XDG_CACHE_HOME");
+  if (cache.empty()) {
+    const std::string home = Environment("HOME");
+    if (home.empty()) return "";
+    cache = home + "/.cache";
+  }
+  // Homes are shared between hosts, device numbers are not.
+  return fmt::format("{}/hearth/checked-files-{}-{}", cache, kChecksVersion, HostName());
+}
+
+KnownFiles::KnownFiles(std::string path, std::chrono::nanoseconds settling)
+    : path_(std::move(path)), settling_(settling) {}
+
+bool KnownFiles::Has(const FileIdentity& identity, const std::string& sha256) {
+  if (path_.empty()) return false;
+  const std::string line = LineOf(identity, sha256);
+  const std::lock_guard lock(mutex_);
+  if (!lines_.contains(line)) ReadNewLines();
+  return lines_.contains(line);
+}
+
+void KnownFiles::Remember(std::span<const std::pair<FileIdentity, std::string>> files) {
+  if (path_.empty()) return;
+  const int64_t now_nsec =
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+  std::string text;
+  for (const auto& [identity, sha256] : files) {
+    const int64_t last_nsec = std::max(identity.modified_nsec, identity.changed_nsec);
+    if (now_nsec - last_nsec >= settling_.count()) text += LineOf(identity, sha256) + "\n";
+  }
+  if (text.empty()) return;
+  std::error_code ignored;
+  fs::create_directories(FolderOf(path_), ignored);
+  const std::optional<int> fd = OpenOwn(path_, O_WRONLY | O_CREAT | O_APPEND);
+  if (!fd) return;
+  struct stat status {};
+  const bool too_long = ::fstat(*fd, &status) == 0 && status.st_size > kMaxBytes;
+  // Lines of other processes stay whole beside it: one write, appended. What is cut or lost is
+  // no line that matches, and is checked again.
+  if (!too_long || ::ftruncate(*fd, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::write(*fd, text.data(), text.size());
+  }
+  ::close(*fd);
+}
+
+void KnownFiles::ReadNewLines() {
+  const std::optional<int> fd = OpenOwn(path_, O_RDONLY);
+  if (!fd) return;
+  struct stat status {};
+  if (::fstat(*fd, &status) == 0 && status.st_size != bytes_read_ &&
+      status.st_size <= 2 * kMaxBytes) {
+    std::string text(static_cast<size_t>(status.st_size), '\0');
+    const ssize_t count = ::pread(*fd, text.data(), text.size(), 0);
+    bytes_read_ = std::max<int64_t>(count, 0);
+    text.resize(static_cast<size_t>(bytes_read_));
+    for (const std::string_view line : SplitText(text, "\n")) lines_.emplace(line);
+  }
+  ::close(*fd);
+}
+
+}  // namespace hearth
