@@ -5,6 +5,7 @@ set_property(CACHE HEARTH_CUDA PROPERTY STRINGS AUTO ON OFF)
 option(HEARTH_LIBTORCH "Build trainer/ and launch/; OFF builds the LibTorch-free rooms alone (sanitizer builds)" ON)
 option(HEARTH_TESTS "Build the tests" ON)
 option(HEARTH_BENCH "Build the benchmark programs in bench/" OFF)
+option(HEARTH_FUZZ "Build the fuzzers in tests/fuzz/ (clang only)" OFF)
 set(HEARTH_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
