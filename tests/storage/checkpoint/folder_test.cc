@@ -86,7 +86,7 @@ TEST_F(CheckpointFolder, PruneKeepsFilesHearthDidNotWrite) {
   for (int64_t step = 1; step <= 2; ++step) Save(step);
   Overwrite(CheckpointPath(run_dir_, 1) + "/notes.txt", "precious");
   PruneCheckpoints(run_dir_, 1, {});
-  EXPECT_EQ(Slurp(run_dir_ + "/checkpoints/step-000001.tmp-run-1/notes.txt"), "precious");
+  EXPECT_EQ(Slurp(run_dir_ + "/checkpoints/step-000001.tmp-run-1-0/notes.txt"), "precious");
 }
 
 }  // namespace
