@@ -62,7 +62,7 @@ void CheckpointSaver::Begin(CheckpointManifest manifest, std::vector<NamedArray>
     });
   }
   folder_ = BroadcastText(communicator_, folder_);
-  phase_ = Phase::kWriting;
+  stage_ = Stage::kWriting;
   if (!folder_.empty()) {
     if (Copy(arrays)) {
       RunInThread([this, arrays = std::move(arrays)] { Write(arrays); });
@@ -126,20 +126,20 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
   HEARTH_CHECK(in_flight());
   if (thread_.joinable()) thread_.join();
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
-  if (failure || phase_ == Phase::kCommitting) return End(failure);
+  if (failure || stage_ == Stage::kCommitting) return End(failure);
   EnterPhase(Phase::kSaveGather);
   manifest_.parts.clear();
   for (const std::string& text : AllGatherText(communicator_, SerializePart(part_))) {
     manifest_.parts.push_back(ParsePart(text, folder_));
   }
-  phase_ = Phase::kCommitting;
+  stage_ = Stage::kCommitting;
   if (communicator_.is_root()) RunInThread([this] { Commit(); });
   return std::nullopt;
 }
 
 SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   if (failure && communicator_.is_root() && !folder_.empty()) AbandonCheckpoint(folder_);
-  phase_ = Phase::kIdle;
+  stage_ = Stage::kIdle;
   SaveOutcome outcome = std::exchange(outcome_, {});
   outcome.path = BroadcastText(communicator_, outcome.path);
   outcome.size_bytes = manifest_.size_bytes();

@@ -56,7 +56,7 @@ class CheckpointSaver {
   void Begin(CheckpointManifest manifest, std::vector<NamedArray> arrays,
              std::vector<int64_t> pinned_steps);
 
-  bool in_flight() const { return phase_ != Phase::kIdle; }
+  bool in_flight() const { return stage_ != Stage::kIdle; }
   /// Whether this rank still works on the save in flight.
   bool is_busy() const { return in_flight() && busy_.load(); }
 
@@ -67,7 +67,7 @@ class CheckpointSaver {
   SaveOutcome Finish();
 
  private:
-  enum class Phase { kIdle, kWriting, kCommitting };
+  enum class Stage { kIdle, kWriting, kCommitting };
 
   void Write(std::vector<NamedArray> arrays);
   bool Copy(std::span<NamedArray> arrays);
@@ -77,7 +77,7 @@ class CheckpointSaver {
 
   const Options options_;
   Communicator& communicator_;
-  Phase phase_ = Phase::kIdle;
+  Stage stage_ = Stage::kIdle;
   CheckpointManifest manifest_;  // of the save in flight, as the rest up to the thread
   std::vector<int64_t> pinned_steps_;
   std::string folder_;

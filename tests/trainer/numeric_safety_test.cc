@@ -1,11 +1,14 @@
 // What happens when numbers go wrong: steps left out, roll-backs, replicas that differ, spikes.
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/counting_communicator.h"
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
@@ -49,6 +52,22 @@ class SometimesBadEngine : public Engine {
   const bool bad_sums_;
 };
 
+// Loses what the other ranks say of sums that are not finite: a broken variant, to show that the
+// tests here notice.
+class ForgetfulCommunicator : public CountingCommunicator {
+ public:
+  using CountingCommunicator::CountingCommunicator;
+
+ protected:
+  void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override {
+    const auto* values = static_cast<const double*>(data);
+    std::vector<double> own;
+    if (op == ReduceOp::kMax && type == ElementType::kFloat64) own.assign(values, values + count);
+    CountingCommunicator::AllReduceElements(data, count, type, op);
+    std::ranges::copy(own, static_cast<double*>(data));
+  }
+};
+
 class NumericSafety : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -59,9 +78,12 @@ class NumericSafety : public ::testing::Test {
 
   // The parameters after four outer steps of `world_size` ranks, of which the second is bad on the
   // last rank; the results of rank 0.
-  std::vector<StepResult> FourSteps(int world_size, ReduceMode mode, bool bad_sums) {
+  std::vector<StepResult> FourSteps(int world_size, ReduceMode mode, bool bad_sums,
+                                    bool forgetful = false) {
     std::vector<StepResult> results;
-    RunOnThreads(world_size, [&](Communicator& communicator) {
+    RunOnThreads(world_size, [&](Communicator& world) {
+      ForgetfulCommunicator broken(world);
+      Communicator& communicator = forgetful ? broken : world;
       const TrainerOptions options = SmallRun(::testing::TempDir(), 4);
       const RankPlace place = {communicator.rank(), communicator.world_size()};
       MetaLearner learner(*dataset_, options.model, options.meta,
@@ -115,6 +137,10 @@ TEST_F(NumericSafety, SumOfOneRankThatIsNotFiniteMakesAllRanksLeaveTheStepOut) {
     EXPECT_FALSE(results[1].skip_reason.empty());
     for (const int good : {0, 2, 3}) EXPECT_THAT(results[good].skip_reason, IsEmpty());
   }
+}
+
+TEST_F(NumericSafety, LosingTheWordOfABadSumIsNoticed) {
+  EXPECT_THROW(FourSteps(3, ReduceMode::kExact, /*bad_sums=*/true, /*forgetful=*/true), CommError);
 }
 
 TEST_F(NumericSafety, TooManySkippedStepsRollBackTwiceAndThenEndTheRun) {
