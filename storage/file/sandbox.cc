@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <optional>
 
@@ -74,6 +75,10 @@ void SendFailure(int fd, ExitCode code, const std::string& message) {
     SendFailure(fd, error.code(), error.what());
   } catch (const std::bad_alloc&) {
     SendFailure(fd, ExitCode::kOk, "");
+  } catch (const std::exception& error) {
+    SendFailure(fd, ExitCode::kData, error.what());
+  } catch (...) {
+    ::_exit(1);  // nothing may unwind into what this process was copied from
   }
   ::_exit(0);
 }

@@ -5,15 +5,18 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -105,6 +108,23 @@ void Limit(int resource, int64_t value) {
   }
 }
 
+/// Connections of this process's other parts, to peers or to a GPU, are not for the child.
+void CloseSocketsAndDevices() {
+  DIR* const folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) throw StorageError("cannot list '/proc/self/fd'");
+  std::vector<int> unwanted;
+  while (const dirent* const entry = ::readdir(folder)) {
+    const int fd = std::atoi(entry->d_name);
+    struct stat status {};
+    if (fd > STDERR_FILENO && ::fstat(fd, &status) == 0 &&
+        (S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode))) {
+      unwanted.push_back(fd);
+    }
+  }
+  ::closedir(folder);
+  for (const int fd : unwanted) ::close(fd);
+}
+
 }  // namespace
 
 void EnterSandbox(int64_t memory_bytes, int64_t cpu_seconds) {
@@ -112,6 +132,7 @@ void EnterSandbox(int64_t memory_bytes, int64_t cpu_seconds) {
     std::signal(signal, SIG_DFL);
   }
   std::signal(SIGXFSZ, SIG_IGN);
+  CloseSocketsAndDevices();
   Limit(RLIMIT_AS, AddressSpaceBytes() + memory_bytes);
   Limit(RLIMIT_CPU, cpu_seconds + 1);
   Limit(RLIMIT_FSIZE, 0);

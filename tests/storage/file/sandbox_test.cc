@@ -60,6 +60,13 @@ TEST(Sandbox, ErrorsArriveWithTheirClassAndMessage) {
               ThrowsMessage<DataError>(std::string(4000, 'x')));
 }
 
+TEST(Sandbox, OtherExceptionsEndInTheChild) {
+  EXPECT_THAT([] { Confine([] { throw std::length_error("too long"); }); },
+              ThrowsMessage<DataError>("too long"));
+  EXPECT_THAT([] { Confine([] { throw 7; }); },
+              ThrowsMessage<DataError>(HasSubstr("its reader ended with code 1")));
+}
+
 TEST(Sandbox, ACrashNamesTheItemAndTheSignal) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGKILL}) {
     const auto crash_at_two = [&](int64_t item) {
@@ -126,6 +133,15 @@ TEST(Sandbox, FilesCanBeReadAndNotChanged) {
   ::close(writable);
   EXPECT_EQ(std::filesystem::file_size(file), 6U);
   std::filesystem::remove_all(folder);
+}
+
+TEST(Sandbox, ConnectionsOfThisProcessAreClosed) {
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  EXPECT_NO_THROW(Confine([&] { Require(::write(pair[0], "x", 1) < 0, "write to a socket"); }));
+  EXPECT_EQ(::write(pair[0], "x", 1), 1);
+  ::close(pair[0]);
+  ::close(pair[1]);
 }
 
 TEST(Sandbox, NoNetworkNoProgramsNoProcesses) {
