@@ -29,7 +29,11 @@ void Bench(const std::string& parent, int64_t size_bytes, int rounds) {
   std::vector<float> copy(state.size(), 0.0f);
   const double gigabytes = static_cast<double>(state.size() * sizeof(float)) / 1e9;
   SelfCommunicator self;
-  CheckpointSaver saver({.run_dir = folder, .keep = 1, .copy_bytes = 2 * size_bytes}, self);
+  CheckpointSaver::Options options;
+  options.run_dir = folder;
+  options.keep = 1;
+  options.copy_bytes = 2 * size_bytes;
+  CheckpointSaver saver(options, self);
   CheckpointManifest manifest;
   manifest.run_id = "bench";
   SaveOutcome outcome;

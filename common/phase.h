@@ -26,7 +26,8 @@ std::string_view NameOf(Phase phase);  // "start", "load", ..., "save.commit", .
 
 /// Enters a phase, or the same one again: either is progress.
 void EnterPhase(Phase phase);
-/// A phase of work beside the training thread: nothing for the watchdog, a place for tests to break.
+/// A phase of work beside the training thread: nothing for the watchdog, a place for tests to
+/// break.
 void PassBeside(Phase phase);
 /// Steps done when a step begins.
 void EnterStep(int64_t step);

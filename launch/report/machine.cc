@@ -46,11 +46,12 @@ Finding ExamineCpu() {
 
 Finding ExamineMemory() {
   const MachineMemory memory = ReadMachineMemory();
-  Finding finding{"memory",
-                  fmt::format("{}, {} available", FormatBytes(memory.total),
-                              FormatBytes(memory.available)),
-                  ""};
-  if (memory.available < int64_t{1} << 30) finding.hint = "less than 1 GiB available: expect failures";
+  Finding finding{
+      "memory",
+      fmt::format("{}, {} available", FormatBytes(memory.total), FormatBytes(memory.available)),
+      ""};
+  if (memory.available < int64_t{1} << 30)
+    finding.hint = "less than 1 GiB available: expect failures";
   return finding;
 }
 

@@ -44,6 +44,13 @@ struct Slice {
   std::vector<float> values;
 };
 
+CheckpointSaver::Options OptionsOf(const std::string& run_dir, int64_t copy_bytes = 1 << 20) {
+  CheckpointSaver::Options options;
+  options.run_dir = run_dir;
+  options.copy_bytes = copy_bytes;
+  return options;
+}
+
 std::vector<float> SavedValues(const std::string& run_dir, int64_t step) {
   return CheckpointReader(CheckpointPath(run_dir, step)).Read<float>("values");
 }
@@ -60,7 +67,7 @@ TEST(CheckpointSaver, CommitsWhatWasThereWhenTheSaveBegan) {
     Slice slice(communicator);
     // The last rank has no room for a copy and writes at once.
     const int64_t copy_bytes = communicator.rank() == 2 ? 0 : 1 << 20;
-    CheckpointSaver saver({.run_dir = run_dir, .copy_bytes = copy_bytes}, communicator);
+    CheckpointSaver saver(OptionsOf(run_dir, copy_bytes), communicator);
     saver.Begin(ManifestOf(communicator, 7), slice.arrays(), {});
     EXPECT_TRUE(saver.in_flight());
     std::ranges::fill(slice.values, -1.0f);
@@ -78,7 +85,7 @@ TEST(CheckpointSaver, NothingIsVisibleBeforeAllRanksHaveWritten) {
   const std::string run_dir = FreshFolder("run");
   RunOnThreads(2, [&](Communicator& communicator) {
     const Slice slice(communicator);
-    CheckpointSaver saver({.run_dir = run_dir, .copy_bytes = 1 << 20}, communicator);
+    CheckpointSaver saver(OptionsOf(run_dir), communicator);
     saver.Begin(ManifestOf(communicator, 1), slice.arrays(), {});
     EXPECT_THAT(ListSteps(run_dir), IsEmpty());
     communicator.Barrier();
@@ -93,7 +100,7 @@ TEST(CheckpointSaver, FailureOfOneRankIsTheSameOnAllAndLeavesNothing) {
   const std::string run_dir = FreshFolder("run");
   RunOnThreads(3, [&](Communicator& communicator) {
     Slice slice(communicator);
-    CheckpointSaver saver({.run_dir = run_dir, .copy_bytes = 1 << 20}, communicator);
+    CheckpointSaver saver(OptionsOf(run_dir), communicator);
     if (communicator.rank() == 1) slice.values[5] = std::numeric_limits<float>::infinity();
     saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome refused = saver.Finish();
@@ -114,7 +121,7 @@ TEST(CheckpointSaver, FolderThatCannotBeMadeIsAFailureOfAllRanks) {
   const std::string run_dir = FreshFolder("run") + "/missing";
   RunOnThreads(2, [&](Communicator& communicator) {
     const Slice slice(communicator);
-    CheckpointSaver saver({.run_dir = run_dir, .copy_bytes = 1 << 20}, communicator);
+    CheckpointSaver saver(OptionsOf(run_dir), communicator);
     saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome outcome = saver.Finish();
     ASSERT_TRUE(outcome.failure.has_value());
@@ -126,10 +133,9 @@ TEST(CheckpointSaver, CommitsNothingOnceTheRunFolderIsLost) {
   const std::string run_dir = FreshFolder("run");
   RunOnThreads(2, [&](Communicator& communicator) {
     const Slice slice(communicator);
-    CheckpointSaver saver({.run_dir = run_dir,
-                           .copy_bytes = 1 << 20,
-                           .require_run_dir = [] { throw CommError("taken over"); }},
-                          communicator);
+    CheckpointSaver::Options options = OptionsOf(run_dir);
+    options.require_run_dir = [] { throw CommError("taken over"); };
+    CheckpointSaver saver(options, communicator);
     saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome outcome = saver.Finish();
     ASSERT_TRUE(outcome.failure.has_value());
@@ -142,7 +148,7 @@ TEST(CheckpointSaver, PrunesButKeepsPinnedSteps) {
   const std::string run_dir = FreshFolder("run");
   SelfCommunicator self;
   const Slice slice(self);
-  CheckpointSaver saver({.run_dir = run_dir, .keep = 2, .copy_bytes = 1 << 20}, self);
+  CheckpointSaver saver(OptionsOf(run_dir), self);
   for (const int64_t step : {1, 2, 3, 4}) {
     saver.Begin(ManifestOf(self, step), slice.arrays(), {1});
     EXPECT_FALSE(saver.Finish().failure.has_value());
