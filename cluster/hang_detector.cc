@@ -9,6 +9,7 @@ namespace {
 
 bool MayTakeLong(Phase phase) {
   switch (phase) {
+    case Phase::kStart:
     case Phase::kEvaluate:
     case Phase::kSave:
     case Phase::kSaveWrite:
@@ -27,27 +28,25 @@ bool MayTakeLong(Phase phase) {
 double HangDetector::limit_sec() const {
   const double usual =
       std::max(limits_.usual_sec, kSlowestTimes * *std::ranges::max_element(recent_steps_sec_));
-  const bool is_patient = steps_done_ == 0 || MayTakeLong(view_.phase);
+  const bool is_patient = view_.step_count <= 1 || MayTakeLong(view_.phase);
   return is_patient ? std::max(usual, limits_.patient_sec) : usual;
 }
 
 bool HangDetector::Observe(const PhaseView& view, double elapsed_sec) {
   const bool moved = view.mark_count != view_.mark_count;
   if (!MayTakeLong(view_.phase)) step_sec_ += elapsed_sec;
-  if (view.step != view_.step) RecordStep(view.step);
+  RecordSteps(view.step_count - view_.step_count);
   view_ = view;
   still_sec_ = moved ? 0.0 : still_sec_ + elapsed_sec;
-  return view.step >= 0 && still_sec_ >= limit_sec();
+  return view.step_count > 0 && still_sec_ >= limit_sec();
 }
 
-// Between two looks several steps may have passed: each took its share.
-void HangDetector::RecordStep(int64_t step) {
-  const int64_t count = view_.step < 0 ? 0 : step - view_.step;
-  if (count > 0) {
-    recent_steps_sec_[static_cast<size_t>(steps_done_) % recent_steps_sec_.size()] =
-        step_sec_ / static_cast<double>(count);
-    ++steps_done_;
-  }
+// Between two looks several steps may have begun: each took its share.
+void HangDetector::RecordSteps(int64_t count) {
+  if (count == 0) return;
+  recent_steps_sec_[static_cast<size_t>(records_) % recent_steps_sec_.size()] =
+      step_sec_ / static_cast<double>(count);
+  ++records_;
   step_sec_ = 0.0;
 }
 

@@ -37,13 +37,13 @@ class HangDetector {
   std::string Describe() const;
 
  private:
-  void RecordStep(int64_t step);
+  void RecordSteps(int64_t count);
 
   const HangLimits limits_;
   PhaseView view_;
   double still_sec_ = 0.0;
   double step_sec_ = 0.0;  // of the step under way, evaluations and saves left out
-  int64_t steps_done_ = 0;
+  int64_t records_ = 0;
   std::array<double, 100> recent_steps_sec_{};  // ring
 };
 

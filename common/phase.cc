@@ -14,6 +14,7 @@ constexpr std::array<std::string_view, 13> kNames = {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 std::atomic<Phase> current_phase{Phase::kStart};
 std::atomic<int64_t> current_step{-1};
+std::atomic<int64_t> step_count{0};
 std::atomic<int64_t> mark_count{0};
 std::atomic<const char*> collective{""};
 std::atomic<int64_t> collective_count{0};
@@ -36,6 +37,7 @@ void PassBeside(Phase phase) {
 
 void EnterStep(int64_t step) {
   current_step.store(step, kRelaxed);
+  step_count.fetch_add(1, kRelaxed);
   mark_count.fetch_add(1, kRelaxed);
 }
 
@@ -54,6 +56,7 @@ CollectiveMark::~CollectiveMark() {
 PhaseView CurrentPhase() {
   return {.phase = current_phase.load(kRelaxed),
           .step = current_step.load(kRelaxed),
+          .step_count = step_count.load(kRelaxed),
           .mark_count = mark_count.load(kRelaxed),
           .collective = collective.load(kRelaxed),
           .collective_count = collective_count.load(kRelaxed),

@@ -44,7 +44,8 @@ class CollectiveMark {
 /// The newest marks of this process. Any thread may ask.
 struct PhaseView {
   Phase phase = Phase::kStart;
-  int64_t step = -1;  ///< -1: no step has begun
+  int64_t step = -1;       ///< -1: no step has begun
+  int64_t step_count = 0;  ///< steps begun by this process
   /// Grows with every mark: what stands still does not progress.
   int64_t mark_count = 0;
   const char* collective = "";  ///< the newest one; empty: none yet

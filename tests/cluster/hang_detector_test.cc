@@ -15,7 +15,11 @@ constexpr double kLook = 0.25;
 /// A rank whose marks a test sets, looked at four times a second.
 class Rank {
  public:
-  void Step(int64_t step) { view_.step = step, Move(Phase::kLoad); }
+  void Step(int64_t step) {
+    view_.step_count += view_.step < 0 ? 1 : step - view_.step;
+    view_.step = step;
+    Move(Phase::kLoad);
+  }
   void Move(Phase phase) { view_.phase = phase, ++view_.mark_count; }
   void Collective(const char* name, bool inside) {
     view_.collective = name;
@@ -81,6 +85,13 @@ TEST(HangDetector, ManyStepsBetweenTwoLooksCountAsManyShortOnes) {
   Rank rank;
   for (int64_t step = 0; step < 100'000; step += 1000) EXPECT_TRUE(rank.Steps(step, 1, 12.5));
   EXPECT_EQ(rank.detector().limit_sec(), 30.0);
+}
+
+TEST(HangDetector, ManyStepsBeforeTheFirstLookAreStepsDone) {
+  Rank rank;
+  rank.Step(0);
+  rank.Step(40);
+  EXPECT_NEAR(rank.Stand(1000.0), 30.0, 0.5);
 }
 
 TEST(HangDetector, NothingIsJudgedBeforeTheFirstStep) {
