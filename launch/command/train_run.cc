@@ -48,24 +48,27 @@ std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::str
   return std::make_unique<TrainReporter>(options);
 }
 
+// The other ranks must not learn of it by a failure of their own, which would leave exit.json in
+// the folder of the job that holds it now.
+[[noreturn]] void EndWithoutRunFolder(Job& job, const std::string& message) {
+  job.LoseRunFolder();
+  job.EndAtOnce(ExitCode::kComm, message);
+}
+
 // Holds the run folder from now on.
 void TakeRunFolder(const Config& config, Job& job, std::optional<RunLease>& lease) {
   OpenRunFolder(config.run.dir);
   LeaseOptions options;
   if (const char* job_id = std::getenv("SLURM_JOB_ID")) options.job_id = job_id;
   lease.emplace(config.run.dir, options);
-  lease->StartBeating([&job](const std::string& message) {
-    job.LoseRunFolder();
-    job.EndAtOnce(ExitCode::kComm, message);
-  });
+  lease->StartBeating([&job](const std::string& message) { EndWithoutRunFolder(job, message); });
 }
 
 void RequireRunFolder(const RunLease& lease, Job& job) {
   try {
     lease.RequireHeld();
-  } catch (const CommError&) {
-    job.LoseRunFolder();
-    throw;
+  } catch (const CommError& error) {
+    EndWithoutRunFolder(job, error.what());
   }
 }
 
