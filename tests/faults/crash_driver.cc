@@ -77,6 +77,15 @@ void PassPhase(Phase phase) {
 
 // POSIX, but for calls at which the process ends.
 class EndingFileSystem : public FileSystem {
+  template <typename Work>
+  auto Pass(Call call, const Work& work) {
+    const bool ends = IsTheEnd(kPhaseCount + static_cast<size_t>(call));
+    if (ends && !shared->after) _exit(kCrashed);
+    const auto answer = work();
+    if (ends) _exit(kCrashed);
+    return answer;
+  }
+
  public:
   int Open(const std::string& path, int flags, mode_t permissions) override {
     return Pass(Call::kOpen, [&] { return Posix().Open(path, flags, permissions); });
@@ -118,20 +127,10 @@ class EndingFileSystem : public FileSystem {
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
     return Posix().FreeBytes(path, free_bytes);
   }
-
- private:
-  template <typename Work>
-  auto Pass(Call call, const Work& work) {
-    const bool ends = IsTheEnd(kPhaseCount + static_cast<size_t>(call));
-    if (ends && !shared->after) _exit(kCrashed);
-    const auto answer = work();
-    if (ends) _exit(kCrashed);
-    return answer;
-  }
 };
 
-// What a run tells the world, line by line and past the page cache of no process: "resume 3",
-// "step 4", "commit 6".
+// What a run tells the world, line by line and past the page cache of no process: "start 0",
+// "resume 3", "step 4", "commit 6".
 class StateLog {
  public:
   explicit StateLog(const std::string& path)
@@ -185,6 +184,7 @@ int RunToTheEnd(const std::string& data, const std::string& run_dir, const std::
       EnterPhase(Phase::kStart);
       const Dataset dataset(DatasetOptions{.path = data});
       StateLog log(log_path);
+      log.Add("start", 0);
       RunOnThreads(kRanks, [&](Communicator& communicator) {
         const std::atomic<bool> stop = false;
         RecordingObserver silent;
@@ -218,12 +218,17 @@ std::string Disagreement(const std::string& log_path) {
   std::string what;
   int64_t committed = 0;
   std::vector<int64_t> counted;  // steps of the history that the final model has
+  bool just_started = false;
   for (int64_t step = 0; log >> what >> step;) {
     if (what == "commit") committed = std::max(committed, step);
+    if (what == "resume" || (what == "step" && just_started)) {
+      const int64_t from = what == "resume" ? step : 0;
+      if (from < committed)
+        return fmt::format("went on from {}, {} was committed", from, committed);
+      std::erase_if(counted, [&](int64_t later) { return later > from; });
+    }
     if (what == "step") counted.push_back(step);
-    if (what != "resume") continue;
-    if (step < committed) return fmt::format("resumed at {}, {} was committed", step, committed);
-    std::erase_if(counted, [&](int64_t later) { return later > step; });
+    just_started = what == "start";
   }
   for (int64_t step = 1; step <= kSteps; ++step) {
     if (std::ssize(counted) < step || counted[static_cast<size_t>(step - 1)] != step) {
