@@ -17,6 +17,12 @@ namespace hearth {
 
 class PartFile;
 
+/// Who wrote a checkpoint.
+enum class Author {
+  kUnknown,  ///< HDF5 meets its parts in a sandbox first (storage/file/sandbox.h)
+  kThisJob,
+};
+
 /// Reads a committed checkpoint, whole arrays or rows of them, whatever number of ranks wrote it.
 /// The manifest, the list of files and their sizes are checked at construction; the SHA-256 of a
 /// part file before HDF5 first opens it, so a rank hashes only what it reads. Not thread safe.
@@ -24,7 +30,7 @@ class PartFile;
 /// (cannot be read), naming the file.
 class CheckpointReader {
  public:
-  explicit CheckpointReader(std::string path);
+  explicit CheckpointReader(std::string path, Author author = Author::kUnknown);
   ~CheckpointReader();
   CheckpointReader(CheckpointReader&&) noexcept;
   CheckpointReader& operator=(CheckpointReader&&) noexcept;
@@ -63,13 +69,14 @@ class CheckpointReader {
   const PartFile& OpenPart(size_t index) const;
 
   std::string path_;
+  Author author_;
   CheckpointManifest manifest_;
   std::map<std::string, ArraySpec> arrays_;
   mutable std::vector<std::unique_ptr<PartFile>> parts_;  // [rank], opened on first use
 };
 
 /// Opens a checkpoint and verifies all of it. Throws like CheckpointReader.
-CheckpointManifest VerifyCheckpoint(const std::string& path);
+CheckpointManifest VerifyCheckpoint(const std::string& path, Author author = Author::kUnknown);
 
 /// The newest checkpoint of a run that passes VerifyCheckpoint; nothing if the run has none at all.
 /// `on_refused(path, reason)` is called for each newer one that did not pass: say it loudly.
@@ -77,7 +84,8 @@ CheckpointManifest VerifyCheckpoint(const std::string& path);
 /// Rank 0 only: it tells the others the path.
 std::optional<std::string> FindNewestValid(
     const std::string& run_dir,
-    const std::function<void(const std::string& path, const std::string& reason)>& on_refused);
+    const std::function<void(const std::string& path, const std::string& reason)>& on_refused,
+    Author author = Author::kUnknown);
 
 /// SHA-256 over the named arrays: for each, in order of name, its name, element type, shape and
 /// bytes in row order (docs/checkpoint-format.md). Independent of how many ranks wrote them.

@@ -77,7 +77,8 @@ bool ExistingStands(const std::string& existing, const std::string& temporary_pa
     RenameDurably(existing, aside);
     return false;
   }
-  if (ContentHash(CheckpointReader(existing)) != ContentHash(CheckpointReader(temporary_path))) {
+  if (ContentHash(CheckpointReader(existing)) !=
+      ContentHash(CheckpointReader(temporary_path, Author::kThisJob))) {
     throw DataError(
         "'{}' is committed already with other content, and a committed step is never replaced: "
         "give a new run.dir, or move the newer checkpoints of this run away",
@@ -136,7 +137,7 @@ std::string CommitCheckpoint(const std::string& run_dir, const std::string& temp
                              const CheckpointManifest& manifest) {
   WriteFileDurably(temporary_path + "/" + kManifestFile, SerializeManifest(manifest));
   // Lists the files and compares their sizes: a part that was never written is noticed here.
-  const CheckpointReader written(temporary_path);
+  const CheckpointReader written(temporary_path, Author::kThisJob);
   const std::string target = CheckpointPath(run_dir, manifest.step);
   if (PathExists(target) && ExistingStands(target, temporary_path)) {
     SyncFolder(CheckpointsFolder(run_dir));  // the save that renamed it may have failed at this
@@ -163,7 +164,7 @@ std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
   std::erase_if(sound, [](const CheckpointInfo& info) { return !info.problem.empty(); });
   std::vector<int64_t> removed;
   if (std::ssize(sound) <= keep) return removed;
-  VerifyCheckpoint(sound.back().path);
+  VerifyCheckpoint(sound.back().path, Author::kThisJob);
   const std::set<int64_t> pinned(pinned_steps.begin(), pinned_steps.end());
   for (const CheckpointInfo& info :
        std::span(sound).first(sound.size() - static_cast<size_t>(keep))) {

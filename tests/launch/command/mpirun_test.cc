@@ -176,13 +176,13 @@ TEST_F(Mpirun, BenchCommCountsWhatAStepSends) {
   const Outcome dry = RunHearth({"train", "--dry-run", "-c", folder_ + "/config.yaml"});
   EXPECT_THAT(dry.out, HasSubstr(fmt::format("parameters  {:.0f} dense", dense)));
   // Fast: a float for each parameter and for each row of the small tables and its element count;
-  // doubles for three scalars and the wish to stop. Exact: int64 instead of floats and, with a
+  // doubles for three scalars and three wishes. Exact: int64 instead of floats and, with a
   // chunk count, of scalars; the magnitudes of both and of each table.
   const auto exact = steps["exact"]["all_reduce"]["sent_bytes"].get<double>();
   const auto fast = steps["fast"]["all_reduce"]["sent_bytes"].get<double>();
-  const double small_tables = (fast - 8 * (3 + 1)) / 4 - dense;
+  const double small_tables = (fast - 8 * (3 + 3)) / 4 - dense;
   EXPECT_GT(small_tables, 0.0);
-  EXPECT_EQ(exact, 8 * (1 + dense + 3 + small_tables) + 8 * (3 + kTables) + 8);
+  EXPECT_EQ(exact, 8 * (1 + dense + 3 + small_tables) + 8 * (3 + kTables) + 8 * 3);
   for (const char* mode : {"exact", "fast"}) {
     const auto& step = steps[mode];
     EXPECT_EQ(step["calls"], 3.0) << mode;

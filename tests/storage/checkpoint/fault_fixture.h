@@ -104,11 +104,11 @@ class CheckpointFaultFixture : public CheckpointFixture {
       if (step < committed_) {
         findings->push_back(fmt::format("resumes at {}, committed was {}", step, committed_));
       }
-      if (ContentHash(CheckpointReader(*path)) != content_.at(step)) {
+      if (ContentHash(CheckpointReader(*path, Author::kThisJob)) != content_.at(step)) {
         findings->push_back(fmt::format("step {} has other content", step));
       }
       for (const int64_t other : ListSteps(run_dir)) {
-        VerifyCheckpoint(CheckpointPath(run_dir, other));
+        VerifyCheckpoint(CheckpointPath(run_dir, other), Author::kThisJob);
       }
     } catch (const std::exception& error) {
       findings->push_back(std::string("cannot resume: ") + error.what());
@@ -116,7 +116,8 @@ class CheckpointFaultFixture : public CheckpointFixture {
   }
 
   static std::optional<std::string> Newest(const std::string& run_dir) {
-    return FindNewestValid(run_dir, [](const std::string&, const std::string&) {});
+    return FindNewestValid(
+        run_dir, [](const std::string&, const std::string&) {}, Author::kThisJob);
   }
 
   /// Every call of a save fails once, in the way given.
@@ -176,10 +177,10 @@ class CheckpointFaultFixture : public CheckpointFixture {
  private:
   std::string ContentOf(int64_t step) {
     const std::string path = CheckpointPath(run_dir_, step);
-    if (PathExists(path)) return ContentHash(CheckpointReader(path));
+    if (PathExists(path)) return ContentHash(CheckpointReader(path, Author::kThisJob));
     const auto [folder, manifest] = WriteAside(step);
     WriteFileDurably(folder + "/" + kManifestFile, SerializeManifest(manifest));
-    const std::string hash = ContentHash(CheckpointReader(folder));
+    const std::string hash = ContentHash(CheckpointReader(folder, Author::kThisJob));
     AbandonCheckpoint(folder);
     return hash;
   }
