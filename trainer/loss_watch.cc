@@ -7,6 +7,8 @@
 namespace hearth {
 namespace {
 
+constexpr size_t kInARow = 4;
+
 double MedianOf(std::vector<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;
   std::ranges::nth_element(values, middle);
@@ -22,9 +24,11 @@ std::optional<LossSpike> LossWatch::Add(double loss) {
     const double median = MedianOf({window_.begin(), window_.end()});
     std::vector<double> deviations;
     for (const double before : window_) deviations.push_back(std::abs(before - median));
-    if (loss - median > kDeviations * MedianOf(std::move(deviations))) {
-      spike = LossSpike{loss, median};
-    }
+    const double limit = median + kDeviations * MedianOf(std::move(deviations));
+    // How many before this one lie above; one more than needed were told before.
+    size_t above = 0;
+    while (above < kInARow && window_[window_.size() - 1 - above] > limit) ++above;
+    if (loss > limit && above == kInARow - 1) spike = LossSpike{loss, median};
     window_.pop_front();
   }
   window_.push_back(loss);

@@ -244,16 +244,20 @@ TEST(SkipBudget, CountsTheStepsOfTheWindow) {
   EXPECT_THAT(skipped, ElementsAre(50, 100, 101));
 }
 
-TEST(LossWatch, NamesALossFarAboveTheWindowBefore) {
+TEST(LossWatch, NamesTheFourthLossInARowFarAboveTheWindowBefore) {
   LossWatch watch;
   for (int64_t i = 0; i < LossWatch::kWindow; ++i) {
     EXPECT_FALSE(watch.Add(1.0 + 0.01 * static_cast<double>(i % 5)).has_value());
   }
   EXPECT_FALSE(watch.Add(1.1).has_value());
+  EXPECT_FALSE(watch.Add(5.0).has_value()) << "one alone";
+  EXPECT_FALSE(watch.Add(1.0).has_value());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(watch.Add(2.0).has_value());
   const auto spike = watch.Add(2.0);
   ASSERT_TRUE(spike.has_value());
   EXPECT_EQ(spike->loss, 2.0);
   EXPECT_NEAR(spike->median, 1.02, 0.011);
+  EXPECT_FALSE(watch.Add(2.0).has_value()) << "told already";
   EXPECT_FALSE(watch.Add(std::nan("")).has_value());
 }
 
