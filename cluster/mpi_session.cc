@@ -1,9 +1,11 @@
 #include "cluster/mpi_session.h"
 
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include <mpi.h>
 
@@ -44,15 +46,6 @@ int64_t LauncherSize() {
   return FirstNumber({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
 }
 
-// "Open MPI v4.1.4"
-std::string MpiLibrary() {
-  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-  int length = 0;
-  MPI_Get_library_version(text, &length);
-  const std::string whole(text);
-  return whole.substr(0, whole.find_first_of(",\n"));
-}
-
 }  // namespace
 
 bool MpiSession::LaunchedByMpi() {
@@ -65,7 +58,7 @@ bool MpiSession::LaunchedByMpi() {
   throw UsageError(
       "{} started {} processes {}, so they cannot find each other: hearth was built with {}; {}",
       by_srun ? "srun" : "mpirun", LauncherSize(),
-      by_srun ? "without PMIx" : "for another MPI library", MpiLibrary(), kRemedy);
+      by_srun ? "without PMIx" : "for another MPI library", LibraryVersion(), kRemedy);
 }
 
 int64_t MpiSession::RankByLauncher() {
@@ -88,7 +81,7 @@ MpiSession::MpiSession(int* argc, char*** argv) : exceptions_at_start_(std::unca
     throw UsageError(
         "the launcher started {} processes, and MPI sees only one: it belongs to another MPI "
         "library than {}, which hearth was built with; {}",
-        LauncherSize(), MpiLibrary(), kRemedy);
+        LauncherSize(), LibraryVersion(), kRemedy);
   }
 
   MPI_Comm host = MPI_COMM_NULL;

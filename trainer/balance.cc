@@ -6,20 +6,15 @@
 
 #include "common/error.h"
 #include "common/host_name.h"
+#include "common/median.h"
 
 namespace hearth {
 namespace {
 
-double MedianOf(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 double MedianOf(const std::vector<RankTimes>& ranks, const auto& value_of) {
   std::vector<double> values;
   for (const RankTimes& rank : ranks) values.push_back(value_of(rank));
-  return MedianOf(std::move(values));
+  return hearth::MedianOf(std::move(values));
 }
 
 // The phase of a rank furthest above the median of all.

@@ -4,16 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "common/median.h"
+
 namespace hearth {
 namespace {
 
 constexpr size_t kInARow = 4;
-
-double MedianOf(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 }  // namespace
 

@@ -21,10 +21,10 @@ using ::testing::Not;
 
 BatchJob SmallJob() {
   BatchJob job;
-  job.folder = "/work/place";
+  job.folder = "/project/place";
   job.hearth = "/opt/hearth/bin/hearth";
   job.config = "configs/quickstart.yaml";
-  job.run_dir = "/work/runs/first";
+  job.run_dir = "/project/runs/first";
   return job;
 }
 
@@ -78,10 +78,10 @@ TEST(BatchScript, AddsNothingButDirectivesAndValues) {
     }
   }
   EXPECT_EQ(next, shipped.size());
-  EXPECT_THAT(
-      added, ::testing::ElementsAre("#SBATCH --chdir=/work/place", "CONFIG=configs/quickstart.yaml",
-                                    "RUN_DIR=/work/runs/first", "HEARTH=/opt/hearth/bin/hearth",
-                                    "SITE_ENV=''", "MAX_RESTARTS=20"));
+  EXPECT_THAT(added, ::testing::ElementsAre(
+                         "#SBATCH --chdir=/project/place", "CONFIG=configs/quickstart.yaml",
+                         "RUN_DIR=/project/runs/first", "HEARTH=/opt/hearth/bin/hearth",
+                         "SITE_ENV=''", "MAX_RESTARTS=20"));
 }
 
 TEST(BatchScript, TakesEveryOption) {
