@@ -1,9 +1,14 @@
-// Throughput of writing a checkpoint part, against H5Dwrite and fsync on the same disk in turn.
+// What saving costs, on one disk in turn: writing a checkpoint part against H5Dwrite and fsync and
+// against the disk itself; the time training waits for a save against memcpy of the same bytes; and
+// the bytes of a delta against those of the rows that changed.
 //   checkpoint_bench [FOLDER] [MEBIBYTES] [ROUNDS]     prints JSON
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,9 +19,11 @@
 #include <unistd.h>
 
 #include "bench/interleaved.h"
+#include "cluster/self_communicator.h"
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/checkpoint/writer.h"
+#include "trainer/checkpoint_saver.h"
 
 namespace hearth {
 namespace {
@@ -35,6 +42,9 @@ struct State {
                                   values.data() + table * part * kWidth));
     }
   }
+  int64_t size_bytes() const { return std::ssize(values) * int64_t{sizeof(float)}; }
+  double gigabytes() const { return static_cast<double>(size_bytes()) / 1e9; }
+
   std::vector<float> values;
   std::vector<NamedArray> arrays;
 };
@@ -59,42 +69,133 @@ void WritePlainly(const std::string& path, const State& state) {
   HEARTH_CHECK(fd >= 0 && ::fsync(fd) == 0 && ::close(fd) == 0);
 }
 
-void Bench(const std::string& parent, int64_t size_bytes, int rounds) {
-  const std::string folder = fmt::format("{}/hearth-checkpoint-bench-{}", parent, ::getpid());
+/// The limit: aligned blocks past the page cache, nothing hashed, nothing copied.
+void WriteRaw(const std::string& path, int64_t size_bytes) {
+  constexpr int64_t kBlockBytes = int64_t{8} << 20;
+  static const std::unique_ptr<void, decltype(&std::free)> block(
+      std::aligned_alloc(4096, kBlockBytes), &std::free);
+  std::memset(block.get(), 1, kBlockBytes);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_DIRECT, 0600);
+  HEARTH_CHECK(fd >= 0, "{}: no direct writes on this file system", path);
+  for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
+    HEARTH_CHECK(::pwrite(fd, block.get(), kBlockBytes, offset) == kBlockBytes);
+  }
+  HEARTH_CHECK(::fsync(fd) == 0 && ::close(fd) == 0);
+}
+
+std::string FreshFolder(const std::string& parent, const std::string& name) {
+  std::string folder = fmt::format("{}/hearth-checkpoint-bench-{}/{}", parent, ::getpid(), name);
+  std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
-  const State state(size_bytes);
+  return folder;
+}
+
+nlohmann::ordered_json BenchWriting(const std::string& parent, const State& state, int rounds) {
   const PartHeader header{"bench", 1, 0, 1};
-  const std::string plain = folder + "/plain.h5";
-  const double gigabytes = static_cast<double>(state.values.size() * sizeof(float)) / 1e9;
+  std::string folder = FreshFolder(parent, "parts");
+  const std::string plain = folder + "/plain.h5", raw = folder + "/raw";
   std::string sha256;
   // A new file each time, as in training; its removal has a turn of its own.
-  const Contestant remove{"remove", 1.0, [&] {
-                            std::filesystem::remove_all(folder);
-                            std::filesystem::create_directories(folder);
-                          }};
+  const Contestant remove{"remove", 1.0, [&] { FreshFolder(parent, "parts"); }};
   InterleavedRounds timing(rounds, 1e-9);
-  timing.Run({{"hearth: written, hashed, synced, renamed", gigabytes,
+  timing.Run({{"hearth: written, hashed, synced, renamed", state.gigabytes(),
                [&] { sha256 = WriteCheckpointPart(folder, header, state.arrays).sha256; }},
               remove,
-              {"H5Dwrite + fsync", gigabytes, [&] { WritePlainly(plain, state); }},
+              {"H5Dwrite + fsync", state.gigabytes(), [&] { WritePlainly(plain, state); }},
               remove,
-              {"H5Dwrite + fsync + SHA-256 of the file", gigabytes,
+              {"H5Dwrite + fsync + SHA-256 of the file", state.gigabytes(),
                [&] {
                  WritePlainly(plain, state);
                  sha256 = Sha256OfFile(plain);
                }},
+              remove,
+              {"the disk", state.gigabytes(), [&] { WriteRaw(raw, state.size_bytes()); }},
               remove});
-  const nlohmann::ordered_json report = {
-      {"gigabytes", gigabytes},
-      {"rounds", rounds},
-      {"hearth_gb_per_sec", timing.Rate(0)},
-      {"h5dwrite_fsync_gb_per_sec", timing.Rate(2)},
-      {"h5dwrite_fsync_sha256_gb_per_sec", timing.Rate(4)},
-      {"ratio_to_h5dwrite_fsync", timing.RatioJson(0, 2)},
-      {"ratio_to_h5dwrite_fsync_sha256", timing.RatioJson(0, 4)},
-  };
+  return {{"hearth_gb_per_sec", timing.Rate(0)},
+          {"h5dwrite_fsync_gb_per_sec", timing.Rate(2)},
+          {"h5dwrite_fsync_sha256_gb_per_sec", timing.Rate(4)},
+          {"disk_gb_per_sec", timing.Rate(6)},
+          {"ratio_to_h5dwrite_fsync", timing.RatioJson(0, 2)},
+          {"ratio_to_h5dwrite_fsync_sha256", timing.RatioJson(0, 4)},
+          {"ratio_to_the_disk", timing.RatioJson(0, 6)}};
+}
+
+nlohmann::ordered_json BenchSaving(const std::string& parent, const State& state, int rounds) {
+  SelfCommunicator self;
+  CheckpointSaver::Options options;
+  options.run_dir = FreshFolder(parent, "run");
+  options.keep = 1;
+  options.copy_bytes = 2 * state.size_bytes();
+  CheckpointSaver saver(options, self);
+  CheckpointManifest manifest;
+  manifest.run_id = "bench";
+  std::vector<float> copy(state.values.size(), 0.0f);
+  std::vector<double> save_sec;
+  InterleavedRounds timing(rounds, 1e-9);
+  timing.Run({{"begin of a save", state.gigabytes(),
+               [&] {
+                 ++manifest.step;
+                 saver.Begin(CheckpointSaver::Kind::kWhole, manifest, state.arrays, {});
+               }},
+              {"rest of the save", state.gigabytes(),
+               [&] {
+                 const SaveOutcome outcome = saver.Finish();
+                 HEARTH_CHECK(!outcome.failure, "{}", outcome.failure->message);
+                 save_sec.push_back(outcome.save_sec);
+               }},
+              {"memcpy", state.gigabytes(), [&] {
+                 std::memcpy(copy.data(), state.values.data(),
+                             static_cast<size_t>(state.size_bytes()));
+               }}});
+  return {{"begin_ms", 1e3 * state.gigabytes() / timing.Rate(0)},
+          {"memcpy_ms", 1e3 * state.gigabytes() / timing.Rate(2)},
+          {"save_sec", InterleavedRounds::Median(save_sec)},
+          {"ratio_of_begin_to_memcpy_time", timing.RatioJson(2, 0)}};
+}
+
+/// A whole checkpoint, then a delta in which every 20th row of each array changed.
+nlohmann::ordered_json BenchDelta(const std::string& parent, const State& state) {
+  SelfCommunicator self;
+  CheckpointSaver::Options options;
+  options.run_dir = FreshFolder(parent, "delta");
+  options.max_deltas = 1;
+  CheckpointSaver saver(options, self);
+  CheckpointManifest manifest;
+  manifest.run_id = "bench";
+  saver.Begin(CheckpointSaver::Kind::kWhole, manifest, state.arrays, {});
+  const SaveOutcome whole = saver.Finish();
+  std::vector<NamedArray> changes = state.arrays;
+  int64_t changed_bytes = 0;
+  for (NamedArray& array : changes) {
+    TouchedRows touched{array.name, array.rows, {}};
+    for (int64_t row = 0; row < array.rows.size(); row += 20) {
+      touched.offsets.push_back(static_cast<uint32_t>(row));
+    }
+    array.touched = std::make_shared<TouchedRows>(std::move(touched));
+    changed_bytes += array.size_bytes();
+  }
+  HEARTH_CHECK(saver.PrefersDelta(state.size_bytes(), changed_bytes));
+  ++manifest.step;
+  saver.Begin(CheckpointSaver::Kind::kDelta, manifest, changes, {});
+  const SaveOutcome delta = saver.Finish();
+  HEARTH_CHECK(!delta.failure, "{}", delta.failure->message);
+  return {{"whole_bytes", whole.size_bytes},
+          {"whole_sec", whole.save_sec},
+          {"delta_bytes", delta.size_bytes},
+          {"delta_sec", delta.save_sec},
+          {"ratio_of_delta_to_changed_bytes",
+           static_cast<double>(delta.size_bytes) / static_cast<double>(changed_bytes)}};
+}
+
+void Bench(const std::string& parent, int64_t size_bytes, int rounds) {
+  const State state(size_bytes);
+  const nlohmann::ordered_json report = {{"gigabytes", state.gigabytes()},
+                                         {"rounds", rounds},
+                                         {"writing", BenchWriting(parent, state, rounds)},
+                                         {"saving", BenchSaving(parent, state, rounds)},
+                                         {"delta", BenchDelta(parent, state)}};
   fmt::print("{}\n", report.dump(2));
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(fmt::format("{}/hearth-checkpoint-bench-{}", parent, ::getpid()));
 }
 
 }  // namespace

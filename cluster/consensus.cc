@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -51,6 +52,19 @@ void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts
   for (size_t rank = 1; rank < texts.size(); ++rank) {
     RequireSame(expected, static_cast<int>(rank), FactsOf(texts[rank]));
   }
+}
+
+std::vector<int> RanksUnlikeMost(Communicator& communicator, uint64_t value) {
+  const std::vector<uint64_t> values = communicator.AllGather(std::span<const uint64_t>(&value, 1));
+  std::map<uint64_t, int64_t> counts;
+  for (const uint64_t of_rank : values) ++counts[of_rank];
+  const uint64_t common =
+      std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
+  std::vector<int> ranks;
+  for (size_t rank = 0; rank < values.size(); ++rank) {
+    if (values[rank] != common) ranks.push_back(static_cast<int>(rank));
+  }
+  return ranks;
 }
 
 std::optional<RankFailure> Attempt(const std::function<void()>& work) {

@@ -21,6 +21,10 @@ struct Fact {
 /// Collective: all ranks must call.
 void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts);
 
+/// The ranks whose value is not that of most ranks, ascending (of values equally frequent the
+/// lowest counts as that of most). Collective: all ranks must call; the same answer on each.
+std::vector<int> RanksUnlikeMost(Communicator& communicator, uint64_t value);
+
 /// An error as a value, so that a rank that met one can tell the others.
 struct RankFailure {
   ExitCode code = ExitCode::kOk;

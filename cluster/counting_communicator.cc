@@ -1,29 +1,14 @@
 #include "cluster/counting_communicator.h"
 
-#include <chrono>
+#include <array>
 #include <numeric>
 
+#include "cluster/consensus.h"
+#include "common/hash.h"
 #include "common/phase.h"
+#include "common/stopwatch.h"
 
 namespace hearth {
-namespace {
-
-// Adds its lifetime to `seconds`.
-class Stopwatch {
- public:
-  explicit Stopwatch(double* seconds) : seconds_(seconds) {}
-  ~Stopwatch() { *seconds_ += std::chrono::duration<double>(Clock::now() - begin_).count(); }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
- private:
-  using Clock = std::chrono::steady_clock;
-  double* seconds_;
-  Clock::time_point begin_ = Clock::now();
-};
-
-}  // namespace
-
 OperationCount& OperationCount::operator+=(const OperationCount& other) {
   calls += other.calls;
   sent_bytes += other.sent_bytes;
@@ -36,6 +21,11 @@ auto CountingCommunicator::Timed(const char* name, const Operation& operation) {
   const Stopwatch stopwatch(&seconds_);
   const CollectiveMark mark(name);
   return operation();
+}
+
+void CountingCommunicator::NoteCall(Call call, int64_t count, int64_t type, int64_t detail) {
+  const std::array<int64_t, 4> what = {static_cast<int64_t>(call), count, type, detail};
+  call_hash_ = Xxh3(what.data(), sizeof(what), call_hash_);
 }
 
 OperationCount CountingCommunicator::total() const {
@@ -62,18 +52,21 @@ void CountingCommunicator::Clear() {
 }
 
 void CountingCommunicator::Barrier() {
+  NoteCall(Call::kBarrier);
   Timed("Barrier", [&] { return inner_.Barrier(); });
   Count(&barrier_, 0, 0);
 }
 
 void CountingCommunicator::AllReduceElements(void* data, int64_t count, ElementType type,
                                              ReduceOp op) {
+  NoteCall(Call::kAllReduce, count, static_cast<int64_t>(type), static_cast<int64_t>(op));
   Timed("AllReduce", [&] { return inner_.AllReduceElements(data, count, type, op); });
   const int64_t size = count * SizeBytesOf(type);
   Count(&all_reduce_, size, size);
 }
 
 void CountingCommunicator::BroadcastBytes(std::span<uint8_t> data, int root) {
+  NoteCall(Call::kBroadcast, std::ssize(data), 0, root);
   Timed("Broadcast", [&] { return inner_.BroadcastBytes(data, root); });
   const int64_t size = std::ssize(data);
   Count(&broadcast_, rank() == root ? size : 0, rank() == root ? 0 : size);
@@ -81,6 +74,7 @@ void CountingCommunicator::BroadcastBytes(std::span<uint8_t> data, int root) {
 
 std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_t> data,
                                                           const Allocate& allocate) {
+  NoteCall(Call::kAllGather);
   std::vector<int64_t> sizes =
       Timed("AllGather", [&] { return inner_.AllGatherBytes(data, allocate); });
   Count(&all_gather_, std::ssize(data), SumOfOthers(sizes));
@@ -90,10 +84,15 @@ std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_
 std::vector<int64_t> CountingCommunicator::AllToAllBytes(std::span<const uint8_t> send,
                                                          std::span<const int64_t> send_sizes_bytes,
                                                          const Allocate& allocate) {
+  NoteCall(Call::kAllToAll);
   std::vector<int64_t> sizes =
       Timed("AllToAll", [&] { return inner_.AllToAllBytes(send, send_sizes_bytes, allocate); });
   Count(&all_to_all_, SumOfOthers(send_sizes_bytes), SumOfOthers(sizes));
   return sizes;
+}
+
+std::vector<int> RanksWithOtherCalls(CountingCommunicator& communicator) {
+  return RanksUnlikeMost(communicator, communicator.call_hash());
 }
 
 }  // namespace hearth

@@ -22,6 +22,7 @@ struct OperationCount {
 };
 
 /// Counts what goes through another communicator, and the time it takes: volume goals are tests.
+/// Remembers the calls by a hash: ranks must make the same ones.
 class CountingCommunicator : public Communicator {
  public:
   /// `inner` must outlive this object.
@@ -40,7 +41,11 @@ class CountingCommunicator : public Communicator {
   OperationCount total() const;
   /// Time inside operations, waiting for slower ranks included.
   double seconds() const { return seconds_; }
+  /// Of counts and time, not of call_hash().
   void Clear();
+  /// Of all calls so far, in order: which operation, and what all ranks must give the same (element
+  /// counts and types of AllReduce and Broadcast, reduction, root).
+  uint64_t call_hash() const { return call_hash_; }
 
  protected:
   void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override;
@@ -52,6 +57,8 @@ class CountingCommunicator : public Communicator {
                                      const Allocate& allocate) override;
 
  private:
+  enum class Call { kBarrier, kAllReduce, kBroadcast, kAllGather, kAllToAll };
+  void NoteCall(Call call, int64_t count = 0, int64_t type = 0, int64_t detail = 0);
   // What `operation` returns; its time counts, and the watchdog knows its name.
   template <typename Operation>
   auto Timed(const char* name, const Operation& operation);
@@ -62,6 +69,11 @@ class CountingCommunicator : public Communicator {
   Communicator& inner_;
   OperationCount all_reduce_, broadcast_, all_gather_, all_to_all_, barrier_;
   double seconds_ = 0.0;
+  uint64_t call_hash_ = 0;
 };
+
+/// The ranks whose call_hash() is not that of most: calls that happened to fit together, but were
+/// not the same. Collective: all ranks must call; the same answer on each.
+std::vector<int> RanksWithOtherCalls(CountingCommunicator& communicator);
 
 }  // namespace hearth

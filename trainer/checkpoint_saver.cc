@@ -1,6 +1,7 @@
 #include "trainer/checkpoint_saver.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "common/huge_pages.h"
 #include "common/machine_memory.h"
 #include "common/phase.h"
+#include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
 
 namespace hearth {
@@ -23,9 +25,8 @@ double NowSec() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-int64_t BytesOf(const NamedArray& array) {
-  const int64_t bytes = array.rows.size() * array.spec.row_bytes();
-  return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+int64_t BytesInCopy(const NamedArray& array) {
+  return (array.size_bytes() + kCacheLine - 1) / kCacheLine * kCacheLine;
 }
 
 }  // namespace
@@ -45,11 +46,40 @@ CheckpointSaver::~CheckpointSaver() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CheckpointSaver::Begin(CheckpointManifest manifest, std::vector<NamedArray> arrays,
+CheckpointSaver::Chain CheckpointSaver::ChainOf(const CheckpointReader& checkpoint) {
+  Chain chain{{checkpoint.manifest().step, checkpoint.manifest().sha256}};
+  for (const CheckpointReader* link = &checkpoint; link->base() != nullptr; link = link->base()) {
+    ++chain.deltas;
+    chain.delta_bytes += link->manifest().size_bytes();
+  }
+  return chain;
+}
+
+void CheckpointSaver::SetBase(const CheckpointReader& checkpoint) {
+  const int64_t step = checkpoint.manifest().step;
+  chain_.reset();
+  // A checkpoint of another folder cannot be found again by its step.
+  if (checkpoint.path() == CheckpointPath(options_.run_dir, step)) chain_ = ChainOf(checkpoint);
+}
+
+bool CheckpointSaver::PrefersDelta(int64_t whole_bytes, int64_t changed_bytes) {
+  HEARTH_CHECK(!in_flight());
+  const bool has_base = communicator_.is_root() && chain_ && chain_->deltas < options_.max_deltas;
+  std::array<int64_t, 4> sums = {whole_bytes, changed_bytes, has_base ? 1 : 0,
+                                 has_base ? chain_->delta_bytes : 0};
+  communicator_.AllReduce(std::span(sums), ReduceOp::kSum);
+  const auto& [whole, changed, any_base, chain] = sums;
+  return any_base == 1 && whole >= options_.delta_from_bytes && 2 * changed <= whole &&
+         chain + changed <= whole;
+}
+
+void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<NamedArray> arrays,
                             std::vector<int64_t> pinned_steps) {
   HEARTH_CHECK(!in_flight(), "the save of step {} is in flight", manifest_.step);
   begin_sec_ = NowSec();
   manifest_ = std::move(manifest);
+  kind_ = kind;
+  if (kind == Kind::kDelta && communicator_.is_root()) manifest_.base = chain_->head;
   pinned_steps_ = std::move(pinned_steps);
   outcome_ = {};
   outcome_.step = manifest_.step;
@@ -75,7 +105,7 @@ void CheckpointSaver::Begin(CheckpointManifest manifest, std::vector<NamedArray>
 
 bool CheckpointSaver::Copy(std::span<NamedArray> arrays) {
   int64_t bytes = 0;
-  for (const NamedArray& array : arrays) bytes += BytesOf(array);
+  for (const NamedArray& array : arrays) bytes += BytesInCopy(array);
   if (bytes > options_.copy_bytes) return false;
   if (bytes > copy_capacity_) {
     copy_.reset();
@@ -85,10 +115,10 @@ bool CheckpointSaver::Copy(std::span<NamedArray> arrays) {
   }
   std::byte* to = copy_.get();
   for (NamedArray& array : arrays) {
-    if (array.rows.size() == 0) continue;
-    std::memcpy(to, array.data, static_cast<size_t>(array.rows.size() * array.spec.row_bytes()));
+    if (array.size_bytes() == 0) continue;
+    std::memcpy(to, array.data, static_cast<size_t>(array.size_bytes()));
     array.data = to;
-    to += BytesOf(array);
+    to += BytesInCopy(array);
   }
   return true;
 }
@@ -105,6 +135,13 @@ void CheckpointSaver::Commit() {
   if (options_.require_run_dir) options_.require_run_dir();
   PassBeside(Phase::kSaveCommit);
   outcome_.path = CommitCheckpoint(options_.run_dir, folder_, manifest_);
+  chain_.reset();
+  const std::optional<RankFailure> not_read_back =
+      Attempt([&] { chain_ = ChainOf(CheckpointReader(outcome_.path, Author::kThisJob)); });
+  if (not_read_back) {
+    spdlog::warn("step {} is saved, but no delta can follow it: {}", manifest_.step,
+                 not_read_back->message);
+  }
   PassBeside(Phase::kSavePrune);
   const std::optional<RankFailure> not_pruned =
       Attempt([&] { PruneCheckpoints(options_.run_dir, options_.keep, pinned_steps_); });
@@ -139,10 +176,12 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
 
 SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   if (failure && communicator_.is_root() && !folder_.empty()) AbandonCheckpoint(folder_);
+  if (failure) chain_.reset();  // what had changed was for the save that failed
   stage_ = Stage::kIdle;
   SaveOutcome outcome = std::exchange(outcome_, {});
   outcome.path = BroadcastText(communicator_, outcome.path);
   outcome.size_bytes = manifest_.size_bytes();
+  outcome.is_delta = kind_ == Kind::kDelta;
   outcome.save_sec = NowSec() - begin_sec_;
   outcome.failure = std::move(failure);
   return outcome;

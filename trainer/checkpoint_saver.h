@@ -14,6 +14,7 @@
 #include "cluster/consensus.h"
 #include "storage/checkpoint/array.h"
 #include "storage/checkpoint/manifest.h"
+#include "storage/checkpoint/reader.h"
 
 namespace hearth {
 
@@ -22,6 +23,7 @@ struct SaveOutcome {
   int64_t step = 0;
   std::string path;  ///< of the committed checkpoint
   int64_t size_bytes = 0;
+  bool is_delta = false;
   double save_sec = 0.0;               ///< from its begin to its commit
   double stall_sec = 0.0;              ///< part of it in which this rank did not train
   std::optional<RankFailure> failure;  ///< nothing was committed
@@ -31,6 +33,10 @@ struct SaveOutcome {
 /// the copy, and when all ranks have written a thread of rank 0 commits. One save at a time. A rank
 /// whose arrays are larger than it may copy writes them before Begin() returns.
 ///
+/// A checkpoint may hold only what changed since the last committed one. Deltas come in chains of
+/// bounded length whose bytes stay below those of a whole checkpoint, so a resume reads at most
+/// twice as much; after a save that failed the next one is whole.
+///
 /// The ranks must move a save on together, so they tell one another in every outer step whether
 /// they are busy with it:
 ///   Begin()      all ranks
@@ -39,9 +45,11 @@ class CheckpointSaver {
  public:
   struct Options {
     std::string run_dir;
-    int64_t start_number = 0;  ///< RunLease::number(), 0 without a lease
-    int64_t keep = 2;          ///< PruneCheckpoints
-    int64_t copy_bytes = 0;    ///< most that this rank copies
+    int64_t start_number = 0;      ///< RunLease::number(), 0 without a lease
+    int64_t keep = 2;              ///< PruneCheckpoints
+    int64_t copy_bytes = 0;        ///< most that this rank copies
+    int64_t max_deltas = 0;        ///< in a chain
+    int64_t delta_from_bytes = 0;  ///< smaller states are always saved whole
     /// Rank 0, right before a commit, in the thread that commits: may throw to forbid it.
     std::function<void()> require_run_dir;
   };
@@ -51,9 +59,16 @@ class CheckpointSaver {
   /// Waits for the threads; a save that was not finished stays uncommitted.
   ~CheckpointSaver();
 
-  /// Begins to save. `manifest`: all but the parts. `arrays`: of this rank; they may change when
-  /// this returns. `pinned_steps`: never pruned. Collective. No save may be in flight.
-  void Begin(CheckpointManifest manifest, std::vector<NamedArray> arrays,
+  /// The state is that of this committed checkpoint of the run: the next delta's base.
+  void SetBase(const CheckpointReader& checkpoint);
+  /// Whether the next checkpoint should be a delta, for bytes of this rank. Collective; the same on
+  /// every rank. No save may be in flight.
+  bool PrefersDelta(int64_t whole_bytes, int64_t changed_bytes);
+
+  enum class Kind { kWhole, kDelta };
+  /// Begins to save. `manifest`: all but base and parts. `arrays`: of this rank; they may change
+  /// when this returns. `pinned_steps`: never pruned. Collective. No save may be in flight.
+  void Begin(Kind kind, CheckpointManifest manifest, std::vector<NamedArray> arrays,
              std::vector<int64_t> pinned_steps);
 
   bool in_flight() const { return stage_ != Stage::kIdle; }
@@ -75,11 +90,20 @@ class CheckpointSaver {
   void RunInThread(std::function<void()> work);
   SaveOutcome End(std::optional<RankFailure> failure);
 
+  // The newest committed checkpoint and the deltas it consists of.
+  struct Chain {
+    CheckpointBase head;
+    int64_t deltas = 0, delta_bytes = 0;
+  };
+  static Chain ChainOf(const CheckpointReader& checkpoint);
+
   const Options options_;
   Communicator& communicator_;
   Stage stage_ = Stage::kIdle;
-  CheckpointManifest manifest_;  // of the save in flight, as the rest up to the thread
+  Kind kind_ = Kind::kWhole;  // of the save in flight, as the rest up to the thread
+  CheckpointManifest manifest_;
   std::vector<int64_t> pinned_steps_;
+  std::optional<Chain> chain_;  // rank 0; nothing: no delta is possible
   std::string folder_;
   CheckpointPart part_;
   SaveOutcome outcome_;

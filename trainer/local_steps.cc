@@ -18,6 +18,9 @@ at::Tensor TensorOf(std::vector<double>& values, at::IntArrayRef shape) {
   return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble));
 }
 
+// Numbers of a row.
+int64_t ColumnsOf(const at::Tensor& state) { return state.dim() == 1 ? 1 : state.size(1); }
+
 }  // namespace
 
 LocalSteps::LocalSteps(MetaParameters& parameters, DenseOptimizer& optimizer,
@@ -67,7 +70,7 @@ void LocalSteps::AverageRows(EmbeddingTable& table) {
   for (const at::Tensor* state : states) {
     const at::Tensor now = state->index_select(0, index);
     columns.push_back((state == &table.rows() ? now - tracked.before : now)
-                          .reshape({std::ssize(tracked.ids), -1}));
+                          .reshape({std::ssize(tracked.ids), ColumnsOf(*state)}));
   }
   const std::vector<double> own = ToDoubles(at::cat(columns, 1));
   const std::vector<int64_t> ids = communicator_.AllGather(std::span<const int64_t>(tracked.ids));
@@ -93,21 +96,21 @@ void LocalSteps::AverageRows(EmbeddingTable& table) {
   }
   std::vector<int64_t> rows;
   for (const int64_t id : groups.ids()) rows.push_back(table.LocalRowOf(id));
+  table.MarkChanged(rows);
   const at::Tensor all =
       at::from_blob(rows.data(), {std::ssize(rows)}, at::TensorOptions().dtype(at::kLong))
           .to(table.rows().device());
   const at::Tensor mean = TensorOf(means, {groups.size(), width}).to(table.rows().options());
   int64_t begin = 0;
   for (at::Tensor* state : states) {
-    const int64_t columns_of = state->dim() == 1 ? 1 : state->size(1);
-    at::Tensor part = mean.narrow(1, begin, columns_of);
+    at::Tensor part = mean.narrow(1, begin, ColumnsOf(*state));
     if (state->dim() == 1) part = part.squeeze(1);
     if (state == &table.rows()) {
       state->index_add_(0, all, part);
     } else {
       state->index_copy_(0, all, part);
     }
-    begin += columns_of;
+    begin += ColumnsOf(*state);
   }
 }
 

@@ -42,6 +42,7 @@ struct CheckpointOptions {
   Async async = Async::kAuto;
   int64_t max_failed_saves = 3;  ///< in a row, before a run ends; 0: the first ends it
   int64_t keep = 2;              ///< newest ones kept, >= 1; the best one is kept beside them
+  int64_t max_deltas = 16;       ///< delta checkpoints between two whole ones; 0: all are whole
   std::string resume =
       "auto";  ///< auto (newest valid one, else start), never, or a checkpoint's path
   /// Starts in a row that may end without a newer checkpoint before the next one is refused; 0 =

@@ -13,6 +13,7 @@
 #include "common/error.h"
 #include "common/phase.h"
 #include "common/random.h"
+#include "common/stopwatch.h"
 #include "trainer/embedding/sharded_tables.h"
 
 namespace hearth {
@@ -40,21 +41,6 @@ void AddSquaredNorms(const RowSum<Real>& rows, int64_t dim, std::span<double> su
         SquaredNorm(std::span(rows.rows).subspan(i * width, width));
   }
 }
-
-// A phase that adds the seconds of its life to `total`.
-class Stopwatch {
- public:
-  Stopwatch(double& total, Phase phase) : total_(total) { EnterPhase(phase); }
-  ~Stopwatch() {
-    total_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
- private:
-  double& total_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 }  // namespace
 
@@ -143,17 +129,20 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
                         .scalars = 3,  // loss, finite tasks, skipped tasks
                         .tables = shapes_});
   {
-    const Stopwatch stopwatch(times_.fetch, Phase::kFetch);
+    EnterPhase(Phase::kFetch);
+    const Stopwatch stopwatch(&times_.fetch);
     FetchRows(meta_batch);
   }
   {
-    const Stopwatch stopwatch(times_.compute, Phase::kCompute);
+    EnterPhase(Phase::kCompute);
+    const Stopwatch stopwatch(&times_.compute);
     ComputeChunks(meta_batch, sums);
   }
   StepResult result;
   typename ChunkSums<Real>::Result reduced;
   {
-    const Stopwatch stopwatch(times_.reduce, Phase::kReduce);
+    EnterPhase(Phase::kReduce);
+    const Stopwatch stopwatch(&times_.reduce);
     reduced = Reduce(sums, meta_batch, next, result);
     AgreeOnNorm<Real>(reduced, wishes, result);
   }
@@ -171,7 +160,8 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
   }
   if (!result.skip_reason.empty()) return result;
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
-  const Stopwatch stopwatch(times_.update, Phase::kUpdate);
+  EnterPhase(Phase::kUpdate);
+  const Stopwatch stopwatch(&times_.update);
   Update<Real>(reduced, meta_batch.step, result);
   return result;
 }

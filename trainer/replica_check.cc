@@ -1,14 +1,12 @@
 #include "trainer/replica_check.h"
 
-#include <algorithm>
-#include <map>
-#include <span>
-#include <string>
 #include <vector>
 
+#include <fmt/ranges.h>
+
+#include "cluster/consensus.h"
 #include "common/error.h"
 #include "common/hash.h"
-#include "common/text.h"
 
 namespace hearth {
 namespace {
@@ -37,22 +35,13 @@ uint64_t HashOfReplicas(RunState& state) {
 
 void RequireEqualReplicas(RunState& state, Communicator& communicator) {
   if (communicator.world_size() == 1) return;
-  const std::vector<uint64_t> own = {HashOfReplicas(state)};
-  const std::vector<uint64_t> hashes = communicator.AllGather(std::span<const uint64_t>(own));
-  std::map<uint64_t, int64_t> counts;
-  for (const uint64_t hash : hashes) ++counts[hash];
-  if (counts.size() == 1) return;
-  const uint64_t common =
-      std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
-  std::vector<std::string> ranks;
-  for (size_t rank = 0; rank < hashes.size(); ++rank) {
-    if (hashes[rank] != common) ranks.push_back(std::to_string(rank));
-  }
+  const std::vector<int> ranks = RanksUnlikeMost(communicator, HashOfReplicas(state));
+  if (ranks.empty()) return;
   throw NumericError(
       "after step {}: the parameters of rank {} are not those of most ranks, though all took the "
       "same steps: suspect memory or processor there; nothing was saved, resume from the last "
       "checkpoint on other hardware",
-      state.counters.step, Join(ranks, ", "));
+      state.counters.step, fmt::join(ranks, ", "));
 }
 
 }  // namespace hearth

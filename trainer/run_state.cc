@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <map>
+#include <memory>
+#include <set>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -42,6 +45,10 @@ std::vector<int64_t> ShapeOfAll(const at::Tensor& value, int64_t row_count) {
 at::Tensor ViewOf(std::vector<int64_t>& values) {
   return at::from_blob(values.data(), {std::ssize(values)}, at::TensorOptions().dtype(at::kLong));
 }
+// The same, only to be read.
+at::Tensor ViewOf(const std::vector<int64_t>& values) {
+  return ViewOf(const_cast<std::vector<int64_t>&>(values));
+}
 
 // Feature names are the user's; array names are restricted. The number keeps them unique.
 std::string ArrayNameOf(size_t number, const std::string& name) {
@@ -67,10 +74,19 @@ struct Share {
   PositionRange owned;
   int64_t row_count = 0;
   bool sharded = false;
+  const RowMarks* changed = nullptr;  // of `owned`; null: any may have
+  std::string changed_name = {};      // of the arrays whose rows change together
 };
 
-Share ShareOf(const EmbeddingTable& table) {
-  return {table.owned(), table.row_count(), table.shape().sharded};
+Share ShareOf(const EmbeddingTable& table, const std::string& name) {
+  return {table.owned(), table.row_count(), table.shape().sharded, &table.changed_rows(),
+          name + "/rows"};
+}
+
+// Ids that wait for a row of the table.
+Share WaitingOf(const EmbeddingTable& table, const std::string& name) {
+  return {table.owned(), table.row_count(), table.shape().sharded,
+          &table.dynamic_ids()->waiting().changed(), name + "/waiting"};
 }
 
 // One row per bucket instead.
@@ -88,10 +104,11 @@ void VisitParameters(const ParameterLayout& layout, at::Tensor& dense,
   VisitDense(layout, dense, "parameters/", "", visit_dense);
   for (size_t t = 0; t < tables.size(); ++t) {
     EmbeddingTable& table = tables[t];
-    const std::string prefix = "tables/" + ArrayNameOf(t, table.name());
-    visit_table(prefix + "/rows", table.rows(), ShareOf(table));
+    const std::string name = ArrayNameOf(t, table.name()), prefix = "tables/" + name;
+    const Share share = ShareOf(table, name);
+    visit_table(prefix + "/rows", table.rows(), share);
     if (table.dynamic_ids() == nullptr) continue;
-    visit_slots(prefix, table.dynamic_ids()->rows(), ShareOf(table));
+    visit_slots(prefix, table.dynamic_ids()->rows(), share);
     if (table.bucket_means().defined()) {
       visit_table(prefix + "/means", table.bucket_means(), BucketsOf(table));
     }
@@ -106,15 +123,16 @@ void VisitOptimizer(const ParameterLayout& layout, DenseOptimizer& optimizer,
   VisitDense(layout, optimizer.second_moment(), parameters, "/second", visit_dense);
   for (size_t t = 0; t < tables.size(); ++t) {
     EmbeddingTable& table = tables[t];
-    const Share share = ShareOf(table);
-    const std::string prefix = "optimizer/tables/" + ArrayNameOf(t, table.name());
+    const std::string name = ArrayNameOf(t, table.name()), prefix = "optimizer/tables/" + name;
+    const Share share = ShareOf(table, name);
     if (table.first_moment().defined()) visit_table(prefix + "/first", table.first_moment(), share);
     visit_table(prefix + "/second", table.second_moment(), share);
     visit_table(prefix + "/age", table.age(), share);
     if (table.dynamic_ids() == nullptr) continue;
-    visit_slots(prefix + "/waiting", table.dynamic_ids()->waiting(), share);
+    const Share waiting = WaitingOf(table, name);
+    visit_slots(prefix + "/waiting", table.dynamic_ids()->waiting(), waiting);
     at::Tensor counts = ViewOf(table.dynamic_ids()->waiting_counts());
-    visit_table(prefix + "/waiting/count", counts, share);
+    visit_table(prefix + "/waiting/count", counts, waiting);
   }
 }
 
@@ -161,37 +179,127 @@ TrainState TrainStateFrom(const nlohmann::json& json, const std::string& path) {
   }
 }
 
+// What this rank writes of an array: its rows, or where every rank has all of them some.
+RowRange RowsToWrite(const Share& share, RankPlace place) {
+  if (share.sharded) return {share.owned.begin, share.owned.end};
+  return {share.row_count * place.rank / place.world_size,
+          share.row_count * (place.rank + 1) / place.world_size};
+}
+
+bool CanTellChanges(const Share& share, RowRange rows) {
+  return share.changed != nullptr && rows.size() <= TouchedRows::kMostRows;
+}
+
+// Collects what the visitors name.
+class Collector {
+ public:
+  Collector(RankPlace place, SaveScope scope) : place_(place), scope_(scope) {}
+
+  auto dense() {
+    return [this](const std::string& name, const at::Tensor& value) {
+      const int64_t row_count = value.size(0);
+      if (place_.rank == 0) Add(name, value, {{0, row_count}, row_count}, {0, row_count}, {});
+    };
+  }
+  auto table() {
+    return [this](const std::string& name, const at::Tensor& value, const Share& share) {
+      const RowRange rows = RowsToWrite(share, place_);
+      const int64_t begin = rows.begin - share.owned.begin;
+      if (scope_ == SaveScope::kWhole || !CanTellChanges(share, rows)) {
+        return Add(name, value.narrow(0, begin, rows.size()), share, rows, {});
+      }
+      const Changed& changed = ChangedRowsOf(share, rows);
+      Add(name, value.index_select(0, changed.index.to(value.device())), share, rows, changed.rows);
+    };
+  }
+  auto slots() {
+    return [this](const std::string& prefix, const LruSlots& of, const Share& share) {
+      table()(prefix + "/ids", ViewOf(of.ids()), share);
+      table()(prefix + "/last_step", ViewOf(of.last_steps()), share);
+    };
+  }
+
+  SavedArrays Take() { return std::move(saved_); }
+
+ private:
+  struct Changed {
+    std::shared_ptr<const TouchedRows> rows;
+    at::Tensor index;  // among this rank's rows
+  };
+
+  const Changed& ChangedRowsOf(const Share& share, RowRange rows) {
+    const auto [place, is_new] = changed_.try_emplace(share.changed_name);
+    if (is_new) {
+      const int64_t begin = rows.begin - share.owned.begin;
+      std::vector<uint32_t> offsets = share.changed->OffsetsIn(begin, begin + rows.size());
+      std::vector<int64_t> index(offsets.begin(), offsets.end());
+      for (int64_t& row : index) row += begin;
+      place->second.index = ViewOf(index).clone();
+      place->second.rows =
+          std::make_shared<TouchedRows>(TouchedRows{share.changed_name, rows, std::move(offsets)});
+    }
+    return place->second;
+  }
+
+  void Add(const std::string& name, const at::Tensor& value, const Share& share, RowRange rows,
+           std::shared_ptr<const TouchedRows> touched) {
+    saved_.memory.push_back(value.to(at::kCPU).contiguous());
+    saved_.arrays.push_back({.name = name,
+                             .spec = {TypeOf(value), ShapeOfAll(value, share.row_count)},
+                             .rows = rows,
+                             .data = saved_.memory.back().const_data_ptr(),
+                             .touched = std::move(touched)});
+  }
+
+  const RankPlace place_;
+  const SaveScope scope_;
+  std::map<std::string, Changed> changed_;  // [Share::changed_name]
+  SavedArrays saved_;
+};
+
 }  // namespace
 
-std::vector<NamedArray> ArraysToSave(RunState& state, const ParameterLayout& layout, int rank,
-                                     int world_size, std::vector<at::Tensor>& storage) {
-  std::vector<NamedArray> arrays;
-  // `rows`: those of the whole array that `value` holds.
-  const auto add = [&](const std::string& name, const at::Tensor& value, const Share& share) {
-    storage.push_back(value.to(at::kCPU).contiguous());
-    arrays.push_back({.name = name,
-                      .spec = {TypeOf(value), ShapeOfAll(value, share.row_count)},
-                      .rows = {share.owned.begin, share.owned.end},
-                      .data = storage.back().const_data_ptr()});
+SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPlace place,
+                         SaveScope scope) {
+  Collector collector(place, scope);
+  VisitParameters(layout, state.parameters.dense, state.parameters.tables, collector.dense(),
+                  collector.table(), collector.slots());
+  VisitOptimizer(layout, state.optimizer, state.parameters.tables, collector.dense(),
+                 collector.table(), collector.slots());
+  return collector.Take();
+}
+
+SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place) {
+  SaveBytes bytes;
+  std::set<std::string> counted;  // TouchedRows
+  const auto dense = [&](const std::string&, const at::Tensor& value) {
+    if (place.rank != 0) return;
+    bytes.whole += static_cast<int64_t>(value.nbytes());
+    bytes.changes += static_cast<int64_t>(value.nbytes());
   };
-  const auto dense = [&](const std::string& name, const at::Tensor& value) {
-    if (rank == 0) add(name, value, {{0, value.size(0)}, value.size(0)});
-  };
-  const auto table = [&](const std::string& name, const at::Tensor& value, const Share& share) {
-    if (share.sharded) return add(name, value, share);
-    // Every rank has all rows: each writes some of them.
-    const int64_t begin = share.row_count * rank / world_size;
-    const int64_t end = share.row_count * (rank + 1) / world_size;
-    add(name, value.narrow(0, begin, end - begin), {{begin, end}, share.row_count});
+  const auto table = [&](const std::string&, const at::Tensor& value, const Share& share) {
+    const RowRange rows = RowsToWrite(share, place);
+    const int64_t row_bytes =
+        ArraySpec{TypeOf(value), ShapeOfAll(value, share.row_count)}.row_bytes();
+    bytes.whole += rows.size() * row_bytes;
+    if (!CanTellChanges(share, rows)) {
+      bytes.changes += rows.size() * row_bytes;
+      return;
+    }
+    const int64_t begin = rows.begin - share.owned.begin;
+    const int64_t count = share.changed->CountIn(begin, begin + rows.size());
+    bytes.changes += count * row_bytes;
+    if (counted.insert(share.changed_name).second) {
+      bytes.changes += count * int64_t{sizeof(uint32_t)};
+    }
   };
   const auto slots = [&](const std::string& prefix, const LruSlots& of, const Share& share) {
-    std::vector<int64_t> ids = of.ids(), last_steps = of.last_steps();
-    table(prefix + "/ids", ViewOf(ids).clone(), share);
-    table(prefix + "/last_step", ViewOf(last_steps).clone(), share);
+    table(prefix + "/ids", ViewOf(of.ids()), share);
+    table(prefix + "/last_step", ViewOf(of.last_steps()), share);
   };
   VisitParameters(layout, state.parameters.dense, state.parameters.tables, dense, table, slots);
   VisitOptimizer(layout, state.optimizer, state.parameters.tables, dense, table, slots);
-  return arrays;
+  return bytes;
 }
 
 namespace {
@@ -252,6 +360,7 @@ void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& lay
   const Loader loader(checkpoint);
   VisitOptimizer(layout, state.optimizer, state.parameters.tables, loader.dense(), loader.table(),
                  loader.slots());
+  for (EmbeddingTable& table : state.parameters.tables) table.ForgetChanges();
   state.counters = TrainStateFrom(checkpoint.manifest().scalars, checkpoint.path());
   state.optimizer.set_step_count(state.counters.step);
 }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sampler/deal.h"
 #include "storage/checkpoint/array.h"
 #include "storage/checkpoint/reader.h"
 #include "trainer/embedding/embedding_table.h"
@@ -28,11 +29,26 @@ struct RunState {
   TrainState counters;
 };
 
+/// Arrays of a checkpoint, and the memory they point into where that is not the state itself.
+struct SavedArrays {
+  std::vector<NamedArray> arrays;
+  std::vector<at::Tensor> memory;
+};
+
+/// Whether a checkpoint holds everything, or of tables only the rows that changed since the last
+/// EmbeddingTable::ForgetChanges.
+enum class SaveScope { kWhole, kChanges };
+
 /// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows
-/// (of a sharded table those it owns).
-/// `storage` keeps the memory the arrays point into.
-std::vector<NamedArray> ArraysToSave(RunState& state, const ParameterLayout& layout, int rank,
-                                     int world_size, std::vector<at::Tensor>& storage);
+/// (of a sharded table those it owns). They are valid until the state changes.
+SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPlace place,
+                         SaveScope scope);
+
+/// Bytes of the arrays that this rank would write.
+struct SaveBytes {
+  int64_t whole = 0, changes = 0;
+};
+SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place);
 
 /// Reads parameters and the rows this rank owns into `parameters`, which has the model's shapes.
 /// Any number of ranks may have written them; tables stream through a buffer.
@@ -40,7 +56,7 @@ std::vector<NamedArray> ArraysToSave(RunState& state, const ParameterLayout& lay
 void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                     MetaParameters& parameters);
 
-/// LoadParameters, and optimizer state and counters.
+/// LoadParameters, and optimizer state and counters. No row counts as changed afterwards.
 void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                   RunState& state);
 

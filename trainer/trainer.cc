@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "common/error.h"
 #include "common/hash.h"
@@ -91,6 +92,8 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
               .start_number = options.start_number,
               .keep = options.checkpoint.keep,
               .copy_bytes = options.checkpoint_copy_bytes,
+              .max_deltas = options.checkpoint.max_deltas,
+              .delta_from_bytes = options.checkpoint_delta_from_bytes,
               .require_run_dir = options.require_run_dir},
              communicator_),
       evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator_),
@@ -136,14 +139,7 @@ TrainOutcome Trainer::Run() {
     if (const auto spike = loss_watch_.Add(result.loss)) {
       observer_.OnLossSpike(state_.counters.step, *spike);
     }
-    if (RanksMeetAfter(state_.counters.step)) {
-      if (saver_.in_flight() && !result.wishes.saving) {  // collective
-        if (const auto outcome = saver_.Advance()) Conclude(*outcome);
-      }
-      if (Due(state_.counters.step, options_.dist.check_every)) CheckReplicas();  // collective
-    }
-    if (DueForEvaluation()) Evaluate();         // collective
-    if (DueForCheckpoint(result)) BeginSave();  // collective
+    SaveAndCompare(result);  // collective
     stopped = result.wishes.stop;
   }
   if (!stopped && evaluated_step_ != state_.counters.step) Evaluate();
@@ -229,6 +225,7 @@ void Trainer::Load(const std::string& path) {
         data_hash_.substr(0, 12));
   }
   LoadRunState(checkpoint, learner_.model().layout(), state_);
+  saver_.SetBase(checkpoint);
   run_id_ = checkpoint.manifest().run_id;
 }
 
@@ -289,7 +286,22 @@ void Trainer::Evaluate() {
   observer_.OnEvaluation(result, is_best);
 }
 
-void Trainer::CheckReplicas() { RequireEqualReplicas(state_, communicator_); }
+void Trainer::SaveAndCompare(const StepResult& result) {
+  const int64_t step = state_.counters.step;
+  const bool ranks_meet = RanksMeetAfter(step);
+  if (ranks_meet && saver_.in_flight() && !result.wishes.saving) {
+    if (const auto outcome = saver_.Advance()) Conclude(*outcome);
+  }
+  if (DueForEvaluation()) Evaluate();
+  if (DueForCheckpoint(result)) {
+    BeginSave();  // compares the replicas, too
+  } else if (ranks_meet && Due(step, options_.dist.check_every)) {
+    const std::vector<int> ranks = RanksWithOtherCalls(communicator_);
+    HEARTH_CHECK(ranks.empty(), "step {}: ranks {} made other collective calls than most", step,
+                 fmt::join(ranks, ", "));
+    RequireEqualReplicas(state_, communicator_);
+  }
+}
 
 // Collective: all ranks saw the same result.
 void Trainer::AccountForSkip(const StepResult& result) {
@@ -332,7 +344,7 @@ void Trainer::RollBack(const std::string& reason) {
 void Trainer::BeginSave() {
   EnterPhase(Phase::kSave);
   if (saver_.in_flight()) Conclude(saver_.Finish());
-  CheckReplicas();
+  RequireEqualReplicas(state_, communicator_);
   save_begin_ = Clock::now();
   CheckpointManifest manifest;
   manifest.run_id = run_id_;
@@ -346,11 +358,16 @@ void Trainer::BeginSave() {
     manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};
   }
   manifest.scalars = ToJson(state_.counters);
-  std::vector<at::Tensor> storage;
-  std::vector<NamedArray> arrays = ArraysToSave(
-      state_, learner_.model().layout(), communicator_.rank(), communicator_.world_size(), storage);
+  const ParameterLayout& layout = learner_.model().layout();
+  const RankPlace place{communicator_.rank(), communicator_.world_size()};
+  const SaveBytes bytes = BytesToSave(state_, layout, place);
+  const bool is_delta = saver_.PrefersDelta(bytes.whole, bytes.changes);
+  SavedArrays saved =
+      ArraysToSave(state_, layout, place, is_delta ? SaveScope::kChanges : SaveScope::kWhole);
+  for (EmbeddingTable& table : state_.parameters.tables) table.ForgetChanges();
   saved_step_ = manifest.step;
-  saver_.Begin(std::move(manifest), std::move(arrays), {state_.counters.best_step});
+  saver_.Begin(is_delta ? CheckpointSaver::Kind::kDelta : CheckpointSaver::Kind::kWhole,
+               std::move(manifest), std::move(saved.arrays), {state_.counters.best_step});
   save_cost_sec_ = SecondsSince(save_begin_);
 }
 
@@ -370,6 +387,7 @@ void Trainer::Conclude(const SaveOutcome& outcome) {
     observer_.OnCheckpoint({.path = outcome.path,
                             .step = outcome.step,
                             .size_bytes = outcome.size_bytes,
+                            .is_delta = outcome.is_delta,
                             .save_sec = outcome.save_sec,
                             .stall_sec = outcome.stall_sec});
     return;

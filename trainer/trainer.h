@@ -47,6 +47,7 @@ struct TrainerOptions {
   int64_t balance_every_steps = 10;  ///< outer steps between BalanceReports, >= 1
   /// Most bytes of state that this rank copies in order to save beside training (MostCopyBytes).
   int64_t checkpoint_copy_bytes = int64_t{1} << 30;
+  int64_t checkpoint_delta_from_bytes = int64_t{64} << 20;  ///< CheckpointSaver::Options
   /// Which of all jobs that ever held run_dir this one is: unfinished checkpoints carry the number.
   int64_t start_number = 0;
   /// Called on rank 0 right before a checkpoint becomes visible; throws when another job has taken
@@ -70,8 +71,9 @@ struct CheckpointReport {
   std::string path;
   int64_t step = 0;
   int64_t size_bytes = 0;
-  double save_sec = 0;   ///< from its begin to its commit
-  double stall_sec = 0;  ///< part of it in which this rank did not train
+  bool is_delta = false;  ///< holds the changes since the one before
+  double save_sec = 0;    ///< from its begin to its commit
+  double stall_sec = 0;   ///< part of it in which this rank did not train
 };
 
 /// Hears what happens in a run. Called on every rank, in the training thread, between collectives:
@@ -139,7 +141,7 @@ class Trainer {
   StepResult StepAlone(const MetaBatch& meta_batch, const StepWishes& wishes);
   void Advance(const StepResult& result);
   void Evaluate();
-  void CheckReplicas();
+  void SaveAndCompare(const StepResult& result);
   void AccountForSkip(const StepResult& result);
   void RollBack(const std::string& reason);
   void Load(const std::string& path);

@@ -13,13 +13,14 @@ namespace hearth {
 namespace {
 
 std::string TextOf(const std::vector<CheckpointInfo>& checkpoints) {
-  std::string text =
-      fmt::format("{:>10} {:>7} {:>18} {:>10}  {}\n", "step", "epoch", "metric", "size", "path");
+  std::string text = fmt::format("{:>10} {:>7} {:>18} {:>10} {:>10}  {}\n", "step", "epoch",
+                                 "metric", "size", "base step", "path");
   for (const CheckpointInfo& info : checkpoints) {
     const std::string metric =
         info.metric ? fmt::format("{} {:.5f}", info.metric->name, info.metric->value) : "-";
-    text += fmt::format("{:>10} {:>7} {:>18} {:>10}  {}{}\n", info.step, info.epoch, metric,
-                        FormatBytes(info.size_bytes), info.path,
+    const std::string base = info.base_step ? std::to_string(*info.base_step) : "-";
+    text += fmt::format("{:>10} {:>7} {:>18} {:>10} {:>10}  {}{}\n", info.step, info.epoch, metric,
+                        FormatBytes(info.size_bytes), base, info.path,
                         info.problem.empty() ? "" : "  DAMAGED: " + info.problem);
   }
   return text;
@@ -33,6 +34,7 @@ nlohmann::ordered_json JsonOf(const std::vector<CheckpointInfo>& checkpoints) {
                                     {"path", info.path},
                                     {"size_bytes", info.size_bytes},
                                     {"problem", info.problem}};
+    if (info.base_step) entry["base_step"] = *info.base_step;
     if (info.metric) entry["metric"] = {{"name", info.metric->name}, {"value", info.metric->value}};
     list.push_back(std::move(entry));
   }

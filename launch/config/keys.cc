@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "storage/checkpoint/manifest.h"
+
 namespace hearth {
 namespace {
 
@@ -285,6 +287,13 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
   checkpoint
       .Int("keep", &CheckpointOptions::keep, AtLeast(1),
            "newest checkpoints kept; the best one is kept beside them")
+      .MayChangeOnResume();
+  checkpoint
+      .Int("max_deltas", &CheckpointOptions::max_deltas,
+           Between(0, CheckpointManifest::kMostDeltas),
+           "checkpoints in a row that hold only the table rows that changed since the one before, "
+           "where these are at most half of a state of 64 MiB or more; 0: every checkpoint is "
+           "whole")
       .MayChangeOnResume();
   checkpoint
       .WordOrPath("resume", &CheckpointOptions::resume, {"auto", "never"},

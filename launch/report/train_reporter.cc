@@ -158,12 +158,14 @@ void TrainReporter::OnEvaluation(const ValidationResult& result, bool is_best) {
 }
 
 void TrainReporter::OnCheckpoint(const CheckpointReport& report) {
-  Say(fmt::format("checkpoint of step {}: {} in {:.2f} s, {:.2f} s of them not training",
-                  report.step, FormatBytes(report.size_bytes), report.save_sec, report.stall_sec));
+  Say(fmt::format("checkpoint of step {}: {}{} in {:.2f} s, {:.2f} s of them not training",
+                  report.step, FormatBytes(report.size_bytes), report.is_delta ? " of changes" : "",
+                  report.save_sec, report.stall_sec));
   metrics_.Write({{"event", "checkpoint"},
                   {"step", report.step},
                   {"path", report.path},
                   {"size_bytes", report.size_bytes},
+                  {"delta", report.is_delta},
                   {"seconds", report.save_sec},
                   {"stall_seconds", report.stall_sec}});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <regex>
 
 #include <spdlog/spdlog.h>
@@ -83,6 +84,13 @@ std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
   return fmt::format("{}.tmp-{}-{}", CheckpointPath(run_dir, step), run_id, start);
 }
 
+std::string SiblingCheckpointPath(const std::string& checkpoint, int64_t step) {
+  const std::filesystem::path path = std::filesystem::absolute(checkpoint).lexically_normal();
+  const bool ends_with_slash = !path.has_filename();
+  return (ends_with_slash ? path.parent_path() : path).parent_path().string() + "/" +
+         StepName(step);
+}
+
 std::optional<int64_t> ParseStepName(const std::string& name) {
   int64_t step = 0;
   if (!name.starts_with("step-") || !ParseInt64(name.substr(5), &step) || step < 0 ||
@@ -106,6 +114,7 @@ std::vector<int64_t> ListSteps(const std::string& run_dir) {
 
 std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir) {
   std::vector<CheckpointInfo> checkpoints;
+  std::map<int64_t, std::string> sound;  // [step] manifest hash
   for (const int64_t step : ListSteps(run_dir)) {
     CheckpointInfo info;
     info.path = CheckpointPath(run_dir, step);
@@ -115,6 +124,15 @@ std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir) {
       info.epoch = manifest.epoch;
       info.metric = manifest.metric;
       info.size_bytes = manifest.size_bytes();
+      if (manifest.base) {
+        info.base_step = manifest.base->step;
+        const auto base = sound.find(manifest.base->step);
+        if (base == sound.end() || base->second != manifest.base->manifest_sha256) {
+          throw DataError("its base, step {}, is missing, damaged or another one than it was",
+                          manifest.base->step);
+        }
+      }
+      sound[step] = manifest.sha256;
     } catch (const Error& error) {
       info.problem = error.what();
     }

@@ -22,6 +22,8 @@ std::string CheckpointsFolder(const std::string& run_dir);
 std::string CheckpointPath(const std::string& run_dir, int64_t step);
 std::string TemporaryCheckpointPath(const std::string& run_dir, int64_t step,
                                     const std::string& run_id, int64_t start);
+/// Where the checkpoint of another step of the same run is.
+std::string SiblingCheckpointPath(const std::string& checkpoint, int64_t step);
 /// The step of "step-000123", nothing for every other name.
 std::optional<int64_t> ParseStepName(const std::string& name);
 
@@ -35,8 +37,10 @@ struct CheckpointInfo {
   int64_t step = 0;
   int64_t epoch = 0;
   std::optional<CheckpointMetric> metric;
-  int64_t size_bytes = 0;
-  std::string problem;  ///< why its manifest was refused, else empty (files are not hashed here)
+  int64_t size_bytes = 0;            ///< of its own files
+  std::optional<int64_t> base_step;  ///< of a delta checkpoint
+  /// Why its manifest or the base it needs was refused, else empty (files are not hashed here).
+  std::string problem;
 };
 /// All committed checkpoints of a run, ascending by step. Reads manifests only.
 std::vector<CheckpointInfo> ListCheckpoints(const std::string& run_dir);

@@ -40,10 +40,16 @@ void CheckFinite(const json& value, const std::string& path) {
 ordered_json ToJson(const CheckpointPart& part) {
   ordered_json arrays = ordered_json::object();
   for (const auto& [name, array] : part.arrays) {
-    ordered_json rows = ordered_json::array();
-    for (const RowRange& slice : array.slices) rows.push_back({slice.begin, slice.end});
-    arrays[name] = {
-        {"type", NameOf(array.spec.type)}, {"shape", array.spec.shape}, {"rows", std::move(rows)}};
+    ordered_json& entry = arrays[name];
+    entry = {{"type", NameOf(array.spec.type)}, {"shape", array.spec.shape}};
+    if (array.touched) {
+      const auto& [rows_name, range, count] = *array.touched;
+      entry["touched"] = {
+          {"name", rows_name}, {"range", {range.begin, range.end}}, {"count", count}};
+      continue;
+    }
+    entry["rows"] = ordered_json::array();
+    for (const RowRange& slice : array.slices) entry["rows"].push_back({slice.begin, slice.end});
   }
   return {{"file", part.file},
           {"rank", part.rank},
@@ -82,24 +88,59 @@ ArraySpec ParseSpec(JsonFields& object, const std::string& where) {
   return spec;
 }
 
+RowRange ParseRange(const json& pair, const ArraySpec& spec, const std::string& where) {
+  if (!pair.is_array() || pair.size() != 2) {
+    throw DataError("{}: rows must be [begin, end] pairs, found {}", where, pair.dump());
+  }
+  const std::vector<int64_t> ends = IntList(pair, where + ": rows");
+  const RowRange range{ends[0], ends[1]};
+  if (range.begin > range.end || range.end > spec.row_count()) {
+    throw DataError("{}: rows {}..{} of {} are out of order or out of range", where, range.begin,
+                    range.end, spec.ToString());
+  }
+  return range;
+}
+
+std::vector<RowRange> ParseSlices(const json& pairs, const ArraySpec& spec,
+                                  const std::string& where) {
+  std::vector<RowRange> slices;
+  int64_t last_end = 0;
+  for (const json& pair : pairs) {
+    const RowRange slice = ParseRange(pair, spec, where);
+    if (slice.begin < last_end || slice.size() == 0) {
+      throw DataError("{}: rows {}..{} of {} are empty or out of order", where, slice.begin,
+                      slice.end, spec.ToString());
+    }
+    last_end = slice.end;
+    slices.push_back(slice);
+  }
+  return slices;
+}
+
+TouchedRecord ParseTouched(const json& value, const ArraySpec& spec, const std::string& where) {
+  JsonFields object(value, where + ": touched");
+  TouchedRecord record;
+  record.name = object.Text("name");
+  if (!IsArrayName(record.name)) {
+    throw DataError("{}: bad name of touched rows '{}'", where, record.name);
+  }
+  record.range = ParseRange(object.Array("range"), spec, where);
+  record.count = object.Int("count", 0, std::min(record.range.size(), TouchedRows::kMostRows));
+  object.Finish();
+  return record;
+}
+
 PartArray ParsePartArray(const json& value, int64_t part_size_bytes, const std::string& where) {
   JsonFields object(value, where);
   PartArray array;
   array.spec = ParseSpec(object, where);
-  int64_t row_count = 0, last_end = 0;
-  for (const json& pair : object.Array("rows")) {
-    if (!pair.is_array() || pair.size() != 2) {
-      throw DataError("{}: 'rows' must hold [begin, end] pairs, found {}", where, pair.dump());
-    }
-    const std::vector<int64_t> ends = IntList(pair, where + ": rows");
-    const RowRange slice{ends[0], ends[1]};
-    if (slice.begin < last_end || slice.begin >= slice.end || slice.end > array.spec.row_count()) {
-      throw DataError("{}: rows {}..{} of {} are empty, out of order or out of range", where,
-                      slice.begin, slice.end, array.spec.ToString());
-    }
-    last_end = slice.end;
-    row_count += slice.size();
-    array.slices.push_back(slice);
+  int64_t row_count = 0;
+  if (value.contains("touched")) {
+    array.touched = ParseTouched(object.Object("touched"), array.spec, where);
+    row_count = array.touched->count;
+  } else {
+    array.slices = ParseSlices(object.Array("rows"), array.spec, where);
+    for (const RowRange& slice : array.slices) row_count += slice.size();
   }
   if (row_count * array.spec.row_bytes() > part_size_bytes) {
     throw DataError("{}: {} rows of {} do not fit into a file of {} bytes", where, row_count,
@@ -164,11 +205,53 @@ void CheckFormat(JsonFields& object, const std::string& where) {
   }
 }
 
+CheckpointBase ParseBase(const json& value, int64_t step, const std::string& where) {
+  JsonFields fields(value, where + ": base");
+  CheckpointBase base;
+  base.step = fields.Int("step", 0, kMaxInt);
+  base.manifest_sha256 = fields.Hex("manifest_sha256", kHashDigits);
+  fields.Finish();
+  if (base.step >= step) {
+    throw DataError("{}: base is step {}, not before step {}", where, base.step, step);
+  }
+  return base;
+}
+
 CheckpointMetric ParseMetric(const json& value, const std::string& where) {
   JsonFields fields(value, where + ": metric");
   CheckpointMetric metric{fields.Text("name"), fields.Number("value")};
   fields.Finish();
   return metric;
+}
+
+/// The hash recorded in, and verified against, a manifest.
+std::string OwnHash(std::string_view text, const std::string& where) {
+  if (!text.starts_with(kHashPrefix) || text.size() < kHashPrefix.size() + kHashDigits) {
+    throw DataError("{}: not a checkpoint manifest (must begin with its own hash)", where);
+  }
+  std::string recorded(text.substr(kHashPrefix.size(), kHashDigits));
+  if (HashOf(text) != recorded) {
+    throw DataError("{}: SHA-256 differs from the recorded one: damaged or edited", where);
+  }
+  return recorded;
+}
+
+/// That the ranges of an array cover it exactly once.
+void CheckRanges(std::vector<RowRange>& ranges, const std::string& name, int64_t row_count,
+                 const std::string& where) {
+  std::ranges::sort(ranges, {}, [](const RowRange& r) { return std::pair(r.begin, r.end); });
+  int64_t covered = 0;
+  for (const RowRange& range : ranges) {
+    if (range.begin != covered) {
+      throw DataError("{}: rows {}..{} of '{}' are {}", where, std::min(covered, range.begin),
+                      std::max(covered, range.begin), name,
+                      range.begin > covered ? "in no part" : "in two parts");
+    }
+    covered = range.end;
+  }
+  if (covered != row_count) {
+    throw DataError("{}: rows {}..{} of '{}' are in no part", where, covered, row_count, name);
+  }
 }
 
 }  // namespace
@@ -181,7 +264,7 @@ int64_t CheckpointManifest::size_bytes() const {
 
 std::map<std::string, ArraySpec> CheckpointManifest::Arrays(const std::string& where) const {
   std::map<std::string, ArraySpec> arrays;
-  std::map<std::string, std::vector<RowRange>> slices;
+  std::map<std::string, std::vector<RowRange>> ranges;
   for (const CheckpointPart& part : parts) {
     for (const auto& [name, array] : part.arrays) {
       const ArraySpec& known = arrays.emplace(name, array.spec).first->second;
@@ -189,25 +272,14 @@ std::map<std::string, ArraySpec> CheckpointManifest::Arrays(const std::string& w
         throw DataError("{}: {} says '{}' is {}, an earlier part says {}", where, part.file, name,
                         array.spec.ToString(), known.ToString());
       }
-      slices[name].insert(slices[name].end(), array.slices.begin(), array.slices.end());
+      std::vector<RowRange>& held = ranges[name];
+      held.insert(held.end(), array.slices.begin(), array.slices.end());
+      if (!array.touched) continue;
+      held.push_back(array.touched->range);
+      if (!base) throw DataError("{}: '{}' has touched rows, but there is no base", where, name);
     }
   }
-  for (auto& [name, ranges] : slices) {
-    std::ranges::sort(ranges, {}, &RowRange::begin);
-    int64_t covered = 0;
-    for (const RowRange& range : ranges) {
-      if (range.begin != covered) {
-        throw DataError("{}: rows {}..{} of '{}' are {}", where, std::min(covered, range.begin),
-                        std::max(covered, range.begin), name,
-                        range.begin > covered ? "in no part" : "in two parts");
-      }
-      covered = range.end;
-    }
-    if (covered != arrays[name].row_count()) {
-      throw DataError("{}: rows {}..{} of '{}' are in no part", where, covered,
-                      arrays[name].row_count(), name);
-    }
-  }
+  for (auto& [name, held] : ranges) CheckRanges(held, name, arrays[name].row_count(), where);
   return arrays;
 }
 
@@ -221,7 +293,7 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
   CheckFinite(manifest.scalars, "scalars");
   ordered_json object = {{"manifest_sha256", kNoHash},
                          {"format", kFormat},
-                         {"format_version", CheckpointManifest::kFormatVersion},
+                         {"format_version", manifest.base ? 2 : 1},
                          {"tool_version", manifest.tool_version},
                          {"run_id", manifest.run_id},
                          {"step", manifest.step},
@@ -229,6 +301,10 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
                          {"world_size", manifest.world_size},
                          {"config_hash", manifest.config_hash},
                          {"data_hash", manifest.data_hash}};
+  if (manifest.base) {
+    object["base"] = {{"step", manifest.base->step},
+                      {"manifest_sha256", manifest.base->manifest_sha256}};
+  }
   if (manifest.metric) {
     CheckFinite(manifest.metric->value, "metric/" + manifest.metric->name);
     object["metric"] = {{"name", manifest.metric->name}, {"value", manifest.metric->value}};
@@ -243,28 +319,17 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
   return text;
 }
 
-std::string ManifestSha256(std::string_view text, const std::string& where) {
-  if (!text.starts_with(kHashPrefix) || text.size() < kHashPrefix.size() + kHashDigits) {
-    throw DataError("{}: not a checkpoint manifest (must begin with its own hash)", where);
-  }
-  const std::string recorded(text.substr(kHashPrefix.size(), kHashDigits));
-  if (HashOf(text) != recorded) {
-    throw DataError("{}: SHA-256 differs from the recorded one: damaged or edited", where);
-  }
-  return recorded;
-}
-
 CheckpointManifest ParseManifest(std::string_view text, const std::string& where) {
   if (std::ssize(text) > CheckpointManifest::kMaxSizeBytes) {
     throw DataError("{}: {} bytes, more than a manifest may have ({})", where, text.size(),
                     CheckpointManifest::kMaxSizeBytes);
   }
-  ManifestSha256(text, where);
+  CheckpointManifest manifest;
+  manifest.sha256 = OwnHash(text, where);
   const json root = ParseJson(text, kMaxDepth, where);
   JsonFields object(root, where);
   object.Hex("manifest_sha256", kHashDigits);
   CheckFormat(object, where);
-  CheckpointManifest manifest;
   manifest.tool_version = object.Text("tool_version");
   manifest.run_id = object.Text("run_id");
   if (!IsPlainName(manifest.run_id)) {
@@ -275,6 +340,9 @@ CheckpointManifest ParseManifest(std::string_view text, const std::string& where
   manifest.world_size = static_cast<int>(object.Int("world_size", 1, kMaxWorldSize));
   manifest.config_hash = object.Text("config_hash");
   manifest.data_hash = object.Text("data_hash");
+  if (root.contains("base")) {
+    manifest.base = ParseBase(object.Object("base"), manifest.step, where);
+  }
   if (root.contains("metric")) manifest.metric = ParseMetric(object.Object("metric"), where);
   manifest.scalars = object.Object("scalars");
   manifest.parts = ParseParts(object, manifest.world_size, where);

@@ -13,10 +13,20 @@
 
 namespace hearth {
 
+/// What a part file says of its TouchedRows of one name.
+struct TouchedRecord {
+  std::string name;
+  RowRange range;
+  int64_t count = 0;
+
+  bool operator==(const TouchedRecord&) const = default;
+};
+
 /// What one part file holds of one array.
 struct PartArray {
   ArraySpec spec;                ///< of the whole array
   std::vector<RowRange> slices;  ///< non-empty, ascending; none when this part only names the array
+  std::optional<TouchedRecord> touched = {};  ///< in place of slices
 };
 
 /// One rank's file of a checkpoint, as recorded in the manifest.
@@ -34,15 +44,26 @@ struct CheckpointMetric {
   double value = 0;
 };
 
+/// The checkpoint of the same run that a delta checkpoint holds the changes since.
+struct CheckpointBase {
+  int64_t step = 0;
+  std::string manifest_sha256;  ///< CheckpointManifest::sha256 of the base
+
+  bool operator==(const CheckpointBase&) const = default;
+};
+
 /// MANIFEST.json of a checkpoint: the commit point. Its own SHA-256 is its first field, so a change
 /// of any byte is noticed (docs/checkpoint-format.md).
 struct CheckpointManifest {
-  static constexpr int64_t kFormatVersion = 1;
+  static constexpr int64_t kFormatVersion = 2;  ///< whole checkpoints are written as version 1
+  static constexpr int kMostDeltas = 256;       ///< one upon the other
   static constexpr int64_t kMaxSizeBytes = int64_t{16} << 20;
 
+  std::string sha256;  ///< of the text it was parsed from: its identity; not written
   std::string run_id;  ///< IsPlainName
   int64_t step = 0;
   int64_t epoch = 0;
+  std::optional<CheckpointBase> base;  ///< of a delta checkpoint
   int world_size = 1;        ///< ranks that wrote it = number of parts; any number may read it
   std::string config_hash;   ///< SHA-256 of the resolved configuration, or empty
   std::string data_hash;     ///< ManifestHash of the data set, or empty
@@ -55,7 +76,8 @@ struct CheckpointManifest {
   /// Sum over the parts.
   int64_t size_bytes() const;
   /// Every array of the checkpoint by name. Throws DataError naming `where` unless all parts agree
-  /// about each array and their slices cover its rows exactly once.
+  /// about each array and their slices, and ranges of touched rows, which need a base, cover its
+  /// rows exactly once.
   std::map<std::string, ArraySpec> Arrays(const std::string& where) const;
 };
 
@@ -69,9 +91,6 @@ std::string SerializeManifest(const CheckpointManifest& manifest);
 /// Strict inverse: size, depth, own hash, unknown, missing and duplicate keys, types, ranges, names
 /// and coverage are checked. Throws DataError naming `where` and the field.
 CheckpointManifest ParseManifest(std::string_view text, const std::string& where);
-
-/// The SHA-256 recorded in (and verified against) the text of a manifest: its identity.
-std::string ManifestSha256(std::string_view text, const std::string& where);
 
 /// A part's record as one line of JSON and back, so that ranks can send it to rank 0.
 std::string SerializePart(const CheckpointPart& part);

@@ -1,5 +1,8 @@
 #include "storage/checkpoint/part_file.h"
 
+#include <algorithm>
+#include <cstring>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -9,23 +12,33 @@ namespace hearth {
 namespace {
 
 constexpr std::string_view kFormat = "hearth-checkpoint-part";
+constexpr int64_t kFormatVersion = 1;
 
 std::string DatasetName(const std::string& array, int64_t row_begin) {
   return fmt::format("/arrays/{}/rows-{}", array, row_begin);
 }
 
-std::vector<int64_t> SliceShape(const ArraySpec& spec, RowRange slice) {
-  std::vector<int64_t> shape = spec.shape;
-  shape[0] = slice.size();
-  return shape;
+std::string TouchedDatasetName(const std::string& array) {
+  return fmt::format("/arrays/{}/touched", array);
+}
+
+std::string OffsetsDatasetName(const std::string& touched) {
+  return fmt::format("/touched/{}", touched);
+}
+
+/// The spec of `row_count` rows of an array.
+ArraySpec SpecOfRows(ArraySpec spec, int64_t row_count) {
+  spec.shape[0] = row_count;
+  return spec;
 }
 
 template <typename Element>
 void WriteSlice(Hdf5File& file, const NamedArray& array) {
-  const int64_t count = array.rows.size() * array.spec.row_bytes() / int64_t{sizeof(Element)};
-  file.BorrowDataset(DatasetName(array.name, array.rows.begin),
-                     std::span(static_cast<const Element*>(array.data), static_cast<size_t>(count)),
-                     SliceShape(array.spec, array.rows));
+  const int64_t count = array.size_bytes() / int64_t{sizeof(Element)};
+  file.BorrowDataset(
+      array.touched ? TouchedDatasetName(array.name) : DatasetName(array.name, array.rows.begin),
+      std::span(static_cast<const Element*>(array.data), static_cast<size_t>(count)),
+      SpecOfRows(array.spec, array.held_rows()).shape);
 }
 
 void WriteSliceOfType(Hdf5File& file, const NamedArray& array) {
@@ -52,8 +65,7 @@ void CheckHeader(const Hdf5File& file, const PartHeader& header) {
                     file.path(), name, found, expected);
   };
   check("format", file.TextAttribute("/", "format"), std::string(kFormat));
-  check("format_version", file.IntAttribute("/", "format_version"),
-        CheckpointManifest::kFormatVersion);
+  check("format_version", file.IntAttribute("/", "format_version"), kFormatVersion);
   check("run_id", file.TextAttribute("/", "run_id"), header.run_id);
   check("step", file.IntAttribute("/", "step"), header.step);
   check("rank", file.IntAttribute("/", "rank"), int64_t{header.rank});
@@ -64,15 +76,20 @@ void CheckHeader(const Hdf5File& file, const PartHeader& header) {
 
 WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
                           std::span<const NamedArray> arrays) {
-  Hdf5File file = Hdf5File::Create(path);
+  Hdf5File file = Hdf5File::Create(path, FileImage::kPageBytes);
   file.SetAttribute("/", "format", kFormat);
-  file.SetAttribute("/", "format_version", CheckpointManifest::kFormatVersion);
+  file.SetAttribute("/", "format_version", kFormatVersion);
   file.SetAttribute("/", "run_id", header.run_id);
   file.SetAttribute("/", "step", header.step);
   file.SetAttribute("/", "rank", int64_t{header.rank});
   file.SetAttribute("/", "world_size", int64_t{header.world_size});
+  std::set<std::string> written;
   for (const NamedArray& array : arrays) {
-    if (array.rows.size() > 0) WriteSliceOfType(file, array);
+    if (array.held_rows() == 0) continue;
+    WriteSliceOfType(file, array);
+    if (array.touched && written.insert(array.touched->name).second) {
+      file.BorrowDataset<uint32_t>(OffsetsDatasetName(array.touched->name), array.touched->offsets);
+    }
   }
   return file.Close();
 }
@@ -83,17 +100,39 @@ PartFile::PartFile(FileDescriptor descriptor, const PartHeader& header,
   CheckHeader(file, header);
   for (const auto& [name, array] : record.arrays) {
     for (const RowRange& slice : array.slices) {
-      const DatasetInfo info = file.Describe(DatasetName(name, slice.begin));
-      const ArraySpec found{info.type, info.shape};
-      const ArraySpec expected{array.spec.type, SliceShape(array.spec, slice)};
-      if (found != expected) {
-        throw DataError("'{}': {} is {}, the manifest says {}", file.path(),
-                        DatasetName(name, slice.begin), found.ToString(), expected.ToString());
-      }
-      offsets_[{name, slice.begin}] = info.offset_bytes;
+      Locate(file, name, SpecOfRows(array.spec, slice.size()), slice.begin,
+             DatasetName(name, slice.begin));
     }
+    if (!array.touched || array.touched->count == 0) continue;
+    ReadOffsets(file, *array.touched);
+    Locate(file, name, SpecOfRows(array.spec, array.touched->count), array.touched->range.begin,
+           TouchedDatasetName(name));
   }
   file_ = file.TakeFile();
+}
+
+void PartFile::Locate(const Hdf5File& file, const std::string& name, const ArraySpec& spec,
+                      int64_t row_begin, const std::string& dataset) {
+  const DatasetInfo info = file.Describe(dataset);
+  const ArraySpec found{info.type, info.shape};
+  if (found != spec) {
+    throw DataError("'{}': {} is {}, the manifest says {}", file.path(), dataset, found.ToString(),
+                    spec.ToString());
+  }
+  offsets_[{name, row_begin}] = info.offset_bytes;
+}
+
+void PartFile::ReadOffsets(const Hdf5File& file, const TouchedRecord& touched) {
+  const auto [place, is_new] = touched_.try_emplace(touched.name);
+  std::vector<uint32_t>& offsets = place->second;
+  const std::string dataset = OffsetsDatasetName(touched.name);
+  if (is_new) offsets = file.ReadDataset<uint32_t>(dataset);
+  const bool ascend = std::ranges::adjacent_find(offsets, std::greater_equal()) == offsets.end();
+  if (std::ssize(offsets) != touched.count || !ascend ||
+      int64_t{offsets.back()} >= touched.range.size()) {
+    throw DataError("'{}': {} are not {} ascending offsets of {} rows", file.path(), dataset,
+                    touched.count, touched.range.size());
+  }
 }
 
 void PartFile::ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice,
@@ -101,6 +140,27 @@ void PartFile::ReadRows(const std::string& name, const ArraySpec& spec, RowRange
   const int64_t slice_offset = offsets_.at({name, slice.begin});
   file_.ReadAt(out, rows.size() * spec.row_bytes(),
                slice_offset + (rows.begin - slice.begin) * spec.row_bytes());
+}
+
+void PartFile::ReadTouched(const std::string& name, const ArraySpec& spec,
+                           const TouchedRecord& touched, RowRange rows, char* out) const {
+  const std::vector<uint32_t>& offsets = touched_.at(touched.name);
+  const int64_t origin = touched.range.begin;
+  const auto place_of = [&](int64_t row) {
+    return std::ranges::lower_bound(offsets, row - origin, {},
+                                    [](uint32_t o) { return int64_t{o}; });
+  };
+  const auto begin = place_of(rows.begin), end = place_of(rows.end);
+  if (begin == end) return;
+  const int64_t row_bytes = spec.row_bytes();
+  std::vector<char> block(static_cast<size_t>((end - begin) * row_bytes));
+  file_.ReadAt(block.data(), std::ssize(block),
+               offsets_.at({name, origin}) + (begin - offsets.begin()) * row_bytes);
+  const char* from = block.data();
+  for (auto offset = begin; offset != end; ++offset, from += row_bytes) {
+    std::memcpy(out + (origin + int64_t{*offset} - rows.begin) * row_bytes, from,
+                static_cast<size_t>(row_bytes));
+  }
 }
 
 }  // namespace hearth

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/checkpoint/manifest.h"
 #include "storage/checkpoint/writer.h"
@@ -14,26 +15,34 @@
 namespace hearth {
 
 /// Writes the HDF5 content of one part (docs/checkpoint-format.md): the header as attributes of the
-/// root, each non-empty slice as the contiguous dataset /arrays/NAME/rows-BEGIN. Same input, same
-/// bytes. The arrays must stay as they are meanwhile. The caller syncs the file. Throws
-/// StorageError naming it.
+/// root, each non-empty slice as the contiguous dataset /arrays/NAME/rows-BEGIN, touched rows as
+/// /arrays/NAME/touched and their offsets as /touched/NAME. Same input, same bytes. The arrays must
+/// stay as they are meanwhile. The caller syncs the file. Throws StorageError naming it.
 WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
                           std::span<const NamedArray> arrays);
 
 /// A part file; of the descriptor it is made with the caller has verified the SHA-256.
 class PartFile {
  public:
-  /// Checks the root attributes against `header` and type and shape of every slice of `record`.
-  /// Throws DataError naming the file and what differs.
+  /// Checks the root attributes against `header`, type and shape of every slice of `record`, and
+  /// the offsets of touched rows. Throws DataError naming the file and what differs.
   PartFile(FileDescriptor descriptor, const PartHeader& header, const CheckpointPart& record);
 
   /// Rows `rows` (counted in the whole array) out of `slice`, which contains them, into `out`.
   void ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice, RowRange rows,
                 void* out) const;
+  /// Those of rows `rows` that `touched` names, each to its place in `out`.
+  void ReadTouched(const std::string& name, const ArraySpec& spec, const TouchedRecord& touched,
+                   RowRange rows, char* out) const;
 
  private:
+  void Locate(const Hdf5File& file, const std::string& name, const ArraySpec& spec,
+              int64_t row_begin, const std::string& dataset);
+  void ReadOffsets(const Hdf5File& file, const TouchedRecord& touched);
+
   FileDescriptor file_;
   std::map<std::pair<std::string, int64_t>, int64_t> offsets_;  // [name, first row] -> byte offset
+  std::map<std::string, std::vector<uint32_t>> touched_;        // [name] TouchedRows::offsets
 };
 
 }  // namespace hearth

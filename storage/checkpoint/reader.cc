@@ -41,6 +41,11 @@ void CheckFiles(const std::string& path, const CheckpointManifest& manifest) {
   }
 }
 
+/// Rows of both; size() <= 0 when there are none.
+RowRange Common(RowRange a, RowRange b) {
+  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
+}
+
 CheckpointManifest ReadTrustedManifest(const std::string& path) {
   RequireTrustedFolder(path);
   return ReadCheckpointManifest(path);
@@ -53,12 +58,40 @@ PartHeader HeaderOf(const CheckpointManifest& manifest, int rank) {
 }  // namespace
 
 CheckpointReader::CheckpointReader(std::string path, Author author)
+    : CheckpointReader(std::move(path), author, 0) {}
+
+CheckpointReader::CheckpointReader(std::string path, Author author, int chain_length)
     : path_(std::move(path)),
       author_(author),
       manifest_(ReadTrustedManifest(path_)),
       arrays_(manifest_.Arrays(path_)) {
   CheckFiles(path_, manifest_);
   parts_.resize(manifest_.parts.size());
+  if (manifest_.base) OpenBase(chain_length);
+}
+
+void CheckpointReader::OpenBase(int chain_length) {
+  if (chain_length == CheckpointManifest::kMostDeltas) {
+    throw DataError("'{}' is at the end of more than {} delta checkpoints", path_,
+                    CheckpointManifest::kMostDeltas);
+  }
+  const std::string path = SiblingCheckpointPath(path_, manifest_.base->step);
+  if (!PathExists(path)) {
+    throw DataError("'{}' holds the changes since '{}', which is missing: restore that one too",
+                    path_, path);
+  }
+  base_.reset(new CheckpointReader(path, author_, chain_length + 1));
+  const CheckpointManifest& base = base_->manifest();
+  if (base.sha256 != manifest_.base->manifest_sha256 || base.run_id != manifest_.run_id) {
+    throw DataError("'{}' holds the changes since another '{}' than there is now", path_, path);
+  }
+  for (const CheckpointPart& part : manifest_.parts) {
+    for (const auto& [name, array] : part.arrays) {
+      if (!array.touched || (base_->Has(name) && base_->Spec(name) == array.spec)) continue;
+      throw DataError("'{}': '{}' has touched rows of {}, but '{}' has no such array", path_, name,
+                      array.spec.ToString(), path);
+    }
+  }
 }
 
 CheckpointReader::~CheckpointReader() = default;
@@ -101,26 +134,41 @@ const PartFile& CheckpointReader::OpenPart(size_t index) const {
   return *part;
 }
 
-void CheckpointReader::ReadRows(const std::string& name, RowRange rows, void* out) const {
-  const ArraySpec& spec = Spec(name);
-  HEARTH_CHECK(0 <= rows.begin && rows.begin <= rows.end && rows.end <= spec.row_count(),
-               "'{}': rows {}..{} of {}", name, rows.begin, rows.end, spec.ToString());
+void CheckpointReader::ReadHeldRows(const std::string& name, const ArraySpec& spec, RowRange rows,
+                                    char* out) const {
   for (size_t index = 0; index < manifest_.parts.size(); ++index) {
     const auto& held = manifest_.parts[index].arrays;
     const auto array = held.find(name);
     if (array == held.end()) continue;
+    const auto place_of = [&](RowRange range) {
+      return out + (range.begin - rows.begin) * spec.row_bytes();
+    };
     for (const RowRange& slice : array->second.slices) {
-      const RowRange wanted{std::max(rows.begin, slice.begin), std::min(rows.end, slice.end)};
-      if (wanted.begin >= wanted.end) continue;
-      char* const place = static_cast<char*>(out) + (wanted.begin - rows.begin) * spec.row_bytes();
-      OpenPart(index).ReadRows(name, spec, slice, wanted, place);
+      const RowRange wanted = Common(rows, slice);
+      if (wanted.size() <= 0) continue;
+      OpenPart(index).ReadRows(name, spec, slice, wanted, place_of(wanted));
     }
+    if (!array->second.touched) continue;
+    const TouchedRecord& touched = *array->second.touched;
+    const RowRange wanted = Common(rows, touched.range);
+    if (wanted.size() <= 0) continue;
+    base_->ReadHeldRows(name, spec, wanted, place_of(wanted));
+    if (touched.count == 0) continue;
+    OpenPart(index).ReadTouched(name, spec, touched, wanted, place_of(wanted));
   }
+}
+
+void CheckpointReader::ReadRows(const std::string& name, RowRange rows, void* out) const {
+  const ArraySpec& spec = Spec(name);
+  HEARTH_CHECK(0 <= rows.begin && rows.begin <= rows.end && rows.end <= spec.row_count(),
+               "'{}': rows {}..{} of {}", name, rows.begin, rows.end, spec.ToString());
+  ReadHeldRows(name, spec, rows, static_cast<char*>(out));
   const int64_t row = FirstNonFiniteRow(spec, rows.size(), out);
   if (row >= 0) throw DataError("'{}': '{}' row {} is not finite", path_, name, rows.begin + row);
 }
 
 void CheckpointReader::VerifyAll() const {
+  if (base_) base_->VerifyAll();
   for (size_t index = 0; index < parts_.size(); ++index) OpenPart(index);
 }
 

@@ -23,7 +23,8 @@ enum class Author {
   kThisJob,
 };
 
-/// Reads a committed checkpoint, whole arrays or rows of them, whatever number of ranks wrote it.
+/// Reads a committed checkpoint, whole arrays or rows of them, whatever number of ranks wrote it;
+/// of a delta checkpoint also the chain of its bases, which are beside it.
 /// The manifest, the list of files and their sizes are checked at construction; the SHA-256 of a
 /// part file before HDF5 first opens it, so a rank hashes only what it reads. Not thread safe.
 /// All failures throw DataError (damaged, missing, extra, unlike the manifest) or StorageError
@@ -37,6 +38,8 @@ class CheckpointReader {
 
   const std::string& path() const { return path_; }
   const CheckpointManifest& manifest() const { return manifest_; }
+  /// What a delta checkpoint was made from; null for a whole one.
+  const CheckpointReader* base() const { return base_.get(); }
   /// Every array by name.
   const std::map<std::string, ArraySpec>& arrays() const { return arrays_; }
   bool Has(const std::string& name) const { return arrays_.contains(name); }
@@ -61,17 +64,21 @@ class CheckpointReader {
     return ReadRows<T>(name, {0, Spec(name).row_count()});
   }
 
-  /// Hashes every part file and compares the contents of each with the manifest.
+  /// Hashes every part file, of all bases too, and compares the contents of each with the manifest.
   void VerifyAll() const;
 
  private:
+  CheckpointReader(std::string path, Author author, int chain_length);
+  void OpenBase(int chain_length);
   const ArraySpec& RequireType(const std::string& name, ColumnType type) const;
   const PartFile& OpenPart(size_t index) const;
+  void ReadHeldRows(const std::string& name, const ArraySpec& spec, RowRange rows, char* out) const;
 
   std::string path_;
   Author author_;
   CheckpointManifest manifest_;
   std::map<std::string, ArraySpec> arrays_;
+  std::unique_ptr<CheckpointReader> base_;
   mutable std::vector<std::unique_ptr<PartFile>> parts_;  // [rank], opened on first use
 };
 

@@ -1,6 +1,8 @@
 #include "storage/checkpoint/writer.h"
 
 #include <algorithm>
+#include <functional>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -22,6 +24,15 @@ void MakeFolder(const std::string& path, mode_t permissions) {
   if (answer < 0) ThrowFileError("make folder", path, -answer);
 }
 
+void CheckTouched(const NamedArray& array) {
+  const auto& [name, range, offsets] = *array.touched;
+  HEARTH_CHECK(IsArrayName(name) && range == array.rows && range.size() <= TouchedRows::kMostRows,
+               "'{}': touched rows '{}' of {}", array.name, name, range.size());
+  HEARTH_CHECK(std::ranges::adjacent_find(offsets, std::greater_equal()) == offsets.end() &&
+                   (offsets.empty() || int64_t{offsets.back()} < range.size()),
+               "'{}': touched rows '{}' of {}", array.name, name, range.size());
+}
+
 void CheckArray(const NamedArray& array, const PartHeader& header) {
   HEARTH_CHECK(IsArrayName(array.name), "array name '{}'", array.name);
   HEARTH_CHECK(!array.spec.shape.empty(), "'{}' has no dimensions", array.name);
@@ -29,8 +40,11 @@ void CheckArray(const NamedArray& array, const PartHeader& header) {
                    array.rows.end <= array.spec.row_count(),
                "'{}': rows {}..{} of {}", array.name, array.rows.begin, array.rows.end,
                array.spec.ToString());
-  const int64_t row = FirstNonFiniteRow(array.spec, array.rows.size(), array.data);
-  if (row >= 0) {
+  if (array.touched) CheckTouched(array);
+  const int64_t found = FirstNonFiniteRow(array.spec, array.held_rows(), array.data);
+  if (found >= 0) {
+    const int64_t row =
+        array.touched ? int64_t{array.touched->offsets[static_cast<size_t>(found)]} : found;
     throw NumericError(
         "checkpoint of step {}: '{}' is not finite in row {} (rank {}); nothing was saved: lower "
         "the learning rates or resume from the last checkpoint",
@@ -51,9 +65,14 @@ std::vector<NamedArray> CheckedAndSorted(std::span<const NamedArray> arrays,
 std::map<std::string, PartArray> RecordOf(std::span<const NamedArray> sorted) {
   std::map<std::string, PartArray> record;
   for (const NamedArray& array : sorted) {
-    PartArray& entry = record.try_emplace(array.name, PartArray{array.spec, {}}).first->second;
+    PartArray& entry = record.try_emplace(array.name, PartArray{array.spec, {}, {}}).first->second;
     HEARTH_CHECK(entry.spec == array.spec, "'{}' given as {} and {}", array.name,
                  entry.spec.ToString(), array.spec.ToString());
+    if (array.touched) {
+      HEARTH_CHECK(!entry.touched, "'{}' is given twice", array.name);
+      entry.touched = TouchedRecord{array.touched->name, array.rows, array.held_rows()};
+      continue;
+    }
     if (array.rows.size() == 0) continue;
     HEARTH_CHECK(entry.slices.empty() || entry.slices.back().end <= array.rows.begin,
                  "two slices of '{}' hold row {}", array.name, array.rows.begin);
@@ -85,6 +104,20 @@ bool ExistingStands(const std::string& existing, const std::string& temporary_pa
         existing);
   }
   return true;
+}
+
+/// The newest `keep` of these checkpoints (ascending), the pinned ones, and their bases.
+std::set<int64_t> StepsNeeded(std::span<const CheckpointInfo> checkpoints, int64_t keep,
+                              std::span<const int64_t> pinned_steps) {
+  std::set<int64_t> needed(pinned_steps.begin(), pinned_steps.end());
+  std::set<int64_t> steps;
+  int64_t place = 0;
+  for (const CheckpointInfo& info : std::views::reverse(checkpoints)) {
+    if (place++ >= keep && !needed.contains(info.step)) continue;
+    steps.insert(info.step);
+    if (info.base_step) needed.insert(*info.base_step);
+  }
+  return steps;
 }
 
 void WriteHint(const std::string& run_dir, const std::string& committed) {
@@ -162,13 +195,12 @@ std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
   HEARTH_CHECK(keep >= 1);
   std::vector<CheckpointInfo> sound = ListCheckpoints(run_dir);
   std::erase_if(sound, [](const CheckpointInfo& info) { return !info.problem.empty(); });
+  const std::set<int64_t> needed = StepsNeeded(sound, keep, pinned_steps);
   std::vector<int64_t> removed;
-  if (std::ssize(sound) <= keep) return removed;
+  if (std::ssize(needed) == std::ssize(sound)) return removed;
   VerifyCheckpoint(sound.back().path, Author::kThisJob);
-  const std::set<int64_t> pinned(pinned_steps.begin(), pinned_steps.end());
-  for (const CheckpointInfo& info :
-       std::span(sound).first(sound.size() - static_cast<size_t>(keep))) {
-    if (pinned.contains(info.step)) continue;
+  for (const CheckpointInfo& info : std::views::reverse(sound)) {  // no base before its deltas
+    if (needed.contains(info.step)) continue;
     // Renamed first: a crash in the middle must not leave a step that looks committed.
     const std::string aside =
         TemporaryCheckpointPath(run_dir, info.step, ReadCheckpointManifest(info.path).run_id, 0);
@@ -176,6 +208,7 @@ std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
     RemoveCheckpointFolder(aside);
     removed.push_back(info.step);
   }
+  std::ranges::reverse(removed);
   return removed;
 }
 

@@ -36,7 +36,7 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
 /// Each rank: writes its arrays and slices of arrays; may be none. Returns the record rank 0 needs.
 /// Throws NumericError naming the array and row if a float is not finite, StorageError if the file
 /// cannot be written (the unfinished file is removed). Broken invariants: a bad name, a slice out
-/// of range, two slices of one array in this call that overlap.
+/// of range, two slices of one array in this call that overlap, bad offsets of touched rows.
 CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const PartHeader& header,
                                    std::span<const NamedArray> arrays);
 
@@ -53,10 +53,11 @@ std::string CommitCheckpoint(const std::string& run_dir, const std::string& temp
 /// Rank 0, after a failed save: removes the unfinished folder. Never throws.
 void AbandonCheckpoint(const std::string& temporary_path) noexcept;
 
-/// Rank 0: removes committed checkpoints but the newest `keep` and the pinned steps (the best so
-/// far). First the newest is opened and hashed again; if that fails nothing is removed and
-/// DataError says why. Damaged checkpoints are neither counted nor removed. Returns the removed
-/// steps. A StorageError leaves what is not removed yet for the next time; the newest is untouched.
+/// Rank 0: removes committed checkpoints but the newest `keep`, the pinned steps (the best so far)
+/// and the bases of both. Before anything is removed the newest, with its bases, is opened and
+/// hashed again; if that fails nothing is removed and DataError says why. Damaged checkpoints are
+/// neither counted nor removed. Returns the removed steps. A StorageError leaves what is not
+/// removed yet for the next time; the newest is untouched.
 std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
                                       std::span<const int64_t> pinned_steps);
 

@@ -59,9 +59,10 @@ hid_t TypeId(ColumnType type) {
   HEARTH_CHECK(false, "column type {}", static_cast<int>(type));
 }
 
-Handle FileAccess(Backing* backing) {
+Handle FileAccess(Backing* backing, int64_t alignment_bytes) {
   Handle access = AccessTo(backing);
-  Must(H5Pset_alignment(access.get(), Hdf5File::kAlignThresholdBytes, Hdf5File::kAlignmentBytes));
+  Must(H5Pset_alignment(access.get(), Hdf5File::kAlignThresholdBytes,
+                        static_cast<hsize_t>(alignment_bytes)));
   // 1.8's objects: checksummed metadata, readable everywhere.
   Must(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18));
   Must(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG));
@@ -225,13 +226,13 @@ Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 
 const std::string& Hdf5File::path() const { return state_->path(); }
 
-Hdf5File Hdf5File::Create(const std::string& path) {
+Hdf5File Hdf5File::Create(const std::string& path, int64_t alignment_bytes) {
   PrepareLibrary();
   auto state = std::make_unique<State>();
   state->backing.file = FileDescriptor::CreateOrEmpty(path, 0666);
   state->backing.writing = true;
   const Handle creation = Timeless(H5P_FILE_CREATE);
-  const Handle access = FileAccess(&state->backing);
+  const Handle access = FileAccess(&state->backing, alignment_bytes);
   state->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());
   if (state->file < 0) throw StorageError("cannot create '{}': {}", path, LastHdf5Error());
   return Hdf5File(std::move(state));
@@ -248,7 +249,7 @@ Hdf5File Hdf5File::Read(FileDescriptor file) {
   auto state = std::make_unique<State>();
   state->backing.size_bytes = file.SizeBytes();
   state->backing.file = std::move(file);
-  const Handle access = FileAccess(&state->backing);
+  const Handle access = FileAccess(&state->backing, kAlignmentBytes);
   state->file = H5Fopen(state->path().c_str(), H5F_ACC_RDONLY, access.get());
   if (state->file < 0) {
     state->RethrowFailure();

@@ -30,12 +30,11 @@ struct DatasetInfo {
 /// An HDF5 file of contiguous datasets and scalar attributes: all of HDF5 that hearth uses.
 ///
 /// Written files are deterministic (no time stamps), readable by HDF5 1.8 and later, and carry
-/// checksums on their metadata. Datasets of kAlignThresholdBytes or more start at a multiple of
-/// kAlignmentBytes. A file is put together in memory and written in one go by Close(): its size and
-/// SHA-256 are known then without reading it.
-/// Opening makes no assumption about the file: soft, external and user-defined links, external
-/// storage, chunks, filters, variable-length types and foreign element types are refused, and every
-/// size is compared with the file's before memory is taken for it.
+/// checksums on their metadata. Datasets of kAlignThresholdBytes or more are aligned. A file is put
+/// together in memory and written in one go by Close(): its size and SHA-256 are known then without
+/// reading it. Opening makes no assumption about the file: soft, external and user-defined links,
+/// external storage, chunks, filters, variable-length types and foreign element types are refused,
+/// and every size is compared with the file's before memory is taken for it.
 ///
 /// Names are absolute paths such as "/events/item"; missing groups are created on writing.
 /// One object must not be used by two threads at once; different objects may be.
@@ -50,7 +49,8 @@ class Hdf5File {
   static constexpr int64_t kMaxAttributeBytes = 32 << 10;
 
   /// Creates the file, or empties it when it exists. Use a PendingFile's temporary_path().
-  static Hdf5File Create(const std::string& path);
+  /// Large datasets start at multiples of `alignment_bytes`.
+  static Hdf5File Create(const std::string& path, int64_t alignment_bytes = kAlignmentBytes);
   static Hdf5File OpenReadOnly(const std::string& path);
   /// The same of a file that is open already, e.g. because its hash has been compared.
   static Hdf5File Read(FileDescriptor file);

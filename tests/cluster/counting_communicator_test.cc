@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cluster/self_communicator.h"
@@ -47,6 +48,61 @@ TEST(CountingCommunicator, CountsWhatGoesToAndComesFromOtherRanks) {
     counting.Clear();
     EXPECT_EQ(counting.all_to_all(), OperationCount{});
     EXPECT_EQ(counting.total(), OperationCount{});
+  });
+}
+
+// Like MPI: takes what has the right size for what the others gave.
+class Credulous : public Communicator {
+ public:
+  explicit Credulous(Communicator& inner) : inner_(inner) {}
+  int rank() const override { return inner_.rank(); }
+  int world_size() const override { return inner_.world_size(); }
+  std::string name() const override { return "credulous"; }
+  void Barrier() override { inner_.Barrier(); }
+
+ protected:
+  void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp) override {
+    EXPECT_EQ(SizeBytesOf(type), 8);
+    inner_.AllReduce(std::span(static_cast<int64_t*>(data), static_cast<size_t>(count)),
+                     ReduceOp::kMax);
+  }
+  void BroadcastBytes(std::span<uint8_t> data, int root) override { inner_.Broadcast(data, root); }
+  std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
+                                      const Allocate& allocate) override {
+    std::vector<int64_t> counts;
+    const std::vector<uint8_t> all = inner_.AllGather(data, &counts);
+    std::ranges::copy(all, allocate(std::ssize(all)));
+    return counts;
+  }
+  std::vector<int64_t> AllToAllBytes(std::span<const uint8_t>, std::span<const int64_t>,
+                                     const Allocate&) override {
+    ADD_FAILURE();
+    return {};
+  }
+
+ private:
+  Communicator& inner_;
+};
+
+TEST(CountingCommunicator, FindsRanksThatMadeOtherCallsOfTheSameSize) {
+  RunOnThreads(4, [](Communicator& threads) {
+    Credulous inner(threads);
+    CountingCommunicator counting(inner);
+    std::vector<int64_t> data(3);
+    counting.AllReduce(std::span(data), ReduceOp::kSum);
+    counting.AllGather<int64_t>(std::vector<int64_t>(static_cast<size_t>(inner.rank())));
+    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::IsEmpty());
+    counting.Broadcast(std::span(data), 1);
+    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::IsEmpty());
+    std::vector<double> other(3);
+    if (inner.rank() == 2) {
+      counting.AllReduce(std::span(other), ReduceOp::kMax);
+    } else {
+      counting.AllReduce(std::span(data), ReduceOp::kMax);
+    }
+    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::ElementsAre(2));
+    counting.Clear();
+    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::ElementsAre(2));
   });
 }
 

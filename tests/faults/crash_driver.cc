@@ -161,11 +161,13 @@ class LoggingObserver : public RecordingObserver {
 };
 
 TrainerOptions RunOptions(const std::string& run_dir) {
-  TrainerOptions options = SmallRun(run_dir, kSteps);
+  TrainerOptions options = SmallRunOfManyItems(run_dir, kSteps);
   options.eval.every_steps = 5;
   options.checkpoint.every_steps = 3;
   options.dist.check_every = 4;
   options.dist.replicate_bytes = 0;  // sharded tables
+  options.checkpoint_delta_from_bytes = 0;
+  options.checkpoint.max_deltas = 2;  // both kinds of checkpoints within a run
   return options;
 }
 
@@ -304,9 +306,13 @@ int Drive(int64_t trials, uint64_t seed, int64_t only) {
                               ::getpid());
   driver.data = driver.folder + "/data";
   std::filesystem::create_directories(driver.folder + "/golden");
-  SimulateSmallDataset(driver.data);
+  SimulateManyItems(driver.data);
   Arm(-1, 0, false);
   HEARTH_CHECK(RunToTheEnd(driver.data, driver.folder + "/golden", driver.folder + "/log") == 0);
+  const std::vector<CheckpointInfo> saved = ListCheckpoints(driver.folder + "/golden");
+  HEARTH_CHECK(
+      std::ranges::any_of(saved, [](const auto& info) { return info.base_step.has_value(); }),
+      "no delta checkpoints: nothing shows that they survive");
   driver.golden = ModelHash(driver.folder + "/golden", kSteps);
   for (size_t i = 0; i < kPlaceCount; ++i) driver.counts[i] = shared->passed[i].load();
   int failures = 0;

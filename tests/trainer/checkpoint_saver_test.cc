@@ -68,7 +68,7 @@ TEST(CheckpointSaver, CommitsWhatWasThereWhenTheSaveBegan) {
     // The last rank has no room for a copy and writes at once.
     const int64_t copy_bytes = communicator.rank() == 2 ? 0 : 1 << 20;
     CheckpointSaver saver(OptionsOf(run_dir, copy_bytes), communicator);
-    saver.Begin(ManifestOf(communicator, 7), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 7), slice.arrays(), {});
     EXPECT_TRUE(saver.in_flight());
     std::ranges::fill(slice.values, -1.0f);
     const SaveOutcome outcome = saver.Finish();
@@ -86,7 +86,7 @@ TEST(CheckpointSaver, NothingIsVisibleBeforeAllRanksHaveWritten) {
   RunOnThreads(2, [&](Communicator& communicator) {
     const Slice slice(communicator);
     CheckpointSaver saver(OptionsOf(run_dir), communicator);
-    saver.Begin(ManifestOf(communicator, 1), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 1), slice.arrays(), {});
     EXPECT_THAT(ListSteps(run_dir), IsEmpty());
     communicator.Barrier();
     EXPECT_FALSE(saver.Advance().has_value()) << "parts were gathered, the commit goes on";
@@ -102,7 +102,7 @@ TEST(CheckpointSaver, FailureOfOneRankIsTheSameOnAllAndLeavesNothing) {
     Slice slice(communicator);
     CheckpointSaver saver(OptionsOf(run_dir), communicator);
     if (communicator.rank() == 1) slice.values[5] = std::numeric_limits<float>::infinity();
-    saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome refused = saver.Finish();
     ASSERT_TRUE(refused.failure.has_value());
     EXPECT_EQ(refused.failure->code, ExitCode::kNumeric);
@@ -111,7 +111,7 @@ TEST(CheckpointSaver, FailureOfOneRankIsTheSameOnAllAndLeavesNothing) {
     EXPECT_TRUE(std::filesystem::is_empty(CheckpointsFolder(run_dir)));
     communicator.Barrier();
     slice = Slice(communicator);
-    saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 3), slice.arrays(), {});
     EXPECT_FALSE(saver.Finish().failure.has_value()) << "the next one is whole";
   });
   EXPECT_EQ(SavedValues(run_dir, 3), Counting(3));
@@ -122,7 +122,7 @@ TEST(CheckpointSaver, FolderThatCannotBeMadeIsAFailureOfAllRanks) {
   RunOnThreads(2, [&](Communicator& communicator) {
     const Slice slice(communicator);
     CheckpointSaver saver(OptionsOf(run_dir), communicator);
-    saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome outcome = saver.Finish();
     ASSERT_TRUE(outcome.failure.has_value());
     EXPECT_EQ(outcome.failure->code, ExitCode::kStorage);
@@ -136,7 +136,7 @@ TEST(CheckpointSaver, CommitsNothingOnceTheRunFolderIsLost) {
     CheckpointSaver::Options options = OptionsOf(run_dir);
     options.require_run_dir = [] { throw CommError("taken over"); };
     CheckpointSaver saver(options, communicator);
-    saver.Begin(ManifestOf(communicator, 3), slice.arrays(), {});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 3), slice.arrays(), {});
     const SaveOutcome outcome = saver.Finish();
     ASSERT_TRUE(outcome.failure.has_value());
     EXPECT_EQ(outcome.failure->code, ExitCode::kComm);
@@ -150,7 +150,7 @@ TEST(CheckpointSaver, PrunesButKeepsPinnedSteps) {
   const Slice slice(self);
   CheckpointSaver saver(OptionsOf(run_dir), self);
   for (const int64_t step : {1, 2, 3, 4}) {
-    saver.Begin(ManifestOf(self, step), slice.arrays(), {1});
+    saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(self, step), slice.arrays(), {1});
     EXPECT_FALSE(saver.Finish().failure.has_value());
   }
   EXPECT_THAT(ListSteps(run_dir), ElementsAre(1, 3, 4));

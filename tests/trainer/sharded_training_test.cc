@@ -17,18 +17,6 @@ namespace {
 constexpr int64_t kShardAll = 0;
 constexpr int64_t kReplicateAll = int64_t{1} << 40;
 
-// 5,000 items: more than there are buckets, so that buckets of a table of little capacity overflow.
-void SimulateManyItems(const std::string& folder) {
-  SynthOptions options;
-  options.output = folder;
-  options.overwrite = true;
-  options.users = 240;
-  options.items = 5000;
-  options.events_per_user = 30;
-  options.tasks_per_shard = 40;
-  Synthesize(options);
-}
-
 class ShardedTraining : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -38,18 +26,9 @@ class ShardedTraining : public ::testing::Test {
   void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
 
   static TrainerOptions Options(const std::string& folder, int64_t max_steps) {
-    TrainerOptions options = SmallRun(FreshFolder(folder), max_steps);
-    options.model.min_item_events = 0;
-    options.model.id_dropout = 0.25;
+    TrainerOptions options = SmallRunOfManyItems(FreshFolder(folder), max_steps);
     options.dist.replicate_bytes = kShardAll;
     return options;
-  }
-  // So that ids come, wait and go within a few steps.
-  static void MakeDynamic(TrainerOptions& options) {
-    options.tables = {.capacity = 1024,
-                      .admit_after = 2,
-                      .evict_after = 20,
-                      .new_rows = TableOptions::NewRows::kMean};
   }
   std::string TrainOnThreads(int world_size, const TrainerOptions& options) {
     RunOnThreads(world_size,

@@ -32,7 +32,9 @@ class DynamicIds {
   /// The state, for checkpoints: the ids with a row and those that wait for one, how often these
   /// were seen [slot].
   LruSlots& rows() { return rows_; }
+  const LruSlots& rows() const { return rows_; }
   LruSlots& waiting() { return waiting_; }
+  const LruSlots& waiting() const { return waiting_; }
   std::vector<int64_t>& waiting_counts() { return waiting_counts_; }
 
  private:

@@ -79,7 +79,8 @@ EmbeddingTable::EmbeddingTable(const TableSpec& spec, TableOptimizer optimizer, 
       rows_(EmptyTable({owned_.size(), dim()}, options.device(at::kCPU))),
       state_(EmptyTable({owned_.size(), 2}, options).zero_()),
       second_moment_(state_.select(1, 0)),
-      age_(state_.select(1, 1)) {
+      age_(state_.select(1, 1)),
+      changed_(IsDynamic(spec, table_options) ? 0 : owned_.size()) {
   if (IsDynamic(spec, table_options)) {
     dynamic_.emplace(table_options, first_bucket_, bucket_count_,
                      row_count() / RowPartition::kBuckets);
@@ -250,6 +251,18 @@ TrackedRows EmbeddingTable::TakeTracked() {
   return rows;
 }
 
+void EmbeddingTable::MarkChanged(const std::vector<int64_t>& local_rows) {
+  RowMarks& marks = dynamic_ ? dynamic_->rows().changed() : changed_;
+  for (const int64_t row : local_rows) marks.Mark(row);
+}
+
+void EmbeddingTable::ForgetChanges() {
+  changed_.Clear();
+  if (!dynamic_) return;
+  dynamic_->rows().changed().Clear();
+  dynamic_->waiting().changed().Clear();
+}
+
 void EmbeddingTable::See(const std::vector<int64_t>& ids, int64_t step) {
   if (!dynamic_) return;
   RequireIds(ids);
@@ -283,6 +296,7 @@ void EmbeddingTable::Apply(const std::vector<int64_t>& ids, const at::Tensor& gr
     values = CopyRows(values, kept);
     std::erase(rows, -1);
   }
+  MarkChanged(rows);
   if (tracks_) Track(ids);
   const RowStep step = {.optimizer = optimizer_, .lr = lr, .l2 = l2};
   AT_DISPATCH_FLOATING_TYPES(rows_.scalar_type(), "Apply", [&] {

@@ -10,6 +10,7 @@
 
 #include "cluster/row_request.h"
 #include "trainer/embedding/dynamic_ids.h"
+#include "trainer/embedding/row_marks.h"
 #include "trainer/embedding/table_options.h"
 #include "trainer/kernel/row_step.h"
 #include "trainer/model/recommender.h"
@@ -80,6 +81,12 @@ class EmbeddingTable {
   /// The rows changed since StartTracking or the last call.
   TrackedRows TakeTracked();
 
+  /// Which of this rank's rows See, Apply and MarkChanged changed since ForgetChanges. Whoever
+  /// writes to the tensors below has to mark rows.
+  const RowMarks& changed_rows() const { return dynamic_ ? dynamic_->rows().changed() : changed_; }
+  void MarkChanged(const std::vector<int64_t>& local_rows);
+  void ForgetChanges();
+
   /// The state of this rank's rows, for checkpoints and for setting start values: values, first
   /// moments (undefined for Adagrad), second moments and ages. [row, dim], [row, dim], [row],
   /// [row]; the last two are strided views.
@@ -123,6 +130,7 @@ class EmbeddingTable {
   at::Tensor second_moment_, age_;  // views of state_
   std::optional<DynamicIds> dynamic_;
   at::Tensor bucket_means_;
+  RowMarks changed_;  // of a table with a row for every id
   bool tracks_ = false;
   std::map<int64_t, at::Tensor> tracked_;  // [id] its row before
   std::vector<int64_t> fetched_ids_;

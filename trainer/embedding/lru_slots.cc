@@ -9,7 +9,10 @@
 namespace hearth {
 
 LruSlots::LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots)
-    : first_bucket_(first_bucket), slots_(slots), buckets_(static_cast<size_t>(bucket_count)) {
+    : first_bucket_(first_bucket),
+      slots_(slots),
+      buckets_(static_cast<size_t>(bucket_count)),
+      changed_(bucket_count * slots) {
   HEARTH_CHECK(slots >= 1, "{} slots", slots);
   const auto count = static_cast<size_t>(bucket_count * slots);
   ids_.assign(count, kEmpty);
@@ -36,6 +39,7 @@ void LruSlots::Unlink(int64_t slot) {
 }
 
 void LruSlots::Touch(int64_t slot, int64_t step) {
+  changed_.Mark(slot);
   last_steps_[static_cast<size_t>(slot)] = step;
   Unlink(slot);
   Link(slot);
@@ -60,11 +64,13 @@ int64_t LruSlots::Insert(int64_t id, int64_t step) {
   ids_[static_cast<size_t>(slot)] = id;
   last_steps_[static_cast<size_t>(slot)] = step;
   index_[id] = slot;
+  changed_.Mark(slot);
   Link(slot);
   return slot;
 }
 
 void LruSlots::Erase(int64_t slot) {
+  changed_.Mark(slot);
   Unlink(slot);
   index_.erase(ids_[static_cast<size_t>(slot)]);
   ids_[static_cast<size_t>(slot)] = kEmpty;

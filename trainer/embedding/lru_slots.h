@@ -7,6 +7,8 @@
 
 #include <c10/util/flat_hash_map.h>
 
+#include "trainer/embedding/row_marks.h"
+
 namespace hearth {
 
 /// Ids in a fixed number of slots, bucket by bucket, with the step each was last used in. A bucket
@@ -39,6 +41,9 @@ class LruSlots {
   /// [slot] the id or kEmpty, and the step of its last use (0 where empty).
   const std::vector<int64_t>& ids() const { return ids_; }
   const std::vector<int64_t>& last_steps() const { return last_steps_; }
+  /// The slots whose id or step changed, and those marked by others.
+  RowMarks& changed() { return changed_; }
+  const RowMarks& changed() const { return changed_; }
   /// Takes the place of everything held. Throws DataError when an id stands twice or in a bucket
   /// that is not its own.
   void Restore(std::span<const int64_t> ids, std::span<const int64_t> last_steps);
@@ -57,6 +62,7 @@ class LruSlots {
   std::vector<Bucket> buckets_;
   std::vector<int64_t> ids_, last_steps_;  // [slot]
   std::vector<int64_t> before_, after_;    // [slot] neighbours in order of use
+  RowMarks changed_;
   ska::flat_hash_map<int64_t, int64_t> index_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -44,7 +45,10 @@ class CheckpointFixture : public ::testing::Test {
     return {0.1 * static_cast<double>(step), -1.0, 1e-300, -0.0};
   }
 
+  static bool IsTouched(int64_t row, int64_t step) { return (7 * row + step) % 10 < 3; }
+
   /// Rank r of n writes rows [37 r / n, 37 (r + 1) / n) of the table; rank 0 also the parameters.
+  /// Of a step with a base (base_of_) only the touched rows of them.
   CheckpointPart WritePart(const std::string& folder, int64_t step, int rank, int world_size) {
     const std::vector<float> table = TableAt(step);
     const std::vector<double> parameters = ParametersAt(step);
@@ -52,6 +56,18 @@ class CheckpointFixture : public ::testing::Test {
     const int64_t begin = kRows * rank / world_size, end = kRows * (rank + 1) / world_size;
     std::vector<NamedArray> arrays = {ArraySlice("tables/items/rows", {end - begin, kWidth}, begin,
                                                  kRows, table.data() + begin * kWidth)};
+    std::vector<float> values;
+    if (base_of_.contains(step)) {
+      TouchedRows touched{"tables/items", arrays[0].rows, {}};
+      for (int64_t row = begin; row < end; ++row) {
+        if (!IsTouched(row, step)) continue;
+        touched.offsets.push_back(static_cast<uint32_t>(row - begin));
+        values.insert(values.end(), table.begin() + row * kWidth,
+                      table.begin() + (row + 1) * kWidth);
+      }
+      arrays[0].data = values.data();
+      arrays[0].touched = std::make_shared<TouchedRows>(std::move(touched));
+    }
     if (rank == 0) {
       arrays.push_back(WholeArray("parameters/adapted", {4}, parameters.data()));
       arrays.push_back(WholeArray("optimizer/counter", {1}, &counter));
@@ -65,6 +81,10 @@ class CheckpointFixture : public ::testing::Test {
     manifest.run_id = run_id_;
     manifest.step = step;
     manifest.epoch = step / 10;
+    if (const auto base = base_of_.find(step); base != base_of_.end()) {
+      const std::string path = CheckpointPath(run_dir_, base->second);
+      manifest.base = CheckpointBase{base->second, ReadCheckpointManifest(path).sha256};
+    }
     manifest.world_size = static_cast<int>(parts.size());
     manifest.config_hash = std::string(64, 'c');
     manifest.tool_version = "0.1.0";
@@ -126,6 +146,7 @@ class CheckpointFixture : public ::testing::Test {
   }
 
   std::string run_id_ = "run-1";
+  std::map<int64_t, int64_t> base_of_;  // [step] its base, for those saved as deltas
   std::string run_dir_;
   std::vector<std::string> refused_;
 

@@ -29,7 +29,12 @@ using Breakage = std::function<std::unique_ptr<FileSystem>(FileSystem& inner)>;
 ///   of storage, leaks nothing and does not hinder the next one.
 class CheckpointFaultFixture : public CheckpointFixture {
  protected:
-  CheckpointFaultFixture() : fast_(FileSystem::Posix()), scope_(fast_) {
+  enum class Kind { kWhole, kDelta };
+
+  /// `kind`: of step 30, a delta of step 20 or not.
+  explicit CheckpointFaultFixture(Kind kind = Kind::kWhole)
+      : fast_(FileSystem::Posix()), scope_(fast_) {
+    if (kind == Kind::kDelta) base_of_[30] = 20;
     for (const int64_t step : {10, 20}) SaveAndPrune(step);
     for (const int64_t step : {10, 20, 30, 40}) content_[step] = ContentOf(step);
     // LATEST names 20, as after any save.
@@ -86,7 +91,9 @@ class CheckpointFaultFixture : public CheckpointFixture {
       }
     }
     const std::vector<std::string> names = NamesIn(run_dir_ + "/checkpoints");
-    if (names != std::vector<std::string>{"LATEST", "step-000030", "step-000040"}) {
+    std::vector<std::string> expected = {"LATEST", "step-000030", "step-000040"};
+    if (base_of_.contains(30)) expected.insert(expected.begin() + 1, "step-000020");
+    if (names != expected) {
       findings.push_back(fmt::format("left in the folder: {}", fmt::join(names, " ")));
     }
     CheckResume(run_dir_, resume, &findings);

@@ -33,7 +33,7 @@ CheckpointManifest Example() {
     part.rank = rank;
     part.size_bytes = 4096;
     part.sha256 = std::string(64, static_cast<char>('1' + rank));
-    part.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}};
+    part.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}, {}};
     manifest.parts.push_back(part);
   }
   return manifest;
@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
     Each, ManifestDeviation,
     ::testing::Values(
         Deviation{R"("format": "hearth-checkpoint")", R"("format": "x")", "hearth-checkpoint"},
-        Deviation{R"("format_version": 1)", R"("format_version": 2)", "a newer hearth"},
+        Deviation{R"("format_version": 1)", R"("format_version": 3)", "a newer hearth"},
         Deviation{R"("step": 12)", R"("step": -1)", "'step' is -1, expected an integer"},
         Deviation{R"("step": 12)", R"("step": 12.0)", "'step' is 12.0, expected an integer"},
         Deviation{R"("step": 12)", R"("step": 99999999999999999999)", "'step'"},

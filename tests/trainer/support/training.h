@@ -42,6 +42,19 @@ inline void SimulateSmallDataset(const std::string& folder) {
   Synthesize(options);
 }
 
+/// The same with 5,000 items: more than there are buckets, so that buckets of a table of little
+/// capacity overflow.
+inline void SimulateManyItems(const std::string& folder) {
+  SynthOptions options;
+  options.output = folder;
+  options.overwrite = true;
+  options.users = 240;
+  options.items = 5000;
+  options.events_per_user = 30;
+  options.tasks_per_shard = 40;
+  Synthesize(options);
+}
+
 /// Options of a run that takes milliseconds a step: 16 tasks in 4 chunks.
 inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
   TrainerOptions options;
@@ -60,6 +73,22 @@ inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
   options.eval.max_tasks = 8;
   options.checkpoint.every_steps = 0;
   return options;
+}
+
+/// The same for SimulateManyItems: every item has a row.
+inline TrainerOptions SmallRunOfManyItems(const std::string& run_dir, int64_t max_steps) {
+  TrainerOptions options = SmallRun(run_dir, max_steps);
+  options.model.min_item_events = 0;
+  options.model.id_dropout = 0.25;
+  return options;
+}
+
+/// So that ids come, wait and go within a few steps.
+inline void MakeDynamic(TrainerOptions& options) {
+  options.tables = {.capacity = 1024,
+                    .admit_after = 2,
+                    .evict_after = 20,
+                    .new_rows = TableOptions::NewRows::kMean};
 }
 
 /// Remembers what a run reported.
