@@ -93,21 +93,6 @@ std::optional<RankFailure> AgreeOnFailure(Communicator& communicator,
       communicator.world_size() == 1 ? message : fmt::format("rank {}: {}", rank, message)};
 }
 
-void Throw(const RankFailure& failure) {
-  switch (failure.code) {
-    case ExitCode::kData:
-      throw DataError(failure.message);
-    case ExitCode::kComm:
-      throw CommError(failure.message);
-    case ExitCode::kStorage:
-      throw StorageError(failure.message);
-    case ExitCode::kPermission:
-      throw PermissionError(failure.message);
-    case ExitCode::kConfig:
-      throw ConfigError(failure.message);
-    default:
-      throw NumericError(failure.message);
-  }
-}
+void Throw(const RankFailure& failure) { ThrowErrorOf(failure.code, failure.message); }
 
 }  // namespace hearth

@@ -50,6 +50,10 @@ using StorageError = ErrorOf<ExitCode::kStorage>;
 using PermissionError = ErrorOf<ExitCode::kPermission>;
 using ConfigError = ErrorOf<ExitCode::kConfig>;
 
+/// Throws the error that ended something with this code: one that another process reports arrives
+/// as what it was. A code that stands for no error throws NumericError: who sent it has a bug.
+[[noreturn]] void ThrowErrorOf(ExitCode code, const std::string& message);
+
 /// Prints the failed expression with its place and ends the process (exit code 70).
 [[noreturn]] void FailCheck(const char* file, int line, const char* expression,
                             const std::string& detail);

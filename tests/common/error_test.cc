@@ -31,6 +31,34 @@ TEST(Error, EveryClassHasItsExitCode) {
   EXPECT_EQ(static_cast<int>(ExitCode::kGateRefused), 76);
 }
 
+/// The class that ThrowErrorOf() throws for a code.
+template <typename Expected>
+bool ThrowsClass(ExitCode code) {
+  try {
+    ThrowErrorOf(code, "rank 3: {} as it was");
+  } catch (const Expected& error) {
+    return std::string(error.what()) == "rank 3: {} as it was";
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+TEST(Error, AReportedCodeIsThrownAsTheClassItCameFrom) {
+  EXPECT_TRUE(ThrowsClass<UsageError>(ExitCode::kUsage));
+  EXPECT_TRUE(ThrowsClass<DataError>(ExitCode::kData));
+  EXPECT_TRUE(ThrowsClass<CommError>(ExitCode::kComm));
+  EXPECT_TRUE(ThrowsClass<NumericError>(ExitCode::kNumeric));
+  EXPECT_TRUE(ThrowsClass<StorageError>(ExitCode::kStorage));
+  EXPECT_TRUE(ThrowsClass<PermissionError>(ExitCode::kPermission));
+  EXPECT_TRUE(ThrowsClass<ConfigError>(ExitCode::kConfig));
+}
+
+TEST(Error, AReportedCodeThatIsNoErrorIsABug) {
+  for (const int code : {0, 1, 75, 76, 255}) {
+    EXPECT_TRUE(ThrowsClass<NumericError>(static_cast<ExitCode>(code))) << code;
+  }
+}
+
 TEST(Error, ArgumentsAreFormatted) {
   EXPECT_STREQ(DataError("{}:{}: bad label '{}'", "u.data", 7, "x").what(),
                "u.data:7: bad label 'x'");
