@@ -21,15 +21,15 @@ std::string TemporaryName(const std::string& path) {
   return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter.fetch_add(1));
 }
 
-struct FileIdentity {
+struct Inode {
   dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileIdentity&) const = default;
+  ino_t number = 0;
+  bool operator==(const Inode&) const = default;
 };
 
 /// What has this name, asked by opening it: a network file system may answer questions about a name
 /// from its cache. Answers like a system call.
-int IdentityOf(const std::string& path, FileIdentity* identity) {
+int InodeOf(const std::string& path, Inode* inode) {
   FileSystem& files = FileSystem::Current();
   const int fd =
       RetryInterrupted([&] { return files.Open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0); });
@@ -37,7 +37,7 @@ int IdentityOf(const std::string& path, FileIdentity* identity) {
   struct stat status {};
   const int answer = files.StatusOf(fd, &status);
   files.Close(fd);  // opened for reading: nothing can be lost
-  *identity = {status.st_dev, status.st_ino};
+  *inode = {status.st_dev, status.st_ino};
   return answer;
 }
 
@@ -80,11 +80,11 @@ void SyncFolder(const std::string& path) {
 }
 
 void RenameDurably(const std::string& from, const std::string& to) {
-  FileIdentity before, after;
-  const int found = IdentityOf(from, &before);
+  Inode before, after;
+  const int found = InodeOf(from, &before);
   if (found < 0) ThrowFileError("find", from, -found);
   const int answer = FileSystem::Current().Rename(from, to);
-  const bool happened = answer >= 0 || (IdentityOf(to, &after) >= 0 && before == after);
+  const bool happened = answer >= 0 || (InodeOf(to, &after) >= 0 && before == after);
   if (!happened) ThrowFileError(fmt::format("rename '{}' to", from), to, -answer);
   SyncFolder(FolderOf(to));
 }

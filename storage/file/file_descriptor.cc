@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/file/file_system.h"
+#include "storage/file/read_retry.h"
 
 namespace hearth {
 namespace {
@@ -44,14 +45,23 @@ FileDescriptor FileDescriptor::OpenIfPresent(const std::string& path, Links link
   if (fd == -ELOOP && no_link != 0) throw DataError("'{}' is not a regular file but a link", path);
   if (fd < 0) ThrowFileError("open", path, -fd);
   FileDescriptor file(fd, path);
-  if (!S_ISREG(file.Status().st_mode)) {
+  const struct stat status = file.Status();
+  if (!S_ISREG(status.st_mode)) {
     throw DataError("'{}' is not a regular file: give the path of a file", path);
   }
+  file.identity_ = IdentityOf(status);
   return file;
 }
 
 FileDescriptor FileDescriptor::CreateNew(const std::string& path, mode_t permissions) {
+  FileDescriptor file = CreateIfAbsent(path, permissions);
+  if (!file.is_open()) ThrowFileError("create", path, EEXIST);
+  return file;
+}
+
+FileDescriptor FileDescriptor::CreateIfAbsent(const std::string& path, mode_t permissions) {
   const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
+  if (fd == -EEXIST) return FileDescriptor();
   if (fd < 0) ThrowFileError("create", path, -fd);
   return FileDescriptor(fd, path);
 }
@@ -72,7 +82,9 @@ FileDescriptor FileDescriptor::ReopenUncached() const {
 FileDescriptor FileDescriptor::Duplicate() const {
   const int fd = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) ThrowFileError("open again", path_, errno);
-  return FileDescriptor(fd, path_);
+  FileDescriptor file(fd, path_);
+  file.identity_ = identity_;
+  return file;
 }
 
 FileDescriptor::~FileDescriptor() {
@@ -80,11 +92,14 @@ FileDescriptor::~FileDescriptor() {
 }
 
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      path_(std::move(other.path_)),
+      identity_(other.identity_) {}
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   return *this;
 }
 
@@ -97,19 +112,45 @@ struct stat FileDescriptor::Status() const {
 
 int64_t FileDescriptor::SizeBytes() const { return Status().st_size; }
 
-void FileDescriptor::ReadAt(void* data, int64_t size_bytes, int64_t offset) const {
+bool FileDescriptor::ReadAt(void* data, int64_t size_bytes, int64_t offset) const {
+  ReadRetry retry(path_);
   char* next = static_cast<char*>(data);
   while (size_bytes > 0) {
     const int64_t count =
         RetryInterrupted([&] { return FileSystem::Current().Read(fd_, next, size_bytes, offset); });
-    if (count < 0) ThrowFileError("read", path_, static_cast<int>(-count));
-    if (count == 0) {
+    if (count == 0 && SizeBytes() <= offset) {
       throw StorageError("cannot read '{}': it ends at byte {}, {} bytes early; was it changed?",
                          path_, offset, size_bytes);
+    }
+    if (count <= 0) {
+      // Nothing where the file has bytes: the server did not answer.
+      const int error_number = count == 0 ? EIO : static_cast<int>(-count);
+      retry.AwaitNextAttempt(offset, error_number);
+      if (error_number == ESTALE) ReplaceHandle();
+      continue;
     }
     next += count;
     offset += count;
     size_bytes -= count;
+  }
+  return retry.count() > 0;
+}
+
+void FileDescriptor::ReplaceHandle() const {
+  FileSystem& files = FileSystem::Current();
+  const int fd = OpenRetrying(path_, O_RDONLY | O_NONBLOCK, 0);
+  if (fd < 0) return;  // the next attempt fails as well, and may find the name again
+  struct stat status {};
+  const bool is_known = files.StatusOf(fd, &status) >= 0;
+  const bool is_same = is_known && IdentityOf(status).SameContentAs(identity_);
+  // The number stays, since other threads may be reading from it.
+  if (is_same) files.DuplicateOnto(fd, fd_);
+  files.Close(fd);
+  if (is_known && !is_same) {
+    throw DataError(
+        "'{}' was changed or replaced while it was read; start again with one that "
+        "stays as it is",
+        path_);
   }
 }
 
@@ -137,6 +178,21 @@ void FileDescriptor::WriteAt(const void* data, int64_t size_bytes, int64_t offse
 void FileDescriptor::Sync() const {
   const int answer = RetryInterrupted([&] { return FileSystem::Current().Sync(fd_); });
   if (answer < 0) ThrowFileError("sync", path_, -answer);
+}
+
+void FileDescriptor::SyncBytes() const {
+  const int answer = RetryInterrupted([&] { return FileSystem::Current().SyncBytes(fd_); });
+  if (answer < 0) ThrowFileError("sync", path_, -answer);
+}
+
+int FileDescriptor::TryLock() const {
+  return -RetryInterrupted([&] { return FileSystem::Current().Lock(fd_); });
+}
+
+bool FileDescriptor::IsLockedElsewhere() const {
+  bool locked = false;
+  return RetryInterrupted([&] { return FileSystem::Current().IsLocked(fd_, &locked); }) >= 0 &&
+         locked;
 }
 
 void FileDescriptor::Close() {

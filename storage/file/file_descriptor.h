@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include "storage/file/file_identity.h"
+
 namespace hearth {
 
 /// Whether a name that is a symbolic link is followed when it is opened.
@@ -25,6 +27,8 @@ class FileDescriptor {
   /// Creates a file that must not exist (O_CREAT | O_EXCL | O_NOFOLLOW) for writing.
   /// `permissions` are subject to the process's umask.
   static FileDescriptor CreateNew(const std::string& path, mode_t permissions);
+  /// The same, but not open when something has this name.
+  static FileDescriptor CreateIfAbsent(const std::string& path, mode_t permissions);
   /// Opens a file for writing, empties it when it exists and creates it when it does not; a link is
   /// refused.
   static FileDescriptor CreateOrEmpty(const std::string& path, mode_t permissions);
@@ -45,9 +49,12 @@ class FileDescriptor {
   int64_t SizeBytes() const;
   /// Device and inode: the identity of the file, whatever its name is by now.
   struct stat Status() const;
-  /// Reads exactly size_bytes at offset; EINTR and short reads are handled. Throws StorageError
-  /// when the file ends early.
-  void ReadAt(void* data, int64_t size_bytes, int64_t offset) const;
+  /// Reads exactly size_bytes at offset; EINTR and short reads are handled. A failure that may pass
+  /// (ReadRetry) is announced and the read made again; a handle that the server has forgotten is
+  /// replaced when the path still names the same file, unchanged. Throws StorageError when the file
+  /// ends early or the failure stays, DataError when the file was replaced.
+  /// Returns whether a read was made again: who knows a checksum of the bytes compares it then.
+  bool ReadAt(void* data, int64_t size_bytes, int64_t offset) const;
   /// Appends all bytes; EINTR and short writes are handled.
   void Write(std::string_view bytes) const;
   /// Writes all bytes at offset; EINTR and short writes are handled.
@@ -55,14 +62,24 @@ class FileDescriptor {
   /// Makes the bytes durable. After a failure nobody knows which of them are, and asking again may
   /// answer yes without having written them: the file has to be thrown away.
   void Sync() const;
+  /// The same for a file whose size stays: its times may be lost, and others need not be waited
+  /// for.
+  void SyncBytes() const;
+  /// Locks the whole file, open for writing, until it is closed. Returns 0, or the error number:
+  /// EAGAIN when another has the lock, others where the file system knows no locks.
+  int TryLock() const;
+  /// Whether another open file has that lock; false where that cannot be known.
+  bool IsLockedElsewhere() const;
   /// Closes and reports what close() says (NFS reports a full disk here). Safe to call twice.
   void Close();
 
  private:
   FileDescriptor(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  void ReplaceHandle() const;
 
   int fd_ = -1;
   std::string path_;
+  FileIdentity identity_;  // when it was opened for reading
 };
 
 /// Throws for a failed system call: PermissionError for EACCES, EPERM and EROFS, else StorageError.

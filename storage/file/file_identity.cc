@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "common/error.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <sys/stat.h>
 
-#include "storage/file/file_descriptor.h"
-
 namespace hearth {
+
+class FileDescriptor;
 
 /// What tells a file, and a state of its content, from every other on this host, without reading
 /// it. Nobody but the kernel sets the change time, so a change whose modification time was put back

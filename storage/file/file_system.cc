@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -18,6 +20,13 @@ namespace {
 template <typename Result>
 Result OrError(Result result) {
   return result < 0 ? -errno : result;
+}
+
+struct flock WholeFile() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
 }
 
 class PosixFileSystem : public FileSystem {
@@ -36,6 +45,18 @@ class PosixFileSystem : public FileSystem {
     return OrError<int64_t>(::pwrite(fd, data, static_cast<size_t>(size_bytes), offset));
   }
   int Sync(int fd) override { return OrError(::fsync(fd)); }
+  int SyncBytes(int fd) override { return OrError(::fdatasync(fd)); }
+  int DuplicateOnto(int fd, int onto) override { return OrError(::dup3(fd, onto, O_CLOEXEC)); }
+  int Lock(int fd) override {
+    struct flock lock = WholeFile();
+    return OrError(::fcntl(fd, F_OFD_SETLK, &lock));
+  }
+  int IsLocked(int fd, bool* locked) override {
+    struct flock lock = WholeFile();
+    const int answer = OrError(::fcntl(fd, F_OFD_GETLK, &lock));
+    *locked = answer >= 0 && lock.l_type != F_UNLCK;
+    return answer;
+  }
   int Rename(const std::string& from, const std::string& to) override {
     return OrError(std::rename(from.c_str(), to.c_str()));
   }
@@ -66,6 +87,10 @@ class PosixFileSystem : public FileSystem {
     *free_bytes = space.f_blocks == 0 ? std::numeric_limits<int64_t>::max()
                                       : static_cast<int64_t>(space.f_bavail * space.f_frsize);
     return 0;
+  }
+
+  void Wait(double seconds) override {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
 };
 

@@ -37,6 +37,15 @@ class FileSystem {
   virtual int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) = 0;
   /// Makes a file's bytes, or a folder's entries, durable: fsync(2).
   virtual int Sync(int fd) = 0;
+  /// Makes a file's bytes durable, but not its times: fdatasync(2).
+  virtual int SyncBytes(int fd) = 0;
+  /// From now on `onto` is what `fd` is, for all threads at once: dup3(2).
+  virtual int DuplicateOnto(int fd, int onto) = 0;
+  /// Locks a whole file, open for writing, until the descriptor is closed; -EAGAIN when another
+  /// open file has the lock: fcntl(2), F_OFD_SETLK.
+  virtual int Lock(int fd) = 0;
+  /// Whether Lock() would meet another's lock: F_OFD_GETLK.
+  virtual int IsLocked(int fd, bool* locked) = 0;
   virtual int Rename(const std::string& from, const std::string& to) = 0;
   virtual int MakeFolder(const std::string& path, mode_t permissions) = 0;
   virtual int RemoveFile(const std::string& path) = 0;
@@ -50,6 +59,8 @@ class FileSystem {
   /// Bytes this user can still write where `path` lies; INT64_MAX where the file system does not
   /// say.
   virtual int FreeBytes(const std::string& path, int64_t* free_bytes) = 0;
+  /// Lets time pass before a call is made again. Tests do not wait.
+  virtual void Wait(double seconds) = 0;
 };
 
 /// Makes a call again as long as a signal interrupts it.

@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/host_name.h"
 #include "common/text.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 namespace {

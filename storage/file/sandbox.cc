@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,8 @@ void SendFailure(int fd, ExitCode code, const std::string& message) {
                               const std::function<void(int64_t)>& work) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
+  // A thread of the parent may have held the log's lock. The parent reads the file as well.
+  spdlog::default_logger_raw()->set_level(spdlog::level::off);
   try {
     EnterSandbox(limits.memory_bytes, limits.seconds_per_item * item_count);
     for (int64_t item = 0; item < item_count; ++item) {
@@ -145,9 +148,9 @@ std::string DeathOf(std::optional<int> status) {
     throw DataError("{} cannot be read safely: reading it takes more than {} MiB of memory", name,
                     limits.memory_bytes >> 20);
   }
-  if (code == ExitCode::kStorage) throw StorageError(message);
-  if (code == ExitCode::kPermission) throw PermissionError(message);
-  throw DataError(message);
+  // Of what a parser met, only the file system's doing is not the fault of the data.
+  const bool is_data = code != ExitCode::kStorage && code != ExitCode::kPermission;
+  ThrowErrorOf(is_data ? ExitCode::kData : code, message);
 }
 
 }  // namespace

@@ -6,13 +6,11 @@
 #include <sys/stat.h>
 
 #include "common/error.h"
-#include "common/hash.h"
+#include "storage/file/file_system.h"
 #include "storage/file/sandbox.h"
 
 namespace hearth {
 namespace {
-
-constexpr int64_t kBlockBytes = int64_t{1} << 20;
 
 /// What reading a file may take: tables of texts are ten times as large in memory as on disk.
 SandboxLimits LimitsFor(int64_t largest_bytes) {
@@ -58,7 +56,7 @@ void ParseInSandbox(const FileDescriptor& file, const std::function<void()>& par
 
 FileDescriptor OpenListedFile(const std::string& path) {
   struct stat named {};
-  if (::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode)) {
+  if (FileSystem::Current().StatusOf(path, &named) >= 0 && S_ISLNK(named.st_mode)) {
     throw DataError("'{}' is a link: the files of a data set or checkpoint must lie in its folder",
                     path);
   }
@@ -70,20 +68,8 @@ FileDescriptor OpenListedFile(const std::string& path) {
   return file;
 }
 
-std::string Sha256OfFile(const FileDescriptor& file) {
-  Sha256 hash;
-  const int64_t size_bytes = file.SizeBytes();
-  std::vector<char> block(static_cast<size_t>(std::min(kBlockBytes, size_bytes)));
-  for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
-    const int64_t count = std::min(kBlockBytes, size_bytes - offset);
-    file.ReadAt(block.data(), count, offset);
-    hash.Update(block.data(), static_cast<size_t>(count));
-  }
-  return hash.HexDigest();
-}
-
 void RequireSha256(const FileDescriptor& file, const std::string& expected) {
-  const std::string found = Sha256OfFile(file);
+  const std::string found = Sha256OfContent(file);
   if (found != expected) {
     throw DataError("'{}' is damaged or replaced: its SHA-256 is {}, the manifest says {}",
                     file.path(), found, expected);

@@ -40,9 +40,6 @@ void ParseInSandbox(const FileDescriptor& file, const std::function<void()>& par
 /// or no regular file, else what FileDescriptor::OpenForReading throws.
 FileDescriptor OpenListedFile(const std::string& path);
 
-/// SHA-256 of an open file from its first byte to its last. Throws StorageError naming it.
-std::string Sha256OfFile(const FileDescriptor& file);
-
 /// Throws DataError naming the file and both hashes when they differ.
 void RequireSha256(const FileDescriptor& file, const std::string& expected);
 

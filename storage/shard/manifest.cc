@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.h"
-#include "common/hash.h"
 #include "storage/file/durable_file.h"
 #include "storage/file/json_fields.h"
 #include "storage/shard/dataset.h"
@@ -275,6 +274,8 @@ void WriteManifest(const std::string& folder, const DatasetManifest& manifest) {
   WriteFileDurably(path, text, kSharedFile);
 }
 
-std::string ManifestHash(const std::string& folder) { return Sha256OfFile(PathOf(folder)); }
+std::string ManifestHash(const std::string& folder) {
+  return Sha256OfContent(FileDescriptor::OpenForReading(PathOf(folder)));
+}
 
 }  // namespace hearth

@@ -50,6 +50,13 @@ void CheckCount(const Hdf5File& file, const char* name, int64_t manifest_count) 
   }
 }
 
+/// What the manifest says of a column, or null.
+const std::string* ListedXxh3(const ShardEntry& entry, const shard_format::Column& column) {
+  const auto listed = std::find_if(entry.column_xxh3.begin(), entry.column_xxh3.end(),
+                                   [&](const auto& pair) { return pair.first == column.key; });
+  return listed == entry.column_xxh3.end() ? nullptr : &listed->second;
+}
+
 }  // namespace
 
 struct ShardReader::State {
@@ -63,10 +70,12 @@ struct ShardReader::State {
   std::span<const uint8_t> roles;
 
   /// A column of exactly `count` elements: a view of the mapping where that is possible, else (no
-  /// mapping, or a writer that did not align the column to its element) a copy.
+  /// mapping, or a writer that did not align the column to its element) a copy. A copy whose read
+  /// had to be made again is compared with the manifest's XXH3.
   template <typename Element>
   std::span<const Element> Column(const Hdf5File& hdf5, const FileDescriptor& file,
-                                  const shard_format::Column& column, int64_t count) {
+                                  const ShardEntry& entry, const shard_format::Column& column,
+                                  int64_t count) {
     const DatasetInfo info = hdf5.Describe(column.dataset);
     if (info.type != ColumnTypeOf<Element>() || info.shape.size() != 1 ||
         info.element_count != count) {
@@ -85,8 +94,13 @@ struct ShardReader::State {
       }
     }
     owned.push_back(std::make_unique_for_overwrite<std::byte[]>(size * sizeof(Element)));
-    file.ReadAt(owned.back().get(), info.size_bytes, info.offset_bytes);
-    return {reinterpret_cast<const Element*>(owned.back().get()), size};
+    const bool read_again = file.ReadAt(owned.back().get(), info.size_bytes, info.offset_bytes);
+    const std::span<const Element> values(reinterpret_cast<const Element*>(owned.back().get()),
+                                          size);
+    if (const std::string* const listed = ListedXxh3(entry, column); read_again && listed) {
+      RequireXxh3(column, values, *listed);
+    }
+    return values;
   }
 
   void CheckOffsets(int64_t event_count) const {
@@ -109,18 +123,23 @@ struct ShardReader::State {
   template <typename Element>
   void VerifyColumn(const ShardEntry& entry, const shard_format::Column& column,
                     std::span<const Element> values) const {
-    const auto listed = std::find_if(entry.column_xxh3.begin(), entry.column_xxh3.end(),
-                                     [&](const auto& pair) { return pair.first == column.key; });
+    const std::string* const listed = ListedXxh3(entry, column);
     const bool optional =
         column.key == shard_format::kTimes.key || column.key == shard_format::kRoles.key;
-    if (listed == entry.column_xxh3.end()) {
+    if (listed == nullptr) {
       if (optional && values.empty()) return;
       throw DataError("'{}': the manifest has no XXH3 of {}", path, column.dataset);
     }
+    RequireXxh3(column, values, *listed);
+  }
+
+  template <typename Element>
+  void RequireXxh3(const shard_format::Column& column, std::span<const Element> values,
+                   const std::string& listed) const {
     const std::string found = HexOf(Xxh3(values.data(), values.size_bytes()));
-    if (found != listed->second) {
+    if (found != listed) {
       throw DataError("'{}': {} is damaged: its XXH3 is {}, the manifest says {}", path,
-                      column.dataset, found, listed->second);
+                      column.dataset, found, listed);
     }
   }
 };
@@ -145,15 +164,15 @@ ShardReader::ShardReader(const FileDescriptor& file, const ShardEntry& entry, Re
   CheckCount(hdf5, shard_format::kEventCount, entry.event_count);
   const int64_t tasks = entry.task_count;
   const int64_t events = entry.event_count;
-  state.task_ids = state.Column<int64_t>(hdf5, file, shard_format::kTaskIds, tasks);
-  state.offsets = state.Column<int64_t>(hdf5, file, shard_format::kOffsets, tasks + 1);
-  state.items = state.Column<uint32_t>(hdf5, file, shard_format::kItems, events);
-  state.labels = state.Column<float>(hdf5, file, shard_format::kLabels, events);
+  state.task_ids = state.Column<int64_t>(hdf5, file, entry, shard_format::kTaskIds, tasks);
+  state.offsets = state.Column<int64_t>(hdf5, file, entry, shard_format::kOffsets, tasks + 1);
+  state.items = state.Column<uint32_t>(hdf5, file, entry, shard_format::kItems, events);
+  state.labels = state.Column<float>(hdf5, file, entry, shard_format::kLabels, events);
   if (hdf5.Exists(shard_format::kTimes.dataset)) {
-    state.times = state.Column<int64_t>(hdf5, file, shard_format::kTimes, events);
+    state.times = state.Column<int64_t>(hdf5, file, entry, shard_format::kTimes, events);
   }
   if (hdf5.Exists(shard_format::kRoles.dataset)) {
-    state.roles = state.Column<uint8_t>(hdf5, file, shard_format::kRoles, events);
+    state.roles = state.Column<uint8_t>(hdf5, file, entry, shard_format::kRoles, events);
   }
   state.CheckOffsets(events);
   if (const int64_t row = FirstNotBelow(state.roles, kLastRole + 1); row >= 0) {

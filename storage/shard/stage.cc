@@ -1,5 +1,6 @@
 #include "storage/shard/stage.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -13,7 +14,9 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/text.h"
+#include "storage/file/durable_file.h"
 #include "storage/shard/dataset.h"
+#include "storage/shard/file_gate.h"
 
 namespace hearth {
 namespace {
@@ -60,14 +63,29 @@ int64_t SizeOfFile(const std::string& path) {
   return static_cast<int64_t>(size);
 }
 
+// SHA-256 of the bytes that were copied.
+std::string CopyBytes(const FileDescriptor& from, const FileDescriptor& to) {
+  constexpr int64_t kBlockBytes = int64_t{1} << 20;
+  const int64_t size_bytes = from.SizeBytes();
+  std::string block;
+  Sha256 hash;
+  for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
+    block.resize(static_cast<size_t>(std::min(kBlockBytes, size_bytes - offset)));
+    from.ReadAt(block.data(), std::ssize(block), offset);
+    hash.Update(block);
+    to.Write(block);
+  }
+  return hash.HexDigest();
+}
+
 // A file of the wanted name and content is complete: it gets its name last.
 void StageFile(const std::string& from, const std::string& to, const std::string& sha256) {
   if (fs::exists(to)) return;
   const std::string temporary = to + ".tmp";
+  FileDescriptor copy = FileDescriptor::CreateOrEmpty(temporary, kSharedFile);
+  const std::string found = CopyBytes(OpenListedFile(from), copy);
+  copy.Close();
   std::error_code error;
-  fs::copy_file(from, temporary, fs::copy_options::overwrite_existing, error);
-  if (error) throw StorageError("cannot copy '{}' to '{}': {}", from, to, error.message());
-  const std::string found = Sha256OfFile(temporary);
   if (found != sha256) {
     fs::remove(temporary, error);
     throw DataError("'{}' is damaged or replaced: its SHA-256 is {}, the manifest says {}", from,

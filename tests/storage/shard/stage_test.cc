@@ -8,8 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "common/error.h"
+#include "common/hash.h"
 #include "storage/import/synth.h"
 #include "storage/shard/dataset.h"
+#include "tests/storage/support/file_system_doubles.h"
 
 namespace hearth {
 namespace {
@@ -61,6 +63,20 @@ TEST_F(Stage, WhatACrashLeftIsTakenUp) {
   std::ofstream(staged + "/items.h5.tmp") << "half";
   EXPECT_EQ(StageDataset(data_, stage_), staged);
   EXPECT_NO_THROW(Dataset({.path = staged, .verify = true}));
+}
+
+TEST_F(Stage, EachReadOfSharedStorageFailsOnceAndTheCopyIsWhole) {
+  for (int64_t nth = 0;; ++nth) {
+    fs::remove_all(stage_);
+    FailingFileSystem failing(FileSystem::Posix(), {.call = FileCall::kRead, .nth = nth});
+    const ScopedFileSystem scope(failing);
+    const std::string staged = StageDataset(data_, stage_);
+    for (const auto& entry : fs::directory_iterator(data_)) {
+      const std::string name = "/" + entry.path().filename().string();
+      EXPECT_EQ(Sha256OfFile(staged + name), Sha256OfFile(data_ + name)) << name;
+    }
+    if (!failing.failed()) break;
+  }
 }
 
 TEST_F(Stage, DamagedFileIsRefusedByName) {

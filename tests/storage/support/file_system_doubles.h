@@ -36,6 +36,10 @@ enum class FileCall {
   kAppend,
   kWrite,
   kSync,
+  kSyncBytes,
+  kDuplicate,
+  kLock,
+  kIsLocked,
   kRename,
   kMakeFolder,
   kRemoveFile,
@@ -45,14 +49,16 @@ enum class FileCall {
   kFreeBytes,
 };
 inline constexpr FileCall kAllFileCalls[] = {
-    FileCall::kOpen,       FileCall::kClose,        FileCall::kRead,   FileCall::kAppend,
-    FileCall::kWrite,      FileCall::kSync,         FileCall::kRename, FileCall::kMakeFolder,
-    FileCall::kRemoveFile, FileCall::kRemoveFolder, FileCall::kStatus, FileCall::kList,
+    FileCall::kOpen,       FileCall::kClose,        FileCall::kRead,      FileCall::kAppend,
+    FileCall::kWrite,      FileCall::kSync,         FileCall::kSyncBytes, FileCall::kDuplicate,
+    FileCall::kLock,       FileCall::kIsLocked,     FileCall::kRename,    FileCall::kMakeFolder,
+    FileCall::kRemoveFile, FileCall::kRemoveFolder, FileCall::kStatus,    FileCall::kList,
     FileCall::kFreeBytes};
 inline std::string_view NameOf(FileCall call) {
-  constexpr std::string_view kNames[] = {"open",   "close",  "pread",     "write",  "pwrite",
-                                         "fsync",  "rename", "mkdir",     "unlink", "rmdir",
-                                         "status", "list",   "free space"};
+  constexpr std::string_view kNames[] = {"open",   "close",     "pread",  "write", "pwrite",
+                                         "fsync",  "fdatasync", "dup3",   "lock",  "is locked",
+                                         "rename", "mkdir",     "unlink", "rmdir", "status",
+                                         "list",   "free space"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -75,6 +81,10 @@ class FileSystemDecorator : public FileSystem {
     return inner_.Write(fd, data, size_bytes, offset);
   }
   int Sync(int fd) override { return inner_.Sync(fd); }
+  int SyncBytes(int fd) override { return inner_.SyncBytes(fd); }
+  int DuplicateOnto(int fd, int onto) override { return inner_.DuplicateOnto(fd, onto); }
+  int Lock(int fd) override { return inner_.Lock(fd); }
+  int IsLocked(int fd, bool* locked) override { return inner_.IsLocked(fd, locked); }
   int Rename(const std::string& from, const std::string& to) override {
     return inner_.Rename(from, to);
   }
@@ -93,9 +103,15 @@ class FileSystemDecorator : public FileSystem {
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
     return inner_.FreeBytes(path, free_bytes);
   }
+  /// No test waits: the time is only added up.
+  void Wait(double seconds) override { waited_sec_ = waited_sec_ + seconds; }
+  double waited_sec() const { return waited_sec_; }
 
  protected:
   FileSystem& inner_;
+
+ private:
+  std::atomic<double> waited_sec_{0.0};
 };
 
 /// Every call goes through one hook, which may make it and replace its answer.
@@ -104,8 +120,12 @@ class InterceptedFileSystem : public FileSystemDecorator {
   using FileSystemDecorator::FileSystemDecorator;
 
   int Open(const std::string& path, int flags, mode_t permissions) override {
-    return static_cast<int>(Intercept(
-        FileCall::kOpen, [&] { return FileSystemDecorator::Open(path, flags, permissions); }));
+    int fd = -1;
+    const int64_t answer = Intercept(
+        FileCall::kOpen, [&] { return fd = FileSystemDecorator::Open(path, flags, permissions); });
+    // Made, but its reply lost: nobody has the descriptor.
+    if (answer < 0 && fd >= 0) FileSystemDecorator::Close(fd);
+    return static_cast<int>(answer);
   }
   int Close(int fd) override {
     return static_cast<int>(
@@ -122,6 +142,20 @@ class InterceptedFileSystem : public FileSystemDecorator {
   }
   int Sync(int fd) override {
     return static_cast<int>(Intercept(FileCall::kSync, [&] { return inner_.Sync(fd); }));
+  }
+  int SyncBytes(int fd) override {
+    return static_cast<int>(Intercept(FileCall::kSyncBytes, [&] { return inner_.SyncBytes(fd); }));
+  }
+  int DuplicateOnto(int fd, int onto) override {
+    return static_cast<int>(
+        Intercept(FileCall::kDuplicate, [&] { return inner_.DuplicateOnto(fd, onto); }));
+  }
+  int Lock(int fd) override {
+    return static_cast<int>(Intercept(FileCall::kLock, [&] { return inner_.Lock(fd); }));
+  }
+  int IsLocked(int fd, bool* locked) override {
+    return static_cast<int>(
+        Intercept(FileCall::kIsLocked, [&] { return inner_.IsLocked(fd, locked); }));
   }
   int Rename(const std::string& from, const std::string& to) override {
     return static_cast<int>(Intercept(FileCall::kRename, [&] { return inner_.Rename(from, to); }));
@@ -181,6 +215,33 @@ struct Failure {
   bool made = false;        ///< the call takes effect though it reports an error: a lost reply
 };
 
+/// Calls `between`, once, before the `nth` call (from 0) of any kind: what another process does at
+/// that moment. Its own calls go through uncounted.
+class InterruptedFileSystem : public InterceptedFileSystem {
+ public:
+  InterruptedFileSystem(FileSystem& inner, int64_t nth, std::function<void()> between)
+      : InterceptedFileSystem(inner), nth_(nth), between_(std::move(between)) {}
+
+  bool was_interrupted() const { return count_ > nth_; }
+
+ protected:
+  Verdict Judge(FileCall /*call*/) override {
+    if (is_between_) return {};
+    if (count_++ == nth_) {
+      is_between_ = true;
+      between_();
+      is_between_ = false;
+    }
+    return {};
+  }
+
+ private:
+  int64_t nth_;
+  std::function<void()> between_;
+  int64_t count_ = 0;
+  bool is_between_ = false;
+};
+
 class FailingFileSystem : public InterceptedFileSystem {
  public:
   FailingFileSystem(FileSystem& inner, Failure failure)
@@ -209,6 +270,7 @@ class UnsyncedFileSystem : public FileSystemDecorator {
  public:
   using FileSystemDecorator::FileSystemDecorator;
   int Sync(int /*fd*/) override { return 0; }
+  int SyncBytes(int /*fd*/) override { return 0; }
 };
 
 /// Every transfer moves at most a few bytes, as a slow pipe or a signal would have it.

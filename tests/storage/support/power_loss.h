@@ -60,6 +60,9 @@ class RecordingFileSystem : public FileSystemDecorator {
   int Sync(int fd) override {
     return Record(inner_.Sync(fd), {.call = FileCall::kSync, .handle = handles_.at(fd)});
   }
+  int SyncBytes(int fd) override {
+    return Record(inner_.SyncBytes(fd), {.call = FileCall::kSync, .handle = handles_.at(fd)});
+  }
   int Rename(const std::string& from, const std::string& to) override {
     return Record(inner_.Rename(from, to), {.call = FileCall::kRename, .path = from, .to = to});
   }
