@@ -7,14 +7,13 @@
 #include <optional>
 #include <utility>
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/error.h"
 #include "common/utc_time.h"
 #include "storage/file/durable_file.h"
+#include "storage/file/file_system.h"
 
 namespace hearth {
 namespace {
@@ -36,27 +35,15 @@ LeaseOptions WithDefaults(LeaseOptions options) {
 
 bool Exists(const std::string& path) {
   struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0) return true;
-  if (errno != ENOENT) ThrowFileError("look at", path, errno);
-  return false;
-}
-
-struct flock WholeFile() {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  return lock;
+  const int answer = FileSystem::Current().StatusOf(path, &status);
+  if (answer < 0 && answer != -ENOENT) ThrowFileError("look at", path, -answer);
+  return answer >= 0;
 }
 
 /// Whether a process anywhere on this kernel (or, where the file system tells, on another host)
 /// still holds the lock. Unlike a number of a process it sees across containers.
 bool IsLocked(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (file < 0) ThrowFileError("open", path, errno);
-  struct flock lock = WholeFile();
-  const bool known = ::fcntl(file, F_OFD_GETLK, &lock) == 0;
-  ::close(file);
-  return known && lock.l_type != F_UNLCK;
+  return FileDescriptor::OpenForReading(path, Links::kRefuse).IsLockedElsewhere();
 }
 
 /// "process 4711 on node3 (batch job 98), since 2026-03-01T09:30:00Z"
@@ -108,32 +95,22 @@ void AwaitEndOf(const std::string& run_dir, int64_t number, const LeaseOptions& 
 RunLease::RunLease(const std::string& run_dir, LeaseOptions options)
     : run_dir_(run_dir), options_(WithDefaults(std::move(options))) {
   const std::string folder = FolderOf(StartPath(run_dir_, 1));
-  if (::mkdir(folder.c_str(), 0700) == 0) {
-    SyncFolder(run_dir_);
-  } else if (errno != EEXIST) {
-    ThrowFileError("make folder", folder, errno);
-  }
+  const int made = FileSystem::Current().MakeFolder(folder, 0700);
+  if (made < 0 && made != -EEXIST) ThrowFileError("make folder", folder, -made);
+  if (made >= 0) SyncFolder(run_dir_);
   number_ = NewestStart(run_dir_);
-  while (file_ < 0) {
+  while (!file_.is_open()) {
     if (number_ > 0) AwaitEndOf(run_dir_, number_, options_);
-    const std::string path = StartPath(run_dir_, ++number_);
-    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    // Somebody else was faster: that start holds the folder now.
-    if (file_ < 0 && errno != EEXIST) ThrowFileError("create", path, errno);
+    // Not open when somebody else was faster: that start holds the folder now.
+    file_ = FileDescriptor::CreateIfAbsent(StartPath(run_dir_, ++number_), kPrivateFile);
   }
-  struct flock lock = WholeFile();
   // A second guard only: without locks in the file system the beat alone decides.
-  if (::fcntl(file_, F_OFD_SETLK, &lock) != 0) {
-    spdlog::debug("no file lock on {}: {}", StartPath(run_dir_, number_), std::strerror(errno));
+  if (const int error_number = file_.TryLock(); error_number != 0) {
+    spdlog::debug("no file lock on {}: {}", file_.path(), std::strerror(error_number));
   }
   record_ = {number_, ThisProcess(), options_.job_id, UtcNow()};
-  try {
-    Write();
-    SyncFolder(folder);
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
+  Write();
+  SyncFolder(folder);
 }
 
 RunLease::~RunLease() {
@@ -143,18 +120,12 @@ RunLease::~RunLease() {
     spdlog::warn("the next start in {} has to wait for {:.0f} s: {}", run_dir_, options_.stale_sec,
                  error.what());
   }
-  ::close(file_);
 }
 
 void RunLease::Write() {
-  const std::string path = StartPath(run_dir_, number_);
   const std::string text = SerializeStart(record_);
-  ssize_t count = 0;
-  do {
-    count = ::pwrite(file_, text.data(), text.size(), 0);
-  } while (count < 0 && errno == EINTR);
-  if (count != std::ssize(text)) ThrowFileError("write", path, count < 0 ? errno : ENOSPC);
-  if (::fdatasync(file_) != 0) ThrowFileError("sync", path, errno);
+  file_.WriteAt(text.data(), std::ssize(text), 0);
+  file_.SyncBytes();
 }
 
 bool RunLease::IsTaken() const { return Exists(StartPath(run_dir_, number_ + 1)); }

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "storage/file/file_descriptor.h"
 #include "storage/run/start_record.h"
 
 namespace hearth {
@@ -72,7 +73,7 @@ class RunLease {
   const std::string run_dir_;
   const LeaseOptions options_;
   int64_t number_ = 0;
-  int file_ = -1;  // of this start's record, with the lock on it
+  FileDescriptor file_;  // this start's record, with the lock on it
 
   std::mutex mutex_;  // of what follows
   StartRecord record_;

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <system_error>
+#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,12 +11,11 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "storage/file/file_descriptor.h"
+#include "storage/file/file_system.h"
 #include "storage/file/json_fields.h"
 
 namespace hearth {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr size_t kRecordBytes = 1024;
 constexpr int64_t kMaxInt = INT64_MAX;
@@ -87,18 +85,19 @@ std::string StartPath(const std::string& run_dir, int64_t number) {
 }
 
 int64_t NewestStart(const std::string& run_dir) {
-  std::error_code error;
+  const std::string folder = StartsFolder(run_dir);
+  std::vector<std::string> names;
+  const int answer = FileSystem::Current().List(folder, &names);
+  if (answer == -ENOENT) return 0;
+  if (answer < 0) ThrowFileError("list", folder, -answer);
   int64_t newest = 0;
-  fs::directory_iterator entry(StartsFolder(run_dir), error);
-  if (error == std::errc::no_such_file_or_directory) return 0;
-  for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
+  for (const std::string& name : names) {
     int64_t number = 0;
-    const fs::path& path = entry->path();
-    if (ParseInt64(path.stem().string(), &number) && StartPath(run_dir, number) == path.string()) {
+    const std::string digits = name.substr(0, name.rfind('.'));
+    if (ParseInt64(digits, &number) && StartPath(run_dir, number) == folder + "/" + name) {
       newest = std::max(newest, number);
     }
   }
-  if (error) ThrowFileError("list", StartsFolder(run_dir), error.value());
   return newest;
 }
 
