@@ -18,7 +18,7 @@ struct DriverFile {
 DriverFile& Of(H5FD_t* file) { return *reinterpret_cast<DriverFile*>(file); }
 const DriverFile& Of(const H5FD_t* file) { return *reinterpret_cast<const DriverFile*>(file); }
 
-/// HDF5 is C: a failure is kept for hdf5.cc to report, and never passes through HDF5.
+/// HDF5 is C: a failure is kept for Hdf5File to report, and never passes through HDF5.
 template <typename Action>
 herr_t Guarded(Backing& backing, const Action& action) {
   try {

@@ -11,7 +11,7 @@
 #include "storage/file/file_image.h"
 #include "storage/file/hdf5_handle.h"
 
-/// What hdf5.cc is built of; nothing else includes this file.
+/// What hdf5*.cc are built of; nothing else includes this file.
 namespace hearth::hdf5_internal {
 
 /// Where the bytes of one open HDF5 file are. HDF5 reaches them by a driver of ours alone (its

@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-/// What hdf5.cc is built of; nothing else includes this file.
+/// What hdf5*.cc are built of; nothing else includes this file.
 namespace hearth::hdf5_internal {
 
 /// Closes one HDF5 identifier of any kind.
