@@ -74,7 +74,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       communicator_(communicator),
       observer_(observer),
       stop_requested_(stop_requested),
-      data_hash_(ManifestHash(dataset.path())),
+      data_hash_(dataset.Hash()),
       learner_(dataset, options.model, options.meta, tensor_options),
       state_(InitialState(options, learner_, {communicator.rank(), communicator.world_size()})),
       engine_(

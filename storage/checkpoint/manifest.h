@@ -66,7 +66,7 @@ struct CheckpointManifest {
   std::optional<CheckpointBase> base;  ///< of a delta checkpoint
   int world_size = 1;        ///< ranks that wrote it = number of parts; any number may read it
   std::string config_hash;   ///< SHA-256 of the resolved configuration, or empty
-  std::string data_hash;     ///< ManifestHash of the data set, or empty
+  std::string data_hash;     ///< Dataset::Hash, or empty
   std::string tool_version;  ///< of hearth
   std::optional<CheckpointMetric> metric;
   /// Small state: sampler, counters, early stopping. An object, at most 15 levels deep, finite.

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "common/error.h"
+#include "common/hash.h"
 #include "storage/file/folder_trust.h"
 #include "storage/shard/file_gate.h"
 #include "storage/shard/stage.h"
@@ -94,8 +95,7 @@ std::unique_ptr<ShardReader> Dataset::OpenShard(int64_t index) const {
   return open();
 }
 
-void Dataset::CheckShards(int64_t first, int64_t stride) const {
-  if (gate_ == nullptr) return;
+void Dataset::AdmitShards(int64_t first, int64_t stride) const {
   // Some at a time: each needs a descriptor, of which a process has a thousand.
   constexpr size_t kBatch = 128;
   std::vector<FileDescriptor> files;
@@ -114,6 +114,71 @@ void Dataset::CheckShards(int64_t first, int64_t stride) const {
     batch.clear();
     files.clear();
   }
+}
+
+std::vector<BadShard> Dataset::CheckShards(int64_t first, int64_t stride) const {
+  if (gate_ == nullptr) return {};
+  try {
+    AdmitShards(first, stride);
+    return {};
+  } catch (const DataError&) {
+    if (options_.max_bad_shards == 0) throw;
+  } catch (const StorageError&) {
+    if (options_.max_bad_shards == 0) throw;
+  }
+  // Each on its own, now that there is a bad one: the good ones before it are remembered.
+  std::vector<BadShard> bad;
+  for (int64_t index = first; index < std::ssize(manifest_.shards); index += stride) {
+    const std::string& file = manifest_.shards[static_cast<size_t>(index)].file;
+    try {
+      OpenShard(index);
+    } catch (const DataError& error) {
+      bad.push_back({file, error.what()});
+    } catch (const StorageError& error) {
+      bad.push_back({file, error.what()});
+    }
+  }
+  return bad;
+}
+
+void Dataset::LeaveOut(const std::vector<BadShard>& shards) {
+  if (shards.empty()) return;
+  if (std::ssize(shards) > options_.max_bad_shards) {
+    throw DataError(
+        "'{}': {} of {} shards cannot be used, and data.max_bad_shards is {}; the first: {}; bring "
+        "them back, or allow more to be left out",
+        options_.path, shards.size(), manifest_.shards.size(), options_.max_bad_shards,
+        shards.front().reason);
+  }
+  std::map<std::string, std::string> reasons;  // [file]
+  for (const BadShard& shard : shards) reasons.emplace(shard.file, shard.reason);
+  const DatasetManifest before = manifest_;
+  manifest_.shards.clear();
+  for (const ShardEntry& entry : before.shards) {
+    const auto reason = reasons.extract(entry.file);
+    if (reason.empty()) {
+      manifest_.shards.push_back(entry);
+    } else {
+      left_out_.push_back({entry.file, reason.mapped()});
+      manifest_.event_count -= entry.event_count;
+    }
+  }
+  if (!reasons.empty()) {
+    throw DataError("'{}' has no shard '{}' to leave out", options_.path, reasons.begin()->first);
+  }
+  for (const ShardEntry& entry : before.shards) {
+    if (!ShardsOf(entry.part).empty()) continue;
+    throw DataError("'{}': no shard of part {} can be used; the first: {}; bring it back",
+                    options_.path, NameOf(entry.part), left_out_.front().reason);
+  }
+  readers_ = std::make_unique<Readers>(manifest_.shards.size());
+}
+
+std::string Dataset::Hash() const {
+  std::string text = ManifestHash(options_.path);
+  if (left_out_.empty()) return text;
+  for (const BadShard& shard : left_out_) text += " without " + shard.file;
+  return Sha256Hex(text);
 }
 
 void Dataset::CheckContent(const ShardReader& reader) const {

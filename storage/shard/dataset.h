@@ -66,6 +66,15 @@ struct DatasetOptions {
   bool verify = true;
   /// Folder on a disk of this host that the data set is copied to first (StageDataset); empty: no.
   std::string stage = {};
+  /// So many shards that are missing or damaged may be left out; 0: each ends the command. What
+  /// finds them are the checks of `verify`, and a staged copy is whole: neither goes without.
+  int64_t max_bad_shards = 0;
+};
+
+/// A shard that cannot be used, and why.
+struct BadShard {
+  std::string file;  ///< as in the manifest
+  std::string reason;
 };
 
 /// An opened data set: manifest, users, items, and readers of its shards, opened on first use and
@@ -96,15 +105,30 @@ class Dataset {
 
   /// Checks the shards `first`, `first` + `stride`, ... before they are used, all in one go: the
   /// ranks of a host divide its shards, and a bad one is found at the start. Nothing to do without
-  /// DatasetOptions::verify. Throws DataError or StorageError naming the file.
-  void CheckShards(int64_t first, int64_t stride) const;
+  /// DatasetOptions::verify. Returns the bad ones when some may be left out (`max_bad_shards`),
+  /// else throws DataError or StorageError naming the first.
+  std::vector<BadShard> CheckShards(int64_t first, int64_t stride) const;
+
+  /// From now on the data set is as if these shards had never been listed: manifest(), ShardsOf()
+  /// and Hash() know nothing of them, and indexes of shards change. Call before anything else uses
+  /// the data set, with the same shards on every rank. Throws DataError when they are more than
+  /// DatasetOptions::max_bad_shards, or the last ones of a part: results without it would be of
+  /// another kind. Throws DataError also when a file is none of its shards.
+  void LeaveOut(const std::vector<BadShard>& shards);
+  /// Those, in the order of the manifest.
+  const std::vector<BadShard>& left_out() const { return left_out_; }
+  /// The identity of what is read, for checkpoints: the manifest's hash, unless shards were left
+  /// out.
+  std::string Hash() const;
 
  private:
+  void AdmitShards(int64_t first, int64_t stride) const;
   void CheckContent(const ShardReader& reader) const;
   bool by_item() const { return manifest_.task_by == "item"; }
 
   DatasetOptions options_;
-  DatasetManifest manifest_;
+  DatasetManifest manifest_;  // without the shards that were left out
+  std::vector<BadShard> left_out_;
   EntityTable users_, items_;
   std::unique_ptr<FileGate> gate_;  // null when the files are trusted
   struct Readers;

@@ -107,6 +107,22 @@ TEST(MetaBatchLoader, AnyWorldSizeGivesTheSameEpisodes) {
   }
 }
 
+TEST(MetaBatchLoader, AShardThatIsLeftOutChangesTheOrderAsIfItHadNeverBeenListed) {
+  testing::TestData data = testing::RandomData({40, 25, 31, 3});
+  const testing::TestDataset whole(data);
+  Dataset left_out({.path = whole.folder(), .max_bad_shards = 1});
+  left_out.LeaveOut({{(*whole).manifest().shards[1].file, "broken"}});
+  auto& shards = data.parts.at("train");
+  shards.erase(shards.begin() + 1);
+  const testing::TestDataset expected(data);
+  MetaBatchLoader loader(left_out, kTrainPart, SmallOptions(), kSeed);
+  MetaBatchLoader expected_loader(*expected, kTrainPart, SmallOptions(), kSeed);
+  ASSERT_EQ(loader.steps_per_epoch(), expected_loader.steps_per_epoch());
+  for (int64_t step = 0; step < 2 * loader.steps_per_epoch() + 1; ++step) {
+    ExpectEqual(loader.Next(), expected_loader.Next());
+  }
+}
+
 TEST(MetaBatchLoader, EveryEligibleTaskIsUsedOncePerEpoch) {
   const testing::TestData data = testing::RandomData({40, 25, 31, 3});
   const testing::TestDataset dataset(data);

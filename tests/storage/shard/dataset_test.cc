@@ -1,6 +1,7 @@
 #include "storage/shard/dataset.h"
 
 #include <cmath>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -134,6 +135,125 @@ TEST(Dataset, ProcessesOfAHostDivideTheChecksOfItsShards) {
   EXPECT_THROW(dataset.CheckShards(0, 1), DataError);
   EXPECT_NO_THROW(dataset.CheckShards(4, 5));
   EXPECT_NO_THROW(Dataset({.path = folder, .verify = false}).CheckShards(0, 1));
+}
+
+std::vector<std::string> FilesOf(const std::vector<BadShard>& shards) {
+  std::vector<std::string> files;
+  for (const BadShard& shard : shards) files.push_back(shard.file);
+  return files;
+}
+
+TEST(Dataset, AllBadShardsAreFoundWithTheirReasons) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  std::filesystem::remove(folder + "/train-00000.h5");
+  WriteBytes(folder + "/train-00001.h5", "not what was listed");
+  std::string bytes = ReadBytes(folder + "/test-item_cold-00000.h5");
+  bytes[bytes.size() / 2] ^= 1;
+  WriteBytes(folder + "/test-item_cold-00000.h5", bytes);
+  const Dataset dataset({.path = folder, .max_bad_shards = 1});
+  const std::vector<BadShard> bad = dataset.CheckShards(0, 1);
+  EXPECT_THAT(FilesOf(bad),
+              ElementsAre("train-00000.h5", "train-00001.h5", "test-item_cold-00000.h5"));
+  EXPECT_THAT(bad[0].reason, HasSubstr("No such file"));
+  EXPECT_THAT(bad[1].reason, HasSubstr("damaged or replaced"));
+  EXPECT_THAT(FilesOf(dataset.CheckShards(1, 2)),
+              ElementsAre("train-00001.h5", "test-item_cold-00000.h5"));
+  EXPECT_THAT(dataset.CheckShards(2, 4), IsEmpty());
+}
+
+TEST(Dataset, AShardThatMatchesItsHashButCannotBeReadIsBad) {
+  const std::string folder = NewFolder();
+  DatasetManifest manifest = WriteDataset(folder);
+  const std::string text = "no HDF5 file, as its maker's manifest says";
+  WriteBytes(folder + "/train-00001.h5", text);
+  manifest.shards[1].sha256 = Sha256Hex(text);
+  manifest.shards[1].size_bytes = std::ssize(text);
+  WriteManifest(folder, manifest);
+  EXPECT_THAT(FilesOf(Dataset({.path = folder, .max_bad_shards = 1}).CheckShards(0, 1)),
+              ElementsAre("train-00001.h5"));
+}
+
+TEST(Dataset, WithoutAShardItIsAsIfThatHadNeverBeenListed) {
+  const std::string whole = NewFolder(), part = whole + "/part";
+  WriteDataset(whole);
+  std::filesystem::create_directory(part);
+  auto kept = Shards();
+  kept.erase(kept.begin());
+  WriteDataset(part, kept, Users(), Items());
+  const Dataset expected({.path = part});
+
+  Dataset dataset({.path = whole, .max_bad_shards = 1});
+  const std::string whole_hash = dataset.Hash();
+  EXPECT_EQ(whole_hash, ManifestHash(whole));
+  dataset.LeaveOut({{"train-00000.h5", "broken"}});
+  EXPECT_THAT(FilesOf(dataset.left_out()), ElementsAre("train-00000.h5"));
+  EXPECT_NE(dataset.Hash(), whole_hash);
+  const DatasetManifest& manifest = dataset.manifest();
+  EXPECT_EQ(manifest.event_count, expected.manifest().event_count);
+  ASSERT_EQ(manifest.shards.size(), expected.manifest().shards.size());
+  for (const Part each : AllParts()) {
+    EXPECT_EQ(dataset.ShardsOf(each), expected.ShardsOf(each));
+    EXPECT_EQ(manifest.TaskCount(each), expected.manifest().TaskCount(each));
+    EXPECT_EQ(manifest.EventCount(each), expected.manifest().EventCount(each));
+  }
+  for (int64_t i = 0; i < std::ssize(manifest.shards); ++i) {
+    ExpectEqual(ContentOf(dataset.Shard(i)), ContentOf(expected.Shard(i)));
+  }
+}
+
+TEST(Dataset, WhichShardsAreMissingIsPartOfItsHash) {
+  const std::string folder = NewFolder();
+  auto shards = Shards();
+  shards.insert(shards.begin() + 2, shards[1]);
+  std::get<0>(shards[2]) = "train-00002.h5";
+  WriteDataset(folder, shards, Users(), Items());
+  std::set<std::string> hashes = {ManifestHash(folder)};
+  for (const std::vector<BadShard>& bad : {std::vector<BadShard>{{"train-00000.h5", "x"}},
+                                           {{"train-00001.h5", "x"}},
+                                           {{"train-00000.h5", "x"}, {"train-00001.h5", "y"}}}) {
+    Dataset dataset({.path = folder, .max_bad_shards = 2});
+    dataset.LeaveOut(bad);
+    EXPECT_TRUE(hashes.insert(dataset.Hash()).second);
+    Dataset again({.path = folder, .max_bad_shards = 3});
+    again.LeaveOut({bad.rbegin(), bad.rend()});  // found in another order, for another reason
+    EXPECT_EQ(again.Hash(), dataset.Hash());
+  }
+}
+
+TEST(Dataset, MoreBadShardsThanAllowedAreRefused) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  Dataset dataset({.path = folder, .max_bad_shards = 1});
+  EXPECT_NO_THROW(dataset.LeaveOut({}));
+  EXPECT_THAT(
+      [&] {
+        dataset.LeaveOut({{"train-00000.h5", "it is gone"}, {"train-00001.h5", "it is cut"}});
+      },
+      ThrowsMessage<DataError>(AllOf(HasSubstr("2 of 4 shards"), HasSubstr("max_bad_shards is 1"),
+                                     HasSubstr("it is gone"))));
+}
+
+TEST(Dataset, ThePartsOfADataSetAreNotLeftOutAsAWhole) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  Dataset dataset({.path = folder, .max_bad_shards = 4});
+  EXPECT_THAT(
+      [&] {
+        dataset.LeaveOut({{"test-item_cold-00000.h5", "it is cut"}});
+      },
+      ThrowsMessage<DataError>(AllOf(HasSubstr("test/item_cold"), HasSubstr("it is cut"))));
+}
+
+TEST(Dataset, AShardItDoesNotHaveCannotBeLeftOut) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  Dataset dataset({.path = folder, .max_bad_shards = 4});
+  EXPECT_THAT(
+      [&] {
+        dataset.LeaveOut({{"train-00009.h5", "x"}});
+      },
+      ThrowsMessage<DataError>(HasSubstr("no shard 'train-00009.h5'")));
 }
 
 TEST(Dataset, LabelsThatMustNotReachAGradientAreRefused) {
