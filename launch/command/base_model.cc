@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "launch/command/options.h"
 #include "launch/command/run_argument.h"
+#include "launch/command/shard_check.h"
 #include "launch/report/run_folder.h"
 #include "trainer/run_state.h"
 #include "trainer/tensor_setup.h"
@@ -13,14 +14,24 @@ namespace hearth {
 namespace {
 
 void RequireSameData(const CheckpointReader& checkpoint, const Dataset& dataset) {
-  const std::string hash = ManifestHash(dataset.path());
+  const std::string hash = dataset.Hash();
   const std::string& trained_on = checkpoint.manifest().data_hash;
   if (hash != trained_on) {
     throw DataError(
-        "{}: trained on a data set with manifest {:.12}, but {} has {:.12}; point at the right one "
-        "with data.path=DIR",
+        "{}: trained on a data set with hash {:.12}, but {} has {:.12}; point at the right one "
+        "with "
+        "data.path=DIR",
         checkpoint.path(), trained_on, dataset.path(), hash);
   }
+}
+
+/// What a model gives for a task depends on the statistics of all training tasks.
+void LeaveOutWhatTheRunDid(const std::string& run, Dataset& dataset) {
+  std::vector<BadShard> shards;
+  for (const std::string& file : LeftOutShards(run)) {
+    shards.push_back({file, fmt::format("the run in {} was trained without it", run)});
+  }
+  dataset.LeaveOut(shards);
 }
 
 }  // namespace
@@ -44,7 +55,9 @@ BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   Config config = ReadRunConfig(request.run, request.overrides);
   CheckpointReader checkpoint(FindCheckpoint(request.run, request.step));
   auto dataset = std::make_unique<Dataset>(config.data);
+  LeaveOutWhatTheRunDid(request.run, *dataset);
   RequireSameData(checkpoint, *dataset);
+  if (job.is_root()) AnnounceLeftOut(*dataset);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   auto learner = std::make_unique<MetaLearner>(*dataset, config.model, config.meta, tensors);
   MetaParameters parameters = InitializeMetaParameters(

@@ -18,6 +18,7 @@
 #include "common/text.h"
 #include "launch/command/private_files.h"
 #include "launch/command/run_communicator.h"
+#include "launch/command/shard_check.h"
 #include "launch/command/stop_signals.h"
 #include "launch/config/resume_check.h"
 #include "launch/report/run_folder.h"
@@ -140,8 +141,8 @@ void RequireTrainingKeys(const Config& config) {
 }
 
 int DryRun(const Config& config, Job& job) {
-  const Dataset dataset(config.data);
-  dataset.CheckShards(job.local_rank(), job.local_size());
+  Dataset dataset(config.data);
+  dataset.LeaveOut(dataset.CheckShards(0, 1));  // all of them: nobody is asked
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   // On the processor also for a GPU: nothing is trained.
   const MetaLearner learner(dataset, config.model, config.meta, tensors.device(at::kCPU));
@@ -149,6 +150,7 @@ int DryRun(const Config& config, Job& job) {
       config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
       config.meta, tensors.device());
   if (!job.is_root()) return 0;
+  AnnounceLeftOut(dataset);
   const int threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
   at::set_num_threads(1);
   KeepFreedMemory();
@@ -177,8 +179,8 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
              Job& job) {
   KeepFilesPrivate();
   const std::atomic<bool>& stop_requested = CatchStopSignals();
-  const Dataset dataset(config.data);
-  dataset.CheckShards(job.local_rank(), job.local_size());
+  Dataset dataset(config.data);
+  const auto bad_shards = dataset.CheckShards(job.local_rank(), job.local_size());
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   const std::string data_hash = ManifestHash(config.data.path);
   std::optional<RunLease> lease;
@@ -194,17 +196,20 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
   const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, tensors.device());
   Communicator& communicator = *chosen.communicator;
   RequireSameStart(communicator, config, data_hash);
+  LeaveOutTogether(bad_shards, communicator, dataset);
   SilentObserver silent;
   std::unique_ptr<TrainReporter> reporter;
   TrainerOptions options = TrainerOptionsOf(config);
   if (job.is_root()) {
     RemoveLeftovers(config.run.dir, lease->number());
+    RecordLeftOutShards(config, LeftOutFiles(dataset), NewestStep(config.run.dir));
     lease->RecordBegin(NewestStep(config.run.dir));
     options.start_number = lease->number();
     options.require_run_dir = [&] { RequireRunFolder(*lease, job); };
     LogOptions log = invocation.log;
     log.file = LogPath(config.run.dir);
     SetUpLogging(log);
+    AnnounceLeftOut(dataset);
     reporter = MakeReporter(config, progress, job);
     reporter->OnStart(dataset, DeviceName(tensors), chosen);
   }

@@ -106,6 +106,14 @@ class Checker {
             "with dist.local_steps every rank keeps whole tables, and tables.capacity limits them");
   }
 
+  void CheckData() {
+    const DatasetOptions& data = config_.data;
+    Require(data.max_bad_shards == 0 || data.verify, "data.max_bad_shards", "data.verify",
+            "data.max_bad_shards leaves out what data.verify finds, and that is false");
+    Require(data.max_bad_shards == 0 || data.stage.empty(), "data.max_bad_shards", "data.stage",
+            "data.stage copies whole data sets; with data.max_bad_shards leave it empty");
+  }
+
   void CheckFolders() {
     const bool same = !config_.run.dir.empty() && config_.run.dir == config_.data.path;
     Require(!same, "run.dir", "data.path", "run.dir and data.path are the same folder");
@@ -154,6 +162,7 @@ void CheckCombinations(const LoadedConfig& loaded, Problems* problems) {
   checker.CheckTables();
   checker.CheckSchedule();
   checker.CheckDist();
+  checker.CheckData();
   checker.CheckFolders();
 }
 

@@ -53,6 +53,9 @@ void AddData(std::vector<Key>* keys) {
   data.Path("stage", &DatasetOptions::stage,
             "folder on a disk of each host that the data set is copied to first; empty: none")
       .MayChangeOnResume();
+  data.Int("max_bad_shards", &DatasetOptions::max_bad_shards, AtLeast(0),
+           "missing or damaged shards that training leaves out, with a warning; 0: one ends it")
+      .MayChangeOnResume();  // the shards themselves are compared instead
 }
 
 void AddTasks(std::vector<Key>* keys) {

@@ -14,6 +14,7 @@
 #include "launch/config/resume_check.h"
 #include "launch/config/show.h"
 #include "storage/file/durable_file.h"
+#include "storage/file/json_fields.h"
 #include "storage/run/start_record.h"
 
 namespace hearth {
@@ -22,6 +23,14 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string BuildPath(const std::string& run_folder) { return run_folder + "/build.json"; }
+
+std::string LeftOutPath(const std::string& run_folder) {
+  return run_folder + "/left_out_shards.json";
+}
+
+std::string ListOf(const std::vector<std::string>& shards) {
+  return shards.empty() ? "all shards" : "all shards but " + Join(shards, ", ");
+}
 
 /// What an earlier start may leave in a folder before it holds a run.
 bool IsStray(const fs::path& path) {
@@ -121,6 +130,37 @@ void PrepareRunFolder(const Config& config, const RunStart& start) {
       std::string(".");  // relative to its file: a copied run folder stays a run folder
   WriteFileDurably(ConfigPath(folder), ShowConfig(relocatable, /*minimal=*/false), kSharedFile);
   WriteFileDurably(BuildPath(folder), BuildText(config, start), kSharedFile);
+}
+
+void RecordLeftOutShards(const Config& config, const std::vector<std::string>& files,
+                         int64_t newest_step) {
+  const std::string& folder = config.run.dir;
+  const std::vector<std::string> earlier = LeftOutShards(folder);
+  if (files == earlier) return;
+  if (newest_step > 0) {
+    throw ConfigError(
+        "run.dir: {} was trained with {} of {}, and now {} can be used; bring the shards back to "
+        "that state to go on with it, or choose another run.dir",
+        folder, ListOf(earlier), config.data.path, ListOf(files));
+  }
+  WriteFileDurably(LeftOutPath(folder), nlohmann::json({{"left_out", files}}).dump(2) + "\n",
+                   kSharedFile);
+}
+
+std::vector<std::string> LeftOutShards(const std::string& run_folder) {
+  constexpr int64_t kMaxBytes = int64_t{64} << 20;
+  const FileDescriptor file = FileDescriptor::OpenIfPresent(LeftOutPath(run_folder));
+  if (!file.is_open()) return {};
+  const std::string where = "'" + file.path() + "'";
+  const nlohmann::json json = ParseJson(ReadWholeFile(file, kMaxBytes), /*max_depth=*/2, where);
+  JsonFields fields(json, where);
+  std::vector<std::string> files;
+  for (const nlohmann::json& name : fields.Array("left_out")) {
+    if (!name.is_string()) throw DataError("{}: left_out is no list of files", where);
+    files.push_back(name.get<std::string>());
+  }
+  fields.Finish();
+  return files;
 }
 
 void RequireProgress(const Config& config, int64_t newest_step) {

@@ -10,8 +10,8 @@ namespace hearth {
 /// A run folder:
 ///   config.yaml    the resolved configuration; `hearth train -c RUN/config.yaml` repeats the run
 ///   build.json     what ran: version, commit, libraries, command line, host, ranks, data
-///   metrics.jsonl  one JSON object per line (metrics_log.h)
-///   log.txt        what was logged
+///   left_out_shards.json   files of bad shards that the run goes without; absent when there are
+///   none metrics.jsonl  one JSON object per line (metrics_log.h) log.txt        what was logged
 ///   checkpoints/   storage/checkpoint/folder.h
 ///   exit.json      why a rank failed alone (exit_file.h)
 ///   starts/        one file for each start: who holds the folder (storage/run/run_lease.h)
@@ -37,6 +37,14 @@ void OpenRunFolder(const std::string& folder);
 /// is written before all checks. Rank 0 only. Throws ConfigError, StorageError or PermissionError
 /// naming the folder.
 void PrepareRunFolder(const Config& config, const RunStart& start);
+
+/// Notes which shards the run goes without, in left_out_shards.json. Throws ConfigError when steps
+/// are committed (`newest_step` > 0) that were trained with other ones. Rank 0 only.
+void RecordLeftOutShards(const Config& config, const std::vector<std::string>& files,
+                         int64_t newest_step);
+/// Those of a run: what works with its model leaves them out as well. Throws DataError naming the
+/// file when it is damaged.
+std::vector<std::string> LeftOutShards(const std::string& run_folder);
 
 /// Throws NumericError when so many of the latest starts as checkpoint.max_fruitless_starts allows
 /// ended without a checkpoint newer than `newest_step`: a job that requeues itself must not do so

@@ -45,7 +45,8 @@ void TrainReporter::OnStart(const Dataset& dataset, const std::string& device,
                   {"commit", ThisBuild().commit},
                   {"world_size", world_size},
                   {"communicator", communicator},
-                  {"device", device}});
+                  {"device", device},
+                  {"left_out_shards", dataset.left_out().size()}});
 }
 
 void TrainReporter::OnEngine(const std::string& engine, int thread_count) {

@@ -1,5 +1,6 @@
 // The real binary under mpirun: who speaks, exit codes and exit.json.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "storage/shard/dataset.h"
 #include "tests/launch/command/run_hearth.h"
 #include "tests/tools/paths.h"
 
@@ -105,6 +107,91 @@ TEST_F(Mpirun, RanksWithDifferentConfigurationsDoNotTrain) {
   EXPECT_EQ(CountOf(outcome.err, "hearth: error: "), 1u) << outcome.err;
   EXPECT_EQ(ExitFile()["code"], 78);
   EXPECT_FALSE(fs::exists(folder_ + "/run/checkpoints"));
+}
+
+/// Training on data of several shards, some of which break.
+class MpirunBadShards : public Mpirun {
+ protected:
+  MpirunBadShards() : whole_(folder_ + "/whole") {
+    EXPECT_EQ(RunHearth({"data", "synth", "--output", whole_, "--users", "60", "--items", "48",
+                         "--events-per-user", "12", "--tasks-per-shard", "8"})
+                  .code,
+              0);
+  }
+
+  static std::vector<std::string> TrainShards(const std::string& data) {
+    std::vector<std::string> files;
+    for (const ShardEntry& entry : ReadManifest(data).shards) {
+      if (entry.part == kTrainPart) files.push_back(entry.file);
+    }
+    return files;
+  }
+  /// A copy of the data set whose manifest does not list these shards.
+  std::string WithoutShards(const std::vector<std::string>& files) const {
+    const std::string copy = folder_ + "/without";
+    fs::copy(whole_, copy);
+    DatasetManifest manifest = ReadManifest(copy);
+    for (const std::string& file : files) {
+      const auto entry = std::ranges::find(manifest.shards, file, &ShardEntry::file);
+      manifest.event_count -= entry->event_count;
+      manifest.shards.erase(entry);
+    }
+    WriteManifest(copy, manifest);
+    return copy;
+  }
+  Outcome TrainOn(const std::string& data, const std::string& run, const std::string& more) const {
+    const std::string settings =
+        "data.path=" + data + " run.dir=" + folder_ + "/" + run + " train.max_steps=6 " + more;
+    return Train(settings, settings);
+  }
+  std::string HashOf(const std::string& run) const {
+    return RunHearth({"ckpt", "hash", folder_ + "/" + run}).out;
+  }
+
+  std::string whole_;
+};
+
+TEST_F(MpirunBadShards, AreLeftOutByAllRanksAsIfTheyHadNeverBeenListed) {
+  // The ranks divide the shards: one finds the first of these, the other the second.
+  const std::vector<std::string> files = TrainShards(whole_);
+  ASSERT_GE(files.size(), 4u);
+  const std::vector<std::string> bad = {files[1], files[2]};
+  const std::string without = WithoutShards(bad);
+  fs::remove(whole_ + "/" + bad[0]);
+  fs::resize_file(whole_ + "/" + bad[1], fs::file_size(whole_ + "/" + bad[1]) / 2);
+
+  const Outcome outcome = TrainOn(whole_, "left_out", "data.max_bad_shards=2");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const std::string& file : bad) {
+    EXPECT_EQ(CountOf(outcome.err, "shard " + file + " is left out"), 1u) << outcome.err;
+  }
+  EXPECT_EQ(TrainOn(without, "never_listed", "").code, 0);
+  EXPECT_EQ(HashOf("left_out"), HashOf("never_listed"));
+  EXPECT_EQ(HashOf("left_out").size(), 65u);
+
+  const Outcome eval = RunHearth({"eval", "--run", folder_ + "/left_out"});
+  EXPECT_EQ(eval.code, 0) << eval.err;
+  EXPECT_THAT(eval.err, HasSubstr("shard " + bad[0] + " is left out"));
+}
+
+TEST_F(MpirunBadShards, MoreThanAllowedEndTheJobWithCode65) {
+  const std::vector<std::string> files = TrainShards(whole_);
+  for (const size_t i : {1, 2}) fs::remove(whole_ + "/" + files[i]);
+  const Outcome outcome = TrainOn(whole_, "run", "data.max_bad_shards=1");
+  EXPECT_EQ(outcome.code, 65) << outcome.err;
+  EXPECT_EQ(ExitFile()["code"], 65);
+  EXPECT_THAT(ExitFile()["message"].get<std::string>(),
+              ::testing::AllOf(HasSubstr("2 of "), HasSubstr(files[1])));
+}
+
+TEST_F(MpirunBadShards, ARunIsNotGoneOnWithOnOtherShards) {
+  const std::string file = TrainShards(whole_)[1];
+  fs::rename(whole_ + "/" + file, folder_ + "/aside");
+  ASSERT_EQ(TrainOn(whole_, "run", "data.max_bad_shards=1").code, 0);
+  fs::rename(folder_ + "/aside", whole_ + "/" + file);
+  const Outcome outcome = TrainOn(whole_, "run", "train.max_steps=8");
+  EXPECT_EQ(outcome.code, 78) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("was trained with all shards but " + file));
 }
 
 TEST_F(Mpirun, CommandsOfShardedTablesSayWhatOneProcessSays) {

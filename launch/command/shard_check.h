@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/communicator.h"
+#include "storage/shard/dataset.h"
+
+namespace hearth {
+
+/// Leaves out of the data set what any rank found bad (Dataset::CheckShards), on every rank alike.
+/// Throws DataError on every rank when that is more than data.max_bad_shards.
+/// Collective: all ranks must call.
+void LeaveOutTogether(const std::vector<BadShard>& found, Communicator& communicator,
+                      Dataset& dataset);
+
+/// The files of the shards that were left out.
+std::vector<std::string> LeftOutFiles(const Dataset& dataset);
+
+/// Warns of each shard that was left out. For the rank that speaks.
+void AnnounceLeftOut(const Dataset& dataset);
+
+}  // namespace hearth
