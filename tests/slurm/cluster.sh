@@ -4,7 +4,7 @@
 # ports, with everything in one temporary folder. Needs no root, and nothing of it is left at the end.
 #
 # Sets $hearth, $scripts (launch/slurm) and $work (the folder; also the working directory), and makes in $work a data
-# set and config.yaml, a run of 2000 quick steps.
+# set and config.yaml, a run of 2000 quick steps. What $more_slurm_conf holds is added to slurm.conf.
 
 if ! command -v slurmctld slurmd munged sbatch > /dev/null; then
   echo "SKIPPED: Slurm is not installed here (launch/setup --with-slurm)"
@@ -82,10 +82,11 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdParameters=config_overrides
-ReturnToService=2
+ReturnToService=1
 KillWait=30
 NodeName=localhost NodeAddr=127.0.0.1 CPUs=4 RealMemory=1000 State=UNKNOWN
 PartitionName=debug Nodes=localhost Default=YES MaxTime=INFINITE State=UP
+${more_slurm_conf:-}
 EOF
 }
 
@@ -114,15 +115,29 @@ no_job_is_left() {
   [ -z "$(squeue --noheader)" ]
 }
 
+no_step_is_left() {
+  ! compgen -G "$slurm/spool/localhost_*" > /dev/null  # the sockets of what runs on the node
+}
+
+servers_are_gone() {
+  ! kill -0 "${servers[@]}" 2> /dev/null
+}
+
+# A step that outlives its job would keep asking for a slurmctld that is gone, and slurmd would wait for it.
 stop_cluster() {
-  local end=$((SECONDS + 20))
-  if [ ${#servers[@]} -eq 3 ] && ! no_job_is_left; then
-    scancel --signal=KILL --full --user="$(id -un)"  # what runs, without time to save
-    scancel --user="$(id -un)"
-    until no_job_is_left || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
+  local end=$((SECONDS + 30))
+  if [ ${#servers[@]} -eq 3 ]; then
+    if ! no_job_is_left; then
+      scancel --signal=KILL --full --user="$(id -un)"  # what runs, without time to save
+      scancel --user="$(id -un)"
+    fi
+    until no_job_is_left && no_step_is_left || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
   fi
   if [ ${#servers[@]} -gt 0 ]; then
     kill "${servers[@]}" 2> /dev/null
+    end=$((SECONDS + 10))
+    until servers_are_gone || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
+    kill -KILL "${servers[@]}" 2> /dev/null
     wait "${servers[@]}"
   fi
   rm -rf "$work"
@@ -144,6 +159,14 @@ EOF
 # of_job ID FIELD: a field of `scontrol show job`, such as JobState.
 of_job() {
   scontrol --oneliner show job "$1" | grep -oP "\\b$2=\\K\\S+"
+}
+
+is_waiting() {
+  [ "$(of_job "$1" JobState)" = PENDING ]
+}
+
+is_running() {
+  [ "$(of_job "$1" JobState)" = RUNNING ]
 }
 
 has_ended() {
