@@ -3,31 +3,14 @@
 # and changes nothing, and the run ends in the bits of one that was never disturbed.
 #   woken_job.sh HEARTH
 set -euo pipefail
-hearth=$(readlink -f "$1")
-readonly hearth
+# shellcheck source=tests/tools/processes.sh
+. "$(dirname "$0")/../tools/processes.sh"
 
-fail() { echo "FAILED: $*" >&2; cat "$work"/*.out >&2; exit 1; }
-expect() { [ "$2" = "$3" ] || fail "$1: expected $2, got $3"; }
-within() { # SECONDS COMMAND...
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.05
-  done
-}
-
-work=$(mktemp -d)
 old='' new=''
-cleanup() {
-  local pid
-  for pid in $old $new; do kill -KILL "$pid" 2> /dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
+# shellcheck disable=SC2086  # one, two or no process
+end_all() { end KILL $old $new; }
 
-"$hearth" data synth --output data --users 60 --items 48 --events-per-user 12 > /dev/null
+make_data data
 cat > config.yaml << 'EOF'
 data: {path: data}
 tasks: {per_step: 16, chunk: 8}
@@ -39,10 +22,9 @@ EOF
 "$hearth" --quiet train -c config.yaml run.dir=undisturbed
 
 has_begun() { grep -q '"began_after_step": [1-9]' "run/starts/00000$1.json" 2> /dev/null; }
-has_checkpoint() { [ -e run/checkpoints/LATEST ]; }
 "$hearth" train -c config.yaml run.dir=run > old.out 2>&1 &
 old=$!
-within 60 has_checkpoint || fail "the first job does not train"
+within 60 has_checkpoint run || fail "the first job does not train"
 kill -STOP "$old"
 begin=$SECONDS
 "$hearth" train -c config.yaml run.dir=run > new.out 2>&1 &
@@ -58,4 +40,4 @@ code=0; wait "$new" || code=$?
 new=''
 expect "how the other job ended" 0 "$code"
 [ ! -e run/exit.json ] || fail "the first job left exit.json in the other one's folder"
-expect "the final hash" "$("$hearth" ckpt hash undisturbed)" "$("$hearth" ckpt hash run)"
+expect "the final hash" "$(hash_of undisturbed)" "$(hash_of run)"

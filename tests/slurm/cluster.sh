@@ -3,45 +3,19 @@
 # A Slurm cluster of this machine alone, for one test: its own munged, slurmctld and slurmd, on loopback and free
 # ports, with everything in one temporary folder. Needs no root, and nothing of it is left at the end.
 #
-# Sets $hearth, $scripts (launch/slurm) and $work (the folder; also the working directory), and makes in $work a data
-# set and config.yaml, a run of 2000 quick steps. What $more_slurm_conf holds is added to slurm.conf.
+# Sets $scripts (launch/slurm) and what tests/tools/processes.sh sets, and makes in $work a data set and config.yaml, a
+# run of 2000 quick steps. What $more_slurm_conf holds is added to slurm.conf.
 
-if ! command -v slurmctld slurmd munged sbatch > /dev/null; then
-  echo "SKIPPED: Slurm is not installed here (launch/setup --with-slurm)"
-  exit 77
-fi
-source_root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-hearth=$(readlink -f "${1:?the hearth command}")
-scripts=$source_root/launch/slurm
-work=$(mktemp -d "${TMPDIR:-/tmp}/hearth_slurm.XXXXXX")
+source_folder=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=tests/tools/processes.sh
+. "$source_folder/../tools/processes.sh"
+command -v slurmctld slurmd munged sbatch > /dev/null || skip "Slurm is not installed here (launch/setup --with-slurm)"
+scripts=$(cd "$source_folder/../../launch/slurm" && pwd)
 slurm=$work/slurm
-readonly source_root hearth scripts work slurm
+readonly source_folder scripts slurm
 export HEARTH=$hearth SLURM_CONF=$work/slurm/slurm.conf
 export OMPI_MCA_odls_base_sigkill_timeout=2  # a rank with little to save needs no more
 export OMPI_MCA_mpi_yield_when_idle=1          # other tests use the same cores
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-
-fail() {
-  exec >&2  # seen also where the output is taken: $(start ...)
-  echo "FAILED: $*"
-  tail -n 20 "$work"/*.out "$slurm"/log/slurm* 2> /dev/null
-  exit 1
-}
-
-# expect WHAT WANTED FOUND
-expect() {
-  [ "$2" = "$3" ] || fail "$1: expected '$2', found '$3'"
-}
-
-# until_true SECONDS COMMAND...: waits for the command to succeed.
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" > /dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || fail "waited in vain for: $*"
-    sleep 0.1
-  done
-}
 
 free_port() {
   local port
@@ -124,36 +98,19 @@ servers_are_gone() {
 }
 
 # A step that outlives its job would keep asking for a slurmctld that is gone, and slurmd would wait for it.
-stop_cluster() {
-  local end=$((SECONDS + 30))
+end_all() {
   if [ ${#servers[@]} -eq 3 ]; then
     if ! no_job_is_left; then
       scancel --signal=KILL --full --user="$(id -un)"  # what runs, without time to save
       scancel --user="$(id -un)"
     fi
-    until no_job_is_left && no_step_is_left || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
+    within 20 no_job_is_left && within 10 no_step_is_left || true
   fi
   if [ ${#servers[@]} -gt 0 ]; then
     kill "${servers[@]}" 2> /dev/null
-    end=$((SECONDS + 10))
-    until servers_are_gone || [ "$SECONDS" -ge "$end" ]; do sleep 0.1; done
-    kill -KILL "${servers[@]}" 2> /dev/null
-    wait "${servers[@]}"
+    within 10 servers_are_gone || true
+    end KILL "${servers[@]}"
   fi
-  rm -rf "$work"
-}
-
-make_data() {
-  "$hearth" --quiet data synth --output data --users 60 --items 48 --events-per-user 12 > /dev/null
-  cat > config.yaml << 'EOF'
-data: {path: data}
-tasks: {per_step: 8, chunk: 8}
-model: {dim: 4, layers: [4]}
-meta: {inner_steps: 1}
-train: {max_steps: 2000, device: cpu}
-eval: {every: 0}
-checkpoint: {every: 100, keep: 3}
-EOF
 }
 
 # of_job ID FIELD: a field of `scontrol show job`, such as JobState.
@@ -173,17 +130,15 @@ has_ended() {
   case $(of_job "$1" JobState) in COMPLETED | FAILED | CANCELLED | TIMEOUT | NODE_FAIL) ;; *) return 1 ;; esac
 }
 
-# The hash of a run's last checkpoint.
-hash_of() {
-  "$hearth" ckpt hash "$1"
-}
-
-has_checkpoint() {
-  [ -e "$1/checkpoints/LATEST" ]
-}
-
-cd "$work"
 servers=()
-trap 'stop_cluster || true' EXIT
 start_cluster
-make_data
+make_data data
+cat > config.yaml << 'EOF'
+data: {path: data}
+tasks: {per_step: 8, chunk: 8}
+model: {dim: 4, layers: [4]}
+meta: {inner_steps: 1}
+train: {max_steps: 2000, device: cpu}
+eval: {every: 0}
+checkpoint: {every: 100, keep: 3}
+EOF
