@@ -10,8 +10,9 @@ namespace hearth {
 /// A run folder:
 ///   config.yaml    the resolved configuration; `hearth train -c RUN/config.yaml` repeats the run
 ///   build.json     what ran: version, commit, libraries, command line, host, ranks, data
-///   left_out_shards.json   files of bad shards that the run goes without; absent when there are
-///   none metrics.jsonl  one JSON object per line (metrics_log.h) log.txt        what was logged
+///   left_out_shards.json  bad shards that the run goes without; absent when there are none
+///   metrics.jsonl  one JSON object per line (metrics_log.h)
+///   log.txt        what was logged
 ///   checkpoints/   storage/checkpoint/folder.h
 ///   exit.json      why a rank failed alone (exit_file.h)
 ///   starts/        one file for each start: who holds the folder (storage/run/run_lease.h)
