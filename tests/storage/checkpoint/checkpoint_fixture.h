@@ -110,11 +110,12 @@ class CheckpointFixture : public ::testing::Test {
   }
 
   /// FindNewestValid, with the refusals it announced collected in refused_.
-  std::optional<std::string> Newest() {
+  std::optional<std::string> Newest(Author author = Author::kUnknown) {
     refused_.clear();
-    return FindNewestValid(run_dir_, [this](const std::string& path, const std::string& reason) {
+    const auto announce = [this](const std::string& path, const std::string& reason) {
       refused_.push_back(path + ": " + reason);
-    });
+    };
+    return FindNewestValid(run_dir_, announce, author);
   }
 
   static std::string Slurp(const std::string& path) {

@@ -60,7 +60,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
       CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(parts)));
       committed_ = step;
       PruneCheckpoints(run_dir_, 2, {});
-    } catch (const Error&) {
+    } catch (...) {
       if (!folder.empty()) AbandonCheckpoint(folder);
       throw;
     }
@@ -144,9 +144,11 @@ class CheckpointFaultFixture : public CheckpointFixture {
     return findings;
   }
 
-  /// The machine stops after every operation of a save, with every kind of loss.
+  /// The machine stops after every operation of a save, with every kind of loss. With words that
+  /// are sought: only from the rename that commits on, and until a finding has them.
   std::vector<std::string> FindingsOfEveryCrash(const Resume& resume = Newest,
-                                                const Breakage& breakage = nullptr) {
+                                                const Breakage& breakage = nullptr,
+                                                const std::string& sought = "") {
     StartOver();
     RecordingFileSystem recording(fast_);
     const std::unique_ptr<FileSystem> broken = breakage ? breakage(recording) : nullptr;
@@ -162,13 +164,15 @@ class CheckpointFaultFixture : public CheckpointFixture {
     std::vector<std::string> findings;
     PowerLossModel disk(run_dir_);
     const std::vector<FileOperation>& operations = recording.operations();
+    bool checks = sought.empty();
     for (size_t done = 0; done <= operations.size(); ++done) {
       committed_ = done >= committed_at ? 30 : 20;
-      if (done == operations.size() || operations[done].Changes()) {
+      if (checks && (done == operations.size() || operations[done].Changes())) {
         CheckLosses(disk, fmt::format("after {} operations", done), resume, &findings);
       }
-      if (done == operations.size()) break;
-      if (!operations[done].bytes.empty()) {
+      if (done == operations.size() || AnyHas(findings, sought)) break;
+      checks = checks || operations[done].to == CheckpointPath(run_dir_, 30);
+      if (checks && !operations[done].bytes.empty()) {
         PowerLossModel torn = disk;
         torn.Apply(operations[done], 0.5);
         CheckLoss(torn, Loss::kNothing, 0, fmt::format("write {} torn", done), resume, &findings);
@@ -180,6 +184,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
 
   UnsyncedFileSystem fast_;
   int64_t failures_tried_ = 0, crashes_tried_ = 0;
+  int64_t committed_ = -1;  // the last step whose commit returned
 
  private:
   std::string ContentOf(int64_t step) {
@@ -190,6 +195,13 @@ class CheckpointFaultFixture : public CheckpointFixture {
     const std::string hash = ContentHash(CheckpointReader(folder, Author::kThisJob));
     AbandonCheckpoint(folder);
     return hash;
+  }
+
+  /// False for no words.
+  static bool AnyHas(const std::vector<std::string>& findings, const std::string& words) {
+    return !words.empty() && std::ranges::any_of(findings, [&](const std::string& finding) {
+      return finding.find(words) != std::string::npos;
+    });
   }
 
   void CheckLosses(const PowerLossModel& disk, const std::string& when, const Resume& resume,
@@ -221,7 +233,6 @@ class CheckpointFaultFixture : public CheckpointFixture {
   ScopedFileSystem scope_;
   std::string start_;
   std::map<int64_t, std::string> content_;  // [step] -> ContentHash
-  int64_t committed_ = -1;
 };
 
 }  // namespace hearth
