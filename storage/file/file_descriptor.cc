@@ -20,6 +20,9 @@ int OpenRetrying(const std::string& path, int flags, mode_t permissions) {
   return RetryInterrupted([&] { return FileSystem::Current().Open(path, flags, permissions); });
 }
 
+// In what follows an object keeps the name before there is a descriptor, which would be lost if
+// memory for the name was not to be had.
+
 }  // namespace
 
 void ThrowFileError(std::string_view action, const std::string& path, int error_number) {
@@ -40,11 +43,11 @@ FileDescriptor FileDescriptor::OpenForReading(const std::string& path, Links lin
 FileDescriptor FileDescriptor::OpenIfPresent(const std::string& path, Links links) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer; it has no effect on regular files.
   const int no_link = links == Links::kRefuse ? O_NOFOLLOW : 0;
-  const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK | no_link, 0);
+  FileDescriptor file(-1, path);
+  const int fd = file.fd_ = OpenRetrying(path, O_RDONLY | O_NONBLOCK | no_link, 0);
   if (fd == -ENOENT) return FileDescriptor();
   if (fd == -ELOOP && no_link != 0) throw DataError("'{}' is not a regular file but a link", path);
   if (fd < 0) ThrowFileError("open", path, -fd);
-  FileDescriptor file(fd, path);
   const struct stat status = file.Status();
   if (!S_ISREG(status.st_mode)) {
     throw DataError("'{}' is not a regular file: give the path of a file", path);
@@ -60,29 +63,34 @@ FileDescriptor FileDescriptor::CreateNew(const std::string& path, mode_t permiss
 }
 
 FileDescriptor FileDescriptor::CreateIfAbsent(const std::string& path, mode_t permissions) {
-  const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
+  FileDescriptor file(-1, path);
+  const int fd = file.fd_ =
+      OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
   if (fd == -EEXIST) return FileDescriptor();
   if (fd < 0) ThrowFileError("create", path, -fd);
-  return FileDescriptor(fd, path);
+  return file;
 }
 
 FileDescriptor FileDescriptor::CreateOrEmpty(const std::string& path, mode_t permissions) {
-  const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, permissions);
+  FileDescriptor file(-1, path);
+  const int fd = file.fd_ =
+      OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, permissions);
   if (fd < 0) ThrowFileError("create", path, -fd);
-  return FileDescriptor(fd, path);
+  return file;
 }
 
 FileDescriptor FileDescriptor::ReopenUncached() const {
-  const int fd = OpenRetrying(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);
+  FileDescriptor file(-1, path_);
+  const int fd = file.fd_ = OpenRetrying(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);
   if (fd == -EINVAL) return FileDescriptor();
   if (fd < 0) ThrowFileError("open", path_, -fd);
-  return FileDescriptor(fd, path_);
+  return file;
 }
 
 FileDescriptor FileDescriptor::Duplicate() const {
-  const int fd = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) ThrowFileError("open again", path_, errno);
-  FileDescriptor file(fd, path_);
+  FileDescriptor file(-1, path_);
+  file.fd_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (!file.is_open()) ThrowFileError("open again", path_, errno);
   file.identity_ = identity_;
   return file;
 }

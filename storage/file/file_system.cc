@@ -5,11 +5,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <limits>
-#include <system_error>
+#include <memory>
+#include <string_view>
 #include <thread>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -28,6 +29,10 @@ struct flock WholeFile() {
   lock.l_whence = SEEK_SET;
   return lock;
 }
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 class PosixFileSystem : public FileSystem {
  public:
@@ -71,13 +76,18 @@ class PosixFileSystem : public FileSystem {
   int StatusOf(int fd, struct stat* status) override { return OrError(::fstat(fd, status)); }
 
   int List(const std::string& path, std::vector<std::string>* names) override {
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-         entry.increment(error)) {
-      names->push_back(entry->path().filename().string());
+    // Not std::filesystem, whose iterators end the process when memory is short.
+    const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
+    if (folder == nullptr) return -errno;
+    errno = 0;
+    while (const dirent* const entry = ::readdir(folder.get())) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names->emplace_back(name);
+      errno = 0;
     }
+    const int error = errno;
     std::ranges::sort(*names);
-    return -error.value();
+    return -error;
   }
 
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {

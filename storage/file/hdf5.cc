@@ -123,17 +123,27 @@ bool Hdf5File::Exists(const std::string& name) const { return state_->Has(name);
 std::vector<std::string> Hdf5File::List(const std::string& group_name) const {
   const Handle group = state_->Open(group_name);
   if (H5Iget_type(group.get()) != H5I_GROUP) state_->Refuse(group_name, "is not a group");
-  std::vector<std::string> names;
+  struct Listing {
+    std::vector<std::string> names;
+    std::exception_ptr* failure;  // nothing may be thrown through HDF5
+  };
+  Listing listing{{}, &state_->backing.failure};
   const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
+    auto& [names, failure] = *static_cast<Listing*>(out);
+    try {
+      names.emplace_back(name);
+      return 0;
+    } catch (...) {
+      *failure = std::current_exception();
+      return -1;
+    }
   };
   hsize_t position = 0;
-  if (H5Literate(group.get(), H5_INDEX_NAME, H5_ITER_INC, &position, add, &names) < 0) {
+  if (H5Literate(group.get(), H5_INDEX_NAME, H5_ITER_INC, &position, add, &listing) < 0) {
     state_->Refuse(group_name, fmt::format("cannot be listed ({})", LastHdf5Error()));
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  std::ranges::sort(listing.names);
+  return std::move(listing.names);
 }
 
 }  // namespace hearth

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <span>
 
 namespace hearth::hdf5_internal {
@@ -33,7 +32,8 @@ herr_t Guarded(Backing& backing, const Action& action) {
 H5FD_t* Open(const char* /*name*/, unsigned /*flags*/, hid_t access, haddr_t /*max_address*/) {
   const auto* const info = static_cast<Backing* const*>(H5Pget_driver_info(access));
   if (info == nullptr) return nullptr;
-  auto* const file = new (std::nothrow) DriverFile{};
+  DriverFile* file = nullptr;
+  Guarded(**info, [&] { file = new DriverFile{}; });
   if (file == nullptr) return nullptr;
   file->backing = *info;
   return &file->known;

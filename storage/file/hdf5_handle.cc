@@ -1,6 +1,8 @@
 #include "storage/file/hdf5_handle.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace hearth::hdf5_internal {
 
@@ -38,15 +40,18 @@ void WhileLibraryIsQuiet(const std::function<void()>& body) {
 }
 
 std::string LastHdf5Error() {
-  std::string cause = "no cause given";
+  std::array<char, 256> cause{"no cause given"};
+  // HDF5 is C: nothing may be thrown through it, so nothing is allocated here.
   const auto take_first = [](unsigned depth, const H5E_error2_t* error, void* out) -> herr_t {
-    if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
+    auto& text = *static_cast<std::array<char, 256>*>(out);
+    if (depth == 0 && error->desc != nullptr)
+      std::snprintf(text.data(), text.size(), "%s", error->desc);
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &cause);
   H5Eclear2(H5E_DEFAULT);
-  std::replace(cause.begin(), cause.end(), '\n', ' ');
-  return cause;
+  std::ranges::replace(cause, '\n', ' ');
+  return cause.data();
 }
 
 }  // namespace hearth::hdf5_internal

@@ -61,9 +61,9 @@ void SendFailure(int fd, ExitCode code, const std::string& message) {
   Send(fd, std::string{kThrew, static_cast<char>(code)} + message.substr(0, kMaxMessageBytes));
 }
 
-/// The life of the child.
+/// The life of the child. An exception while one is reported ends it, too.
 [[noreturn]] void WorkAsChild(int64_t item_count, const SandboxLimits& limits, pid_t parent, int fd,
-                              const std::function<void(int64_t)>& work) {
+                              const std::function<void(int64_t)>& work) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   // A thread of the parent may have held the log's lock. The parent reads the file as well.
@@ -86,16 +86,18 @@ void SendFailure(int fd, ExitCode code, const std::string& message) {
   ::_exit(0);
 }
 
-/// What the child said until it ended or `seconds` went by without a word.
+/// What the child said until it ended or `seconds` went by without a word. Takes its memory before
+/// there is a child, which an exception would leave behind.
 struct Report {
+  Report() { failure.reserve(2 + kMaxMessageBytes); }
+
   int64_t done_count = 0;
   std::string failure;  // from kThrew on
   bool timed_out = false;
 };
 
-Report ReadReport(int fd, int64_t seconds) {
+void ReadReport(int fd, int64_t seconds, Report* report) {
   using Clock = std::chrono::steady_clock;
-  Report report;
   auto deadline = Clock::now() + std::chrono::seconds(seconds);
   while (true) {
     const auto left =
@@ -104,18 +106,18 @@ Report ReadReport(int fd, int64_t seconds) {
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left, 0)));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
-      report.timed_out = true;
-      return report;
+      report->timed_out = true;
+      return;
     }
     char bytes[4096];
     const ssize_t count = ::read(fd, bytes, sizeof(bytes));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return report;
+    if (count <= 0) return;
     for (const char byte : std::string_view(bytes, static_cast<size_t>(count))) {
-      if (!report.failure.empty() || byte == kThrew) {
-        report.failure += byte;
-      } else {
-        ++report.done_count;
+      if (report->failure.empty() && byte != kThrew) {
+        ++report->done_count;
+      } else if (report->failure.size() < report->failure.capacity()) {
+        report->failure += byte;
       }
     }
     deadline = Clock::now() + std::chrono::seconds(seconds);
@@ -159,6 +161,7 @@ void RunInSandbox(int64_t item_count, const SandboxLimits& limits,
                   const std::function<std::string(int64_t)>& name_of,
                   const std::function<void(int64_t)>& work) {
   if (item_count == 0) return;
+  Report report;
   Pipe pipe;
   const pid_t parent = ::getpid();
   pid_t child = -1;
@@ -168,7 +171,7 @@ void RunInSandbox(int64_t item_count, const SandboxLimits& limits,
   });
   if (child < 0) throw StorageError("cannot start a process: {}", std::strerror(errno));
   pipe.CloseWriting();
-  const Report report = ReadReport(pipe.reading(), limits.seconds_per_item);
+  ReadReport(pipe.reading(), limits.seconds_per_item, &report);
   if (report.timed_out) ::kill(child, SIGKILL);
   const std::optional<int> status = Collect(child);
   if (report.done_count == item_count && report.failure.empty()) return;
