@@ -136,6 +136,13 @@ TEST_F(CheckpointFaults, ACommittedStepThatCannotBeReadNowIsNotSetAside) {
   }
 }
 
+TEST_F(CheckpointFaults, ALeftoverThatCannotBeTakenAwayIsAnErrorOfStorage) {
+  PrepareCheckpoint(run_dir_, 30, run_id_, 1);
+  FailingFileSystem failing(fast_, {.call = FileCall::kRename, .nth = 0});
+  const ScopedFileSystem scope(failing);
+  EXPECT_THROW(RemoveLeftovers(run_dir_, 2), StorageError);
+}
+
 TEST_F(CheckpointFaults, AFullDiskAtEvery256BytesOfASaveKeepsTheOldCheckpoint) {
   int64_t failed = 0;
   for (int64_t room_bytes = 0;; room_bytes += 256) {

@@ -124,6 +124,18 @@ TEST(CheckpointManifest, ResealedRandomEditsNeverCrash) {
   EXPECT_LT(accepted, kEdits / 2);
 }
 
+TEST(CheckpointManifest, ArraysHaveAsManyDimensionsAsHearthWrites) {
+  for (const size_t dimensions : {0, 9}) {
+    CheckpointManifest manifest = Example();
+    for (CheckpointPart& part : manifest.parts) {
+      part.arrays["table"].spec.shape.assign(dimensions, 1);
+    }
+    // Writing reads back what it wrote.
+    EXPECT_THAT([&] { SerializeManifest(manifest); },
+                ::testing::ThrowsMessage<DataError>(HasSubstr("shape must have 1..")));
+  }
+}
+
 struct Deviation {
   std::string from, to, message;
 };

@@ -195,7 +195,35 @@ TEST_F(CheckpointReading, PartOfAnotherStepIsRefusedEvenUnderAManifestWithItsHas
   Overwrite(newest + "/MANIFEST.json", SerializeManifest(manifest));
   fs::copy_file(run_dir_ + "/checkpoints/step-000010/part-00001-of-00002.h5",
                 newest + "/part-00001-of-00002.h5", fs::copy_options::overwrite_existing);
-  EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(newest); }), HasSubstr("says step '10'"));
+  for (const Author author : {Author::kUnknown, Author::kThisJob}) {
+    EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(newest, author); }), HasSubstr("says step '10'"));
+  }
+}
+
+TEST_F(CheckpointReading, AnArrayOfAnotherTypeIsRefusedUnderItsHash) {
+  const std::string path = Save(20);
+  CheckpointManifest manifest = ReadCheckpointManifest(path);
+  manifest.parts[0].arrays.at("optimizer/counter").spec.type = ColumnType::kFloat64;
+  Overwrite(path + "/MANIFEST.json", SerializeManifest(manifest));
+  for (const Author author : {Author::kUnknown, Author::kThisJob}) {
+    EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(path, author); }),
+                HasSubstr("is int64 [1], the manifest says float64 [1]"));
+  }
+}
+
+TEST_F(CheckpointReading, AValueThatIsNotFiniteIsRefusedUnderItsHash) {
+  const std::string path = Save(20), file = path + "/part-00000-of-00002.h5";
+  std::string bytes = Slurp(file);
+  const std::vector<float> table = TableAt(20);
+  const std::string row(reinterpret_cast<const char*>(&table[kWidth]), kWidth * sizeof(float));
+  ASSERT_NE(bytes.find(row), std::string::npos);
+  bytes.replace(bytes.find(row), sizeof(float), "\xff\xff\xff\x7f");
+  Overwrite(file, bytes);
+  CheckpointManifest manifest = ReadCheckpointManifest(path);
+  manifest.parts[0].sha256 = Sha256Hex(bytes);
+  Overwrite(path + "/MANIFEST.json", SerializeManifest(manifest));
+  EXPECT_THAT(MessageOf([&] { CheckpointReader(path).Read<float>("tables/items/rows"); }),
+              HasSubstr("'tables/items/rows' row 1 is not finite"));
 }
 
 TEST_F(CheckpointReading, PartsOfTwoRanksExchangedAreRefused) {

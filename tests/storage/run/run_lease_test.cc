@@ -1,5 +1,6 @@
 #include "storage/run/run_lease.h"
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -8,11 +9,28 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/error.h"
 #include "storage/file/durable_file.h"
+
+namespace hearth {
+namespace {
+
+bool fail_data_sync = false;
+
+}  // namespace
+}  // namespace hearth
+
+/// The system's call, in this binary alone, which no disk at hand lets fail.
+extern "C" int fdatasync(int file) {
+  if (!hearth::fail_data_sync) return static_cast<int>(::syscall(SYS_fdatasync, file));
+  errno = EIO;
+  return -1;
+}
 
 namespace hearth {
 namespace {
@@ -200,6 +218,50 @@ TEST_F(RunLeaseTest, TheBeatingThreadReportsTheLoss) {
 
 TEST_F(RunLeaseTest, AFolderThatCannotBeWrittenIsAnErrorOfStorage) {
   EXPECT_THROW(RunLease(run_ + "/none", FakeTime()), StorageError);
+  fs::remove(run_ + "/starts");
+  fs::create_symlink(run_ + "/nowhere", run_ + "/starts");
+  EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
+              ThrowsMessage<StorageError>(HasSubstr("cannot create")));
+}
+
+TEST_F(RunLeaseTest, AStartThatIsALinkIsNotLookedInto) {
+  const StartRecord dead = OfADeadProcess();
+  WriteFileDurably(run_ + "/elsewhere", SerializeStart(dead));
+  fs::create_symlink(run_ + "/elsewhere", StartPath(run_, dead.number));
+  EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
+              ThrowsMessage<StorageError>(HasSubstr("cannot open")));
+}
+
+TEST_F(RunLeaseTest, ARecordThatIsNotOnTheDiskIsNoLease) {
+  fail_data_sync = true;
+  EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
+              ThrowsMessage<StorageError>(HasSubstr("cannot sync")));
+  fail_data_sync = false;
+  // Files of this process may have no bytes: every write fails.
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto former = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &none);
+  std::string message;
+  try {
+    RunLease(run_, FakeTime());
+  } catch (const StorageError& error) {
+    message = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, former);
+  EXPECT_THAT(message, HasSubstr("cannot write"));
+}
+
+TEST_F(RunLeaseTest, AFolderThatIsGoneIsNotTakenForUntaken) {
+  const RunLease lease(run_, FakeTime());
+  fs::rename(run_ + "/starts", run_ + "/moved");
+  WriteFileDurably(run_ + "/starts", "");
+  EXPECT_THAT([&] { lease.RequireHeld(); },
+              ThrowsMessage<StorageError>(HasSubstr("cannot look at")));
+  fs::remove(run_ + "/starts");
+  fs::rename(run_ + "/moved", run_ + "/starts");
 }
 
 /// A job in a process of its own that takes the lease, beats, and answers questions.

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/error.h"
 #include "storage/file/durable_file.h"
 
 namespace hearth {
@@ -54,6 +55,20 @@ TEST(StartRecord, EveryCutTextIsNoRecord) {
     EXPECT_FALSE(ParseStart(std::string_view(whole).substr(0, size))) << size;
   }
   EXPECT_TRUE(ParseStart(std::string_view(whole).substr(0, end + 1)));
+}
+
+TEST(StartRecord, AStateOfAnotherVersionIsNoRecord) {
+  std::string text = SerializeStart(Example());
+  text.replace(text.find("failed"), 6, "asleep");
+  EXPECT_FALSE(ParseStart(text));
+}
+
+TEST(StartRecord, AFolderThatCannotBeListedIsAnErrorOfStorage) {
+  const std::string run = ::testing::TempDir() + "/no-starts-" + std::to_string(::getpid());
+  fs::create_directories(run);
+  WriteFileDurably(run + "/starts", "");
+  EXPECT_THROW(NewestStart(run), StorageError);
+  fs::remove_all(run);
 }
 
 TEST(StartRecord, OtherFilesInTheFolderAreNoStarts) {

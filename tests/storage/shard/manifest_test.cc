@@ -154,6 +154,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadManifest{"unknown_part",
                     R"([{"op":"replace","path":"/shards/0/part","value":"testing/user_cold"}])",
                     "testing"},
+        BadManifest{"meaningless_part",
+                    R"([{"op":"replace","path":"/shards/0/part","value":"train/user_cold"}])",
+                    "which has no meaning"},
+        BadManifest{"too_small", R"([{"op":"replace","path":"/shards/0/size_bytes","value":8}])",
+                    "events in 8 bytes"},
+        BadManifest{"control", R"([{"op":"replace","path":"/name","value":"a\u001b[2J"}])",
+                    "name holds a control character"},
         BadManifest{"unordered", R"([{"op":"move","from":"/shards/3","path":"/shards/0"}])",
                     "comes after a shard of test/item_cold"},
         BadManifest{"negative", R"([{"op":"replace","path":"/shards/0/task_count","value":-1}])",
@@ -187,6 +194,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadManifest{"root", R"([{"op":"replace","path":"","value":[]}])",
                     "expected a JSON object"}),
     [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Manifest, RefusesMoreColumnsThanAShardCanHave) {
+  const std::string folder = NewFolder();
+  WriteDataset(folder);
+  json manifest = json::parse(ReadBytes(folder + "/manifest.json"));
+  for (int column = 0; column < 20; ++column) {
+    manifest["shards"][0]["xxh3"]["column" + std::to_string(column)] = std::string(16, '0');
+  }
+  WriteBytes(folder + "/manifest.json", manifest.dump());
+  EXPECT_THAT([&] { ReadManifest(folder); },
+              ThrowsMessage<DataError>(HasSubstr("more than 16 columns")));
+}
 
 TEST(Manifest, RefusesTextThatIsNotJson) {
   const std::string folder = NewFolder();
