@@ -85,6 +85,25 @@ class RunLeaseTest : public ::testing::Test {
     return options;
   }
 
+  /// What a lease says whose files may have so many bytes.
+  std::string MessageWithRoomFor(rlim_t bytes) {
+    NewRun();
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const auto former = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit room{bytes, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &room);
+    std::string message;
+    try {
+      RunLease(run_, FakeTime());
+    } catch (const StorageError& error) {
+      message = error.what();
+    }
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, former);
+    return message;
+  }
+
   std::string run_;
   double now_sec_ = 1000.0;
 };
@@ -237,21 +256,8 @@ TEST_F(RunLeaseTest, ARecordThatIsNotOnTheDiskIsNoLease) {
   EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
               ThrowsMessage<StorageError>(HasSubstr("cannot sync")));
   fail_data_sync = false;
-  // Files of this process may have no bytes: every write fails.
-  rlimit before{};
-  ::getrlimit(RLIMIT_FSIZE, &before);
-  const auto former = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit none{0, before.rlim_max};
-  ::setrlimit(RLIMIT_FSIZE, &none);
-  std::string message;
-  try {
-    RunLease(run_, FakeTime());
-  } catch (const StorageError& error) {
-    message = error.what();
-  }
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, former);
-  EXPECT_THAT(message, HasSubstr("cannot write"));
+  EXPECT_THAT(MessageWithRoomFor(0), HasSubstr("File too large"));
+  EXPECT_THAT(MessageWithRoomFor(10), HasSubstr("No space left"));  // written in part
 }
 
 TEST_F(RunLeaseTest, AFolderThatIsGoneIsNotTakenForUntaken) {
