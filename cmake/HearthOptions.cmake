@@ -7,6 +7,7 @@ option(HEARTH_TESTS "Build the tests" ON)
 option(HEARTH_BENCH "Build the benchmark programs in bench/" OFF)
 option(HEARTH_FUZZ "Build the fuzzers in tests/fuzz/ (clang only)" OFF)
 set(HEARTH_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined or thread")
+set(HEARTH_COVERAGE "" CACHE STRING "Folders whose sources record what is executed, for example storage;launch/config")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
