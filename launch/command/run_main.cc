@@ -2,7 +2,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -33,7 +35,18 @@ LogOptions ConsoleLogging(const GlobalOptions& global, const Job& job) {
 
 }  // namespace
 
+void EndByTerminate() {
+  static constexpr std::string_view kText =
+      "hearth: error: an exception could not be handled, in most cases because memory ran out; "
+      "lower tasks.per_step or tasks.chunk, or look at what else runs on this host; committed "
+      "checkpoints are whole, start again\n";
+  const ssize_t ignored = ::write(STDERR_FILENO, kText.data(), kText.size());
+  static_cast<void>(ignored);
+  ::_exit(static_cast<int>(ExitCode::kNumeric));
+}
+
 int RunMain(int argc, char** argv) {
+  std::set_terminate(&EndByTerminate);
   std::optional<Job> job;
   try {
     job.emplace(&argc, &argv);
