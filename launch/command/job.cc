@@ -16,6 +16,7 @@
 #include "common/text.h"
 #include "launch/config/place.h"
 #include "launch/report/exit_file.h"
+#include "storage/file/fault_report.h"
 
 namespace hearth {
 namespace {
@@ -76,6 +77,14 @@ void Job::SetRunFolder(const std::string& folder) {
   run_folder_ = folder;
   owns_run_folder_ = true;
   if (is_root()) RemoveExitFile(folder);
+  if (launched_by_mpi()) {
+    PrepareExitFile(folder, {static_cast<int>(ExitCode::kStorage), rank(), HostName(), ""});
+  }
+}
+
+void Job::LoseRunFolder() {
+  owns_run_folder_ = false;
+  ClearFaultReport();
 }
 
 int Job::Run(const std::function<int(Job&)>& body) {

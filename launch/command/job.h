@@ -52,7 +52,7 @@ class Job {
   /// Where exit.json goes. An older one there is removed (rank 0).
   void SetRunFolder(const std::string& folder);
   /// The run folder belongs to another job now: this one leaves no exit.json there. Any thread.
-  void LoseRunFolder() { owns_run_folder_ = false; }
+  void LoseRunFolder();
 
   /// Runs `body` (a command) to its exit code, whatever it throws. Collective.
   int Run(const std::function<int(Job&)>& body);

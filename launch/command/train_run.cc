@@ -179,6 +179,7 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
              Job& job) {
   KeepFilesPrivate();
   const std::atomic<bool>& stop_requested = CatchStopSignals();
+  RequireWritableRunFolder(config.run.dir);
   Dataset dataset(config.data);
   const auto bad_shards = dataset.CheckShards(job.local_rank(), job.local_size());
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());

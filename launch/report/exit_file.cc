@@ -6,10 +6,20 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "storage/file/fault_report.h"
+
 namespace hearth {
 namespace {
 
 std::string ExitFilePath(const std::string& run_folder) { return run_folder + "/exit.json"; }
+
+std::string ExitText(const ExitRecord& record) {
+  const nlohmann::ordered_json json = {{"code", record.code},
+                                       {"rank", record.rank},
+                                       {"host", record.host},
+                                       {"message", record.message}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 
@@ -17,17 +27,19 @@ bool WriteExitFile(const std::string& run_folder, const ExitRecord& record) {
   const int file =
       open(ExitFilePath(run_folder).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0) return errno != EEXIST;
-  const nlohmann::ordered_json json = {{"code", record.code},
-                                       {"rank", record.rank},
-                                       {"host", record.host},
-                                       {"message", record.message}};
-  const std::string text =
-      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = ExitText(record);
   // The process is ending with an error already; there is nobody to tell of a second one.
   [[maybe_unused]] const ssize_t written = write(file, text.data(), text.size());
   fsync(file);
   close(file);
   return true;
+}
+
+void PrepareExitFile(const std::string& run_folder, const ExitRecord& record) {
+  const std::string text = ExitText({record.code, record.rank, record.host, ""});
+  const size_t message = text.rfind('"');  // the closing one: nothing stands after the message
+  SetFaultReport({"[rank " + std::to_string(record.rank) + " on " + record.host + "] ",
+                  ExitFilePath(run_folder), text.substr(0, message), text.substr(message)});
 }
 
 void RemoveExitFile(const std::string& run_folder) { unlink(ExitFilePath(run_folder).c_str()); }

@@ -18,6 +18,10 @@ struct ExitRecord {
 /// than none).
 bool WriteExitFile(const std::string& run_folder, const ExitRecord& record);
 
+/// The same for a rank that ends in a signal handler (storage/file/fault_report.h), which adds its
+/// message; that of `record` is left out.
+void PrepareExitFile(const std::string& run_folder, const ExitRecord& record);
+
 /// Removes what an earlier start left; no error when there is nothing.
 void RemoveExitFile(const std::string& run_folder);
 

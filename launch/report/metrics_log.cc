@@ -4,12 +4,13 @@
 #include <cstring>
 
 #include "common/error.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 
 MetricsLog::MetricsLog(const std::string& path)
     : path_(path), file_(std::fopen(path.c_str(), "ae")) {
-  if (file_ == nullptr) throw StorageError("{}: cannot open: {}", path, std::strerror(errno));
+  if (file_ == nullptr) ThrowFileError("open", path, errno);
 }
 
 void MetricsLog::Write(const nlohmann::ordered_json& object) {

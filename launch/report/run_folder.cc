@@ -1,10 +1,13 @@
 #include "launch/report/run_folder.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include "common/build_info.h"
 #include "common/host_name.h"
@@ -14,6 +17,8 @@
 #include "launch/config/resume_check.h"
 #include "launch/config/show.h"
 #include "storage/file/durable_file.h"
+#include "storage/file/file_descriptor.h"
+#include "storage/file/folder_trust.h"
 #include "storage/file/json_fields.h"
 #include "storage/run/start_record.h"
 
@@ -37,20 +42,17 @@ bool IsStray(const fs::path& path) {
   return path.filename() == "exit.json" || path.filename() == "starts";
 }
 
-void MakeFolder(const std::string& folder) {
-  std::error_code error;
-  const fs::file_status status = fs::status(folder, error);
-  if (fs::exists(status) && !fs::is_directory(status)) {
-    throw ConfigError("run.dir: {} is not a folder", folder);
+/// What a start adds to must be a file of this run: not a link, which would lead elsewhere.
+void RequireAppendable(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return;
+    ThrowFileError("look at", path, errno);
   }
-  fs::create_directories(folder, error);
-  if (error == std::errc::permission_denied || error == std::errc::read_only_file_system) {
-    throw PermissionError("run.dir: cannot make the folder {}: {}", folder, error.message());
+  if (!S_ISREG(status.st_mode)) {
+    throw DataError("'{}' is not a regular file: remove it, or choose another run.dir", path);
   }
-  if (error) throw StorageError("run.dir: cannot make the folder {}: {}", folder, error.message());
-  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
-    throw PermissionError("run.dir: the folder {} cannot be written to by this user", folder);
-  }
+  if (::access(path.c_str(), W_OK) != 0) ThrowFileError("append to", path, errno);
 }
 
 /// The data hash of the start before, or "" when build.json is gone or damaged.
@@ -111,8 +113,28 @@ std::string ConfigPath(const std::string& run_folder) { return run_folder + "/co
 std::string LogPath(const std::string& run_folder) { return run_folder + "/log.txt"; }
 std::string MetricsPath(const std::string& run_folder) { return run_folder + "/metrics.jsonl"; }
 
+void RequireWritableRunFolder(const std::string& folder) {
+  const fs::path wanted = fs::absolute(folder);
+  fs::path place = wanted;
+  struct stat status {};
+  while (::stat(place.c_str(), &status) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) ThrowFileError("look at run.dir", place, errno);
+    place = place.parent_path();
+  }
+  if (!S_ISDIR(status.st_mode)) throw ConfigError("run.dir: {} is not a folder", place.string());
+  const bool is_new = place != wanted;
+  if (::access(place.c_str(), W_OK | X_OK | (is_new ? 0 : R_OK)) != 0) {
+    ThrowFileError(is_new ? "make run.dir in" : "write to run.dir", place, errno);
+  }
+}
+
 void OpenRunFolder(const std::string& folder) {
-  MakeFolder(folder);
+  RequireWritableRunFolder(folder);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) ThrowFileError("make run.dir", folder, error.value());
+  RequireTrustedFolder(folder);
+  for (const std::string& path : {LogPath(folder), MetricsPath(folder)}) RequireAppendable(path);
   if (fs::exists(ConfigPath(folder))) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     if (IsStray(entry.path())) continue;

@@ -29,8 +29,13 @@ std::string ConfigPath(const std::string& run_folder);
 std::string LogPath(const std::string& run_folder);
 std::string MetricsPath(const std::string& run_folder);
 
-/// Makes the folder unless it exists, and refuses one that holds something else than a run. Writes
-/// nothing into it. Rank 0 only. Throws ConfigError, StorageError or PermissionError naming it.
+/// Refuses a folder that this process could not write to or make, so that it is known before what
+/// takes long. Makes nothing. Throws ConfigError, StorageError or PermissionError naming it.
+void RequireWritableRunFolder(const std::string& folder);
+
+/// Makes the folder unless it exists, and refuses one that holds something else than a run, that
+/// everybody may write to, or whose logs cannot be added to. Writes nothing into it. Rank 0 only.
+/// Throws ConfigError, DataError, StorageError or PermissionError naming it.
 void OpenRunFolder(const std::string& folder);
 
 /// Writes config.yaml and build.json, of the job that holds the folder (RunLease). A folder that

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "common/error.h"
 #include "common/hash.h"
@@ -29,7 +30,7 @@ void ThrowFileError(std::string_view action, const std::string& path, int error_
   const std::string message =
       fmt::format("cannot {} '{}': {}", action, path, std::strerror(error_number));
   if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
-    throw PermissionError(message);
+    throw PermissionError("{} (as uid {})", message, ::geteuid());
   }
   throw StorageError(message);
 }

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
-#include <string_view>
 #include <utility>
 
 #include <unistd.h>
 
 #include "common/error.h"
+#include "storage/file/fault_report.h"
 
 namespace hearth {
 
@@ -29,14 +29,6 @@ std::atomic<MappingWatch::Slot*> first_slot{nullptr};
 std::mutex slots_mutex;
 struct sigaction previous_action {};
 
-void WriteAll(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(STDERR_FILENO, text.data(), text.size());
-    if (count <= 0) return;
-    text.remove_prefix(static_cast<size_t>(count));
-  }
-}
-
 const MappingWatch::Slot* SlotOf(uintptr_t address) {
   for (const auto* slot = first_slot.load(); slot != nullptr; slot = slot->next) {
     const uintptr_t begin = slot->begin.load();
@@ -48,11 +40,12 @@ const MappingWatch::Slot* SlotOf(uintptr_t address) {
 /// Calls only what is async-signal-safe.
 void OnBusError(int signal, siginfo_t* info, void* context) {
   if (const auto* slot = SlotOf(reinterpret_cast<uintptr_t>(info->si_addr))) {
-    WriteAll("hearth: error: cannot read '");
-    WriteAll(slot->path);
-    WriteAll(
-        "' any more: it was cut short while in use, or its disk or server failed; restore it and "
-        "start again, with data.read=pread on a network file system\n");
+    static std::atomic_flag ending;
+    // Another thread met the same, and ends the process when it has said so.
+    while (ending.test_and_set()) ::pause();
+    ReportFault({"hearth: error: cannot read '", slot->path,
+                 "' any more: it was cut short while in use, or its disk or server failed; restore "
+                 "it and start again, with data.read=pread on a network file system"});
     ::_exit(static_cast<int>(ExitCode::kStorage));
   }
   if ((previous_action.sa_flags & SA_SIGINFO) != 0) {

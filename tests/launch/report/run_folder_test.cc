@@ -14,6 +14,7 @@
 #include "launch/report/exit_file.h"
 #include "launch/report/metrics_log.h"
 #include "storage/file/durable_file.h"
+#include "storage/file/fault_report.h"
 #include "storage/run/start_record.h"
 
 namespace hearth {
@@ -172,6 +173,51 @@ TEST_F(RunFolder, TheFirstExitFileStays) {
   }
   RemoveExitFile(folder_);
   EXPECT_TRUE(WriteExitFile(folder_, {69, 0, "node1", "peer lost"}));
+}
+
+TEST_F(RunFolder, TheExitFileOfASignalHandlerIsOneOfAnException) {
+  fs::create_directories(folder_);
+  const ExitRecord record = {74, 3, "no\"de", "hearth: error: gone \"/d a/x.h5\""};
+  const auto text = [this] {
+    std::ifstream file(folder_ + "/exit.json");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  WriteExitFile(folder_, record);
+  const std::string wanted = text();
+  RemoveExitFile(folder_);
+  PrepareExitFile(folder_, record);
+  ::testing::internal::CaptureStderr();
+  ReportFault({"hearth: error: gone ", "\"/d a/x.h5\""});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "[rank 3 on no\"de] " + record.message + "\n");
+  ClearFaultReport();
+  EXPECT_EQ(text(), wanted);
+}
+
+TEST_F(RunFolder, AFolderThatEverybodyMayChangeIsRefused) {
+  fs::create_directories(folder_);
+  fs::permissions(folder_, fs::perms::all);
+  EXPECT_THROW(Prepare(), PermissionError);
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(RunFolder, ALogThatIsALinkIsRefused) {
+  Prepare();
+  for (const std::string& log : {LogPath(folder_), MetricsPath(folder_)}) {
+    fs::create_symlink("/dev/null", log);
+    EXPECT_THROW(OpenRunFolder(folder_), DataError) << log;
+    fs::remove(log);
+  }
+}
+
+TEST_F(RunFolder, WhereAFileStandsNoFolderIsMade) {
+  std::ofstream(folder_) << "a file";
+  for (const std::string& wanted : {folder_, folder_ + "/run"}) {
+    EXPECT_THAT(RefusalOf([&] { RequireWritableRunFolder(wanted); }),
+                HasSubstr("run.dir: " + folder_ + " is not a folder"));
+  }
+  RequireWritableRunFolder(::testing::TempDir() + "none/none");
+  EXPECT_FALSE(fs::exists(::testing::TempDir() + "none"));
 }
 
 TEST_F(RunFolder, MetricsAreAppendedLineByLine) {

@@ -5,9 +5,11 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "storage/file/fault_report.h"
 #include "storage/file/mapped_file.h"
 
 namespace hearth {
@@ -42,6 +44,57 @@ TEST_F(MappingWatchTest, AFileThatWasCutEndsTheProcessWithItsName) {
         Read(file, kSize - 1);
       },
       ::testing::ExitedWithCode(kStorageFailed), "cannot read '.*mapping-[0-9]+.h5' any more");
+}
+
+// Death tests run in a new process: what its end leaves needs names without the number of a
+// process.
+class FaultReportTest : public MappingWatchTest {
+ protected:
+  FaultReportTest() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    report_ = ::testing::TempDir() + "/" + test->name() + ".json";
+    odd_path_ = ::testing::TempDir() + "/" + test->name() + " \"odd\"\n\\.h5";
+  }
+  ~FaultReportTest() override { std::filesystem::remove(odd_path_); }
+
+  void SetReport() const {
+    SetFaultReport({"[rank 3 on node7] ", report_, "{\"message\": \"", "\"}"});
+  }
+  void EndByACutFile() const {
+    std::filesystem::copy_file(path_, odd_path_, std::filesystem::copy_options::overwrite_existing);
+    const MappedFile file(FileDescriptor::OpenForReading(odd_path_));
+    std::filesystem::resize_file(odd_path_, 10);
+    Read(file, kSize - 1);
+  }
+  std::string TakeReport() const {
+    std::ifstream file(report_);
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    std::filesystem::remove(report_);
+    return text;
+  }
+
+  std::string report_, odd_path_;
+};
+
+TEST_F(FaultReportTest, HoldsTheMessageAsJson) {
+  EXPECT_EXIT((SetReport(), EndByACutFile()), ::testing::ExitedWithCode(kStorageFailed),
+              "^\\[rank 3 on node7\\] hearth: error: cannot read");
+  const auto json = nlohmann::json::parse(TakeReport());
+  EXPECT_TRUE(json["message"].get<std::string>().starts_with("hearth: error: cannot read '" +
+                                                             odd_path_ + "' any more"));
+}
+
+TEST_F(FaultReportTest, LeavesTheFileOfAnEarlierOne) {
+  std::ofstream(report_) << "of an earlier rank";
+  EXPECT_EXIT((SetReport(), EndByACutFile()), ::testing::ExitedWithCode(kStorageFailed),
+              "any more");
+  EXPECT_EQ(TakeReport(), "of an earlier rank");
+}
+
+TEST_F(FaultReportTest, LeavesNoFileOnceItIsCleared) {
+  EXPECT_EXIT((SetReport(), ClearFaultReport(), EndByACutFile()),
+              ::testing::ExitedWithCode(kStorageFailed), "^hearth: error: cannot read");
+  EXPECT_FALSE(std::filesystem::exists(report_));
 }
 
 TEST_F(MappingWatchTest, FollowsAMappingThatIsMoved) {
