@@ -36,24 +36,31 @@ RandomStream ChunkBuilder::EpisodeStream(const TaskView& task, uint64_t draw) co
   return RandomStream(seed_, Purpose::kEpisode, draw, static_cast<uint64_t>(task.id));
 }
 
+TaskView ChunkBuilder::EligibleTask(const ShardReader& shard, int64_t index) const {
+  const TaskView task = shard.task(index);
+  if (!sampler_.IsEligible(task)) shard.RefuseChanged();
+  return task;
+}
+
 EpisodeSizes ChunkBuilder::Sizes(const ShardReader& shard, std::span<const int64_t> tasks,
                                  uint64_t draw) const {
   EpisodeSizes sum;
   for (const int64_t index : tasks) {
-    const TaskView task = shard.task(index);
+    const TaskView task = EligibleTask(shard, index);
     const EpisodeSizes sizes = sampler_.Sizes(task, EpisodeStream(task, draw));
     sum.support += sizes.support;
     sum.query += sizes.query;
   }
+  shard.CheckUnchanged();
   return sum;
 }
 
 Chunk ChunkBuilder::Build(const ShardReader& shard, std::span<const int64_t> tasks,
                           uint64_t draw) const {
-  shard.CheckUnchanged();
   Chunk chunk;
   chunk.negatives_per_row = options_.negatives;
-  for (const int64_t index : tasks) AppendTask(shard.task(index), draw, &chunk);
+  for (const int64_t index : tasks) AppendTask(EligibleTask(shard, index), draw, &chunk);
+  shard.CheckUnchanged();  // what a mapped file had behind a cut was zeros
   return chunk;
 }
 

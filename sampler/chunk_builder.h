@@ -25,8 +25,10 @@ class ChunkBuilder {
 
   /// Row counts over the tasks of Build(shard, tasks, draw), without building.
   EpisodeSizes Sizes(const ShardReader& shard, std::span<const int64_t> tasks, uint64_t draw) const;
+  // Both throw DataError when the shard's file was changed since it was opened.
 
  private:
+  TaskView EligibleTask(const ShardReader& shard, int64_t index) const;
   RandomStream EpisodeStream(const TaskView& task, uint64_t draw) const;
   void AppendTask(const TaskView& task, uint64_t draw, Chunk* chunk) const;
   void AppendHistory(const TaskView& task, const Episode& episode, Chunk* chunk) const;

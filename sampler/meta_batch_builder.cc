@@ -42,6 +42,9 @@ std::span<const int64_t> MetaBatchBuilder::TasksOf(const ChunkPlace& place) {
   std::vector<int64_t>& list = entry->second;
   if (is_new) {
     const std::vector<int64_t> eligible = tasks_.EligibleIn(place.shard);
+    if (std::ssize(eligible) != tasks_.eligible_counts()[static_cast<size_t>(place.shard)]) {
+      tasks_.shard(place.shard).RefuseChanged();
+    }
     for (const int64_t i : OrderOfTasks(place.shard, std::ssize(eligible), seed_, epoch_)) {
       list.push_back(eligible[static_cast<size_t>(i)]);
     }

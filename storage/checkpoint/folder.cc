@@ -184,10 +184,14 @@ void RemoveLeftovers(const std::string& run_dir, int64_t start) {
     const std::string own =
         TemporaryCheckpointPath(run_dir, unfinished->step, unfinished->run_id, start);
     if (unfinished->start < start && !Rename(folder + "/" + name, own)) continue;
-    if (RemoveCheckpointFolder(own)) {
-      spdlog::info("removed '{}/{}', left by a save that did not finish", folder, name);
-    } else {
-      spdlog::warn("'{}' holds files hearth did not write: left in place", own);
+    try {
+      if (RemoveCheckpointFolder(own)) {
+        spdlog::info("removed '{}/{}', left by a save that did not finish", folder, name);
+      } else {
+        spdlog::warn("'{}' holds files hearth did not write: left in place", own);
+      }
+    } catch (const PermissionError& error) {  // another user's
+      spdlog::warn("{}; it is in nobody's way and left in place", error.what());
     }
   }
 }

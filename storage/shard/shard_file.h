@@ -84,7 +84,10 @@ class ShardReader {
   /// [task + 1], int64: lengths are known without touching a column.
   std::span<const int64_t> offsets() const;
   std::span<const int64_t> task_ids() const;  // [task]
-  TaskView task(int64_t index) const;         // index in [0, task_count)
+  /// `index` in [0, task_count). Throws DataError when the file was changed meanwhile so that the
+  /// task lies outside of it; of a mapped file what is behind a new end may also read as zeros, so
+  /// call CheckUnchanged() before using what was read.
+  TaskView task(int64_t index) const;
 
   /// Compares every task id and event index with the sizes of the tables they point into. One pass
   /// over two columns. Throws DataError naming file, dataset and row.
@@ -101,6 +104,8 @@ class ShardReader {
   /// Throws DataError unless the path still names the file that was opened, of the same size and
   /// time of change: one look at the folder, no read.
   void CheckUnchanged() const;
+  /// For a caller that found something else than before: CheckUnchanged(), and DataError anyway.
+  [[noreturn]] void RefuseChanged() const;
 
   /// Recomputes XXH3 of every column and compares it with the manifest. Throws DataError naming the
   /// file and the column.

@@ -193,8 +193,10 @@ TaskView ShardReader::task(int64_t index) const {
   const State& state = *state_;
   HEARTH_CHECK(index >= 0 && index < task_count(), "task {} of {}", index, task_count());
   const size_t row = static_cast<size_t>(index);
-  const size_t begin = static_cast<size_t>(state.offsets[row]);
-  const size_t count = static_cast<size_t>(state.offsets[row + 1]) - begin;
+  const int64_t first = state.offsets[row], end = state.offsets[row + 1];
+  // Both were in order when the file was opened.
+  if (first < 0 || first > end || end > event_count()) RefuseChanged();
+  const size_t begin = static_cast<size_t>(first), count = static_cast<size_t>(end - first);
   TaskView view;
   view.id = state.task_ids[row];
   view.items = state.items.subspan(begin, count);
@@ -243,6 +245,13 @@ void ShardReader::CheckLabels(float min, float max) const {
 }
 
 void ShardReader::CheckUnchanged() const { RequireUnchanged(path(), state_->identity); }
+
+void ShardReader::RefuseChanged() const {
+  CheckUnchanged();
+  throw DataError(
+      "'{}' has other values than when it was opened: keep a data set as it is until its run ends",
+      path());
+}
 
 void ShardReader::VerifyColumns(const ShardEntry& entry) const {
   state_->VerifyColumn(entry, shard_format::kTaskIds, state_->task_ids);

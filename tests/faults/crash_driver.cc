@@ -34,6 +34,7 @@
 #include "common/random.h"
 #include "sampler/meta_batch_loader.h"
 #include "storage/file/file_system.h"
+#include "tests/storage/support/file_system_doubles.h"
 #include "tests/trainer/support/training.h"
 
 namespace hearth {
@@ -76,7 +77,7 @@ void PassPhase(Phase phase) {
 }
 
 // POSIX, but for calls at which the process ends.
-class EndingFileSystem : public FileSystem {
+class EndingFileSystem : public FileSystemDecorator {
   template <typename Work>
   auto Pass(Call call, const Work& work) {
     const bool ends = IsTheEnd(kPhaseCount + static_cast<size_t>(call));
@@ -87,45 +88,37 @@ class EndingFileSystem : public FileSystem {
   }
 
  public:
+  EndingFileSystem() : FileSystemDecorator(Posix()) {}
+
   int Open(const std::string& path, int flags, mode_t permissions) override {
-    return Pass(Call::kOpen, [&] { return Posix().Open(path, flags, permissions); });
+    return Pass(Call::kOpen, [&] { return inner_.Open(path, flags, permissions); });
   }
   int Close(int fd) override {
-    return Pass(Call::kClose, [&] { return Posix().Close(fd); });
-  }
-  int64_t Read(int fd, void* data, int64_t size_bytes, int64_t offset) override {
-    return Posix().Read(fd, data, size_bytes, offset);
+    return Pass(Call::kClose, [&] { return inner_.Close(fd); });
   }
   int64_t Append(int fd, const void* data, int64_t size_bytes) override {
-    return Pass(Call::kWrite, [&] { return Posix().Append(fd, data, size_bytes); });
+    return Pass(Call::kWrite, [&] { return inner_.Append(fd, data, size_bytes); });
   }
   int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) override {
-    return Pass(Call::kWrite, [&] { return Posix().Write(fd, data, size_bytes, offset); });
+    return Pass(Call::kWrite, [&] { return inner_.Write(fd, data, size_bytes, offset); });
   }
   int Sync(int fd) override {
-    return Pass(Call::kSync, [&] { return Posix().Sync(fd); });
+    return Pass(Call::kSync, [&] { return inner_.Sync(fd); });
+  }
+  int SyncBytes(int fd) override {
+    return Pass(Call::kSync, [&] { return inner_.SyncBytes(fd); });
   }
   int Rename(const std::string& from, const std::string& to) override {
-    return Pass(Call::kRename, [&] { return Posix().Rename(from, to); });
+    return Pass(Call::kRename, [&] { return inner_.Rename(from, to); });
   }
   int MakeFolder(const std::string& path, mode_t permissions) override {
-    return Pass(Call::kMakeFolder, [&] { return Posix().MakeFolder(path, permissions); });
+    return Pass(Call::kMakeFolder, [&] { return inner_.MakeFolder(path, permissions); });
   }
   int RemoveFile(const std::string& path) override {
-    return Pass(Call::kRemove, [&] { return Posix().RemoveFile(path); });
+    return Pass(Call::kRemove, [&] { return inner_.RemoveFile(path); });
   }
   int RemoveFolder(const std::string& path) override {
-    return Pass(Call::kRemove, [&] { return Posix().RemoveFolder(path); });
-  }
-  int StatusOf(const std::string& path, struct stat* status) override {
-    return Posix().StatusOf(path, status);
-  }
-  int StatusOf(int fd, struct stat* status) override { return Posix().StatusOf(fd, status); }
-  int List(const std::string& path, std::vector<std::string>* names) override {
-    return Posix().List(path, names);
-  }
-  int FreeBytes(const std::string& path, int64_t* free_bytes) override {
-    return Posix().FreeBytes(path, free_bytes);
+    return Pass(Call::kRemove, [&] { return inner_.RemoveFolder(path); });
   }
 };
 

@@ -1,12 +1,14 @@
 #include "sampler/meta_batch_loader.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "common/error.h"
 #include "tests/sampler/test_dataset.h"
@@ -120,6 +122,29 @@ TEST(MetaBatchLoader, AShardThatIsLeftOutChangesTheOrderAsIfItHadNeverBeenListed
   ASSERT_EQ(loader.steps_per_epoch(), expected_loader.steps_per_epoch());
   for (int64_t step = 0; step < 2 * loader.steps_per_epoch() + 1; ++step) {
     ExpectEqual(loader.Next(), expected_loader.Next());
+  }
+}
+
+// The kernel gives zeros, and no signal, for what was cut off within a page.
+TEST(MetaBatchLoader, AMappedShardThatIsCutShortAtAnyPlaceIsRefused) {
+  const testing::TestDataset dataset(testing::RandomData({40, 25}));
+  const std::string shard = (*dataset).Shard(0).path();
+  const auto whole_bytes = static_cast<int64_t>(std::filesystem::file_size(shard));
+  const int64_t page = ::sysconf(_SC_PAGESIZE);
+  const std::string kept = shard + ".whole";
+  std::filesystem::copy_file(shard, kept);
+  for (int64_t size = (whole_bytes - 1) / page * page + 1; size < whole_bytes; size += 37) {
+    const Dataset opened({.path = dataset.folder(), .read = ReadMode::kMmap});
+    MetaBatchLoader loader(opened, kTrainPart, SmallOptions(), kSeed);
+    loader.Next();
+    std::filesystem::resize_file(shard, static_cast<uintmax_t>(size));
+    EXPECT_THAT(
+        [&] {
+          for (int64_t step = 0; step < 2 * loader.steps_per_epoch(); ++step) loader.Next();
+        },
+        ::testing::ThrowsMessage<DataError>(::testing::HasSubstr(shard + "' was changed")))
+        << size << " of " << whole_bytes << " bytes";
+    std::filesystem::copy_file(kept, shard, std::filesystem::copy_options::overwrite_existing);
   }
 }
 

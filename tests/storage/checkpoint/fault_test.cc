@@ -297,6 +297,17 @@ TEST_F(CheckpointFaults, StaleAttributesOfOtherHostsFilesDoNotHinderACommit) {
   EXPECT_EQ(VerifyCheckpoint(path).step, 30);
 }
 
+TEST_F(CheckpointFaults, LeftoversOfAnotherUserDoNotHinderASave) {
+  WriteAside(30);
+  FailingFileSystem not_ours(fast_,
+                             {.call = FileCall::kRemoveFile, .error = EACCES, .ever_after = true});
+  const ScopedFileSystem scope(not_ours);
+  RemoveLeftovers(run_dir_, 0);
+  EXPECT_TRUE(not_ours.failed());
+  const auto [folder, manifest] = WriteAside(40);
+  EXPECT_EQ(CommitCheckpoint(run_dir_, folder, manifest), CheckpointPath(run_dir_, 40));
+}
+
 TEST_F(CheckpointFaults, ASyncThatFailedIsNeverAskedForAgain) {
   /// Fails the first sync of each file, and counts those that come after a failed one.
   class FailsFirstSync : public FileSystemDecorator {
