@@ -61,8 +61,8 @@ bool RemoveCheckpointFolder(const std::string& path);
 
 /// Removes the unfinished saves of this start and of earlier ones, hints (LATEST) included. Each is
 /// renamed first: a job that was taken for dead and wakes up cannot commit it any more, whole or in
-/// part. One that may not be removed stays, with a warning. Rank 0 of the job that holds the run folder: at its start, before checkpoints are looked
-/// for, and between saves.
+/// part. One that may not be removed stays, with a warning. Rank 0 of the job that holds the run
+/// folder: at its start, before checkpoints are looked for, and between saves.
 void RemoveLeftovers(const std::string& run_dir, int64_t start);
 
 }  // namespace hearth
