@@ -299,8 +299,8 @@ TEST_F(CheckpointFaults, StaleAttributesOfOtherHostsFilesDoNotHinderACommit) {
 
 TEST_F(CheckpointFaults, LeftoversOfAnotherUserDoNotHinderASave) {
   WriteAside(30);
-  FailingFileSystem not_ours(fast_,
-                             {.call = FileCall::kRemoveFile, .error = EACCES, .ever_after = true});
+  FailingFileSystem not_ours(
+      fast_, {.call = FileCall::kRemoveFile, .nth = 0, .error = EACCES, .ever_after = true});
   const ScopedFileSystem scope(not_ours);
   RemoveLeftovers(run_dir_, 0);
   EXPECT_TRUE(not_ours.failed());

@@ -1,6 +1,5 @@
 #include "storage/run/run_lease.h"
 
-#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -9,28 +8,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/error.h"
 #include "storage/file/durable_file.h"
-
-namespace hearth {
-namespace {
-
-bool fail_data_sync = false;
-
-}  // namespace
-}  // namespace hearth
-
-/// The system's call, in this binary alone, which no disk at hand lets fail.
-extern "C" int fdatasync(int file) {
-  if (!hearth::fail_data_sync) return static_cast<int>(::syscall(SYS_fdatasync, file));
-  errno = EIO;
-  return -1;
-}
+#include "tests/storage/support/file_system_doubles.h"
 
 namespace hearth {
 namespace {
@@ -83,25 +66,6 @@ class RunLeaseTest : public ::testing::Test {
       on_wait();
     };
     return options;
-  }
-
-  /// What a lease says whose files may have so many bytes.
-  std::string MessageWithRoomFor(rlim_t bytes) {
-    NewRun();
-    rlimit before{};
-    ::getrlimit(RLIMIT_FSIZE, &before);
-    const auto former = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit room{bytes, before.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &room);
-    std::string message;
-    try {
-      RunLease(run_, FakeTime());
-    } catch (const StorageError& error) {
-      message = error.what();
-    }
-    ::setrlimit(RLIMIT_FSIZE, &before);
-    std::signal(SIGXFSZ, former);
-    return message;
   }
 
   std::string run_;
@@ -248,16 +212,17 @@ TEST_F(RunLeaseTest, AStartThatIsALinkIsNotLookedInto) {
   WriteFileDurably(run_ + "/elsewhere", SerializeStart(dead));
   fs::create_symlink(run_ + "/elsewhere", StartPath(run_, dead.number));
   EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
-              ThrowsMessage<StorageError>(HasSubstr("cannot open")));
+              ThrowsMessage<DataError>(HasSubstr("is not a regular file but a link")));
 }
 
-TEST_F(RunLeaseTest, ARecordThatIsNotOnTheDiskIsNoLease) {
-  fail_data_sync = true;
-  EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
-              ThrowsMessage<StorageError>(HasSubstr("cannot sync")));
-  fail_data_sync = false;
-  EXPECT_THAT(MessageWithRoomFor(0), HasSubstr("File too large"));
-  EXPECT_THAT(MessageWithRoomFor(10), HasSubstr("No space left"));  // written in part
+TEST_F(RunLeaseTest, ARecordThatIsWrittenInPartIsNoLease) {
+  FullFileSystem full(FileSystem::Posix(), 10, false);
+  {
+    const ScopedFileSystem scope(full);
+    EXPECT_THAT([&] { RunLease(run_, FakeTime()); },
+                ThrowsMessage<StorageError>(HasSubstr("No space left")));
+  }
+  EXPECT_NO_THROW(RunLease(run_, FakeTime()));
 }
 
 TEST_F(RunLeaseTest, AFolderThatIsGoneIsNotTakenForUntaken) {
