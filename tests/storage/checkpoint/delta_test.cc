@@ -257,6 +257,40 @@ TEST_F(DeltaCheckpoint, NonFiniteTouchedRowsAreNamedByTheirPlaceInTheArray) {
   EXPECT_THAT(MessageOf([&] { Commit(model, 2, 1, 1); }), HasSubstr("not finite in row 9"));
 }
 
+TEST_F(DeltaCheckpoint, OfAnArrayThatTheBaseDoesNotHaveIsNotCommitted) {
+  Model model(12);
+  Commit(model, 1, 1);
+  model.Change(4, 1.0f);
+  const std::string folder = PrepareCheckpoint(run_dir_, 2, run_id_);
+  RankArrays of(model, 0, 1, true);
+  of.arrays[0].name = "other/rows";
+  CheckpointManifest manifest =
+      ManifestAt(2, {WriteCheckpointPart(folder, {run_id_, 2, 0, 1}, of.arrays)});
+  manifest.base = CheckpointBase{1, ReadCheckpointManifest(CheckpointPath(run_dir_, 1)).sha256};
+  EXPECT_THAT(MessageOf([&] { CommitCheckpoint(run_dir_, folder, manifest); }),
+              AllOf(HasSubstr("'other/rows' has touched rows of float32 [12, 4]"),
+                    HasSubstr("has no such array")));
+}
+
+TEST_F(DeltaCheckpoint, ChainsOfAnyoneAreFollowedOnlySoFar) {
+  Model model(12);
+  Commit(model, 1, 1);
+  CheckpointManifest manifest = ReadCheckpointManifest(CheckpointPath(run_dir_, 1));
+  const std::string part = CheckpointPath(run_dir_, 1) + "/" + manifest.parts[0].file;
+  for (int64_t step = 2; step <= CheckpointManifest::kMostDeltas + 2; ++step) {
+    manifest.base = CheckpointBase{step - 1, manifest.sha256};
+    manifest.step = step;
+    const std::string folder = CheckpointPath(run_dir_, step);
+    std::filesystem::create_directory(folder);
+    std::filesystem::copy_file(part, folder + "/" + manifest.parts[0].file);
+    Overwrite(folder + "/" + kManifestFile, SerializeManifest(manifest));
+    manifest.sha256 = ReadCheckpointManifest(folder).sha256;
+  }
+  EXPECT_NO_THROW(CheckpointReader(CheckpointPath(run_dir_, manifest.step - 1)));
+  EXPECT_THAT(MessageOf([&] { CheckpointReader(CheckpointPath(run_dir_, manifest.step)); }),
+              HasSubstr("more than 256 delta checkpoints"));
+}
+
 /// A delta whose offsets a careful forger chose, all hashes right.
 class ForgedOffsets : public DeltaCheckpoint,
                       public ::testing::WithParamInterface<std::vector<uint32_t>> {};
@@ -281,8 +315,10 @@ TEST_P(ForgedOffsets, AreRefused) {
   CheckpointManifest manifest = ManifestAt(2, {part});
   manifest.base = CheckpointBase{1, ReadCheckpointManifest(CheckpointPath(run_dir_, 1)).sha256};
   CommitCheckpoint(run_dir_, folder, manifest);
-  EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(CheckpointPath(run_dir_, 2)); }),
-              AllOf(HasSubstr("part-00000-of-00001.h5"), HasSubstr("/touched/table")));
+  for (const Author author : {Author::kUnknown, Author::kThisJob}) {
+    EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(CheckpointPath(run_dir_, 2), author); }),
+                AllOf(HasSubstr("part-00000-of-00001.h5"), HasSubstr("/touched/table")));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ForgedOffsets,

@@ -189,6 +189,39 @@ INSTANTIATE_TEST_SUITE_P(
         Deviation{R"("scalars": {)", R"("scalars": {"d":[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]],)",
                   "nested deeper"}));
 
+CheckpointManifest DeltaExample() {
+  CheckpointManifest manifest = Example();
+  manifest.base = CheckpointBase{7, std::string(64, 'b')};
+  manifest.parts[1].arrays["table"] = {
+      {ColumnType::kFloat32, {10, 4}}, {}, TouchedRecord{"rows", {5, 10}, 2}};
+  return manifest;
+}
+
+TEST(CheckpointManifest, OfADeltaRoundTrips) {
+  const std::string text = SerializeManifest(DeltaExample());
+  const CheckpointManifest read = ParseManifest(text, "m");
+  EXPECT_EQ(SerializeManifest(read), text);
+  EXPECT_EQ(read.base, DeltaExample().base);
+  EXPECT_EQ(read.parts[1].arrays.at("table").touched, (TouchedRecord{"rows", {5, 10}, 2}));
+  EXPECT_THAT(text, HasSubstr("\"format_version\": 2"));
+}
+
+TEST(CheckpointManifest, DeviationsOfADeltaAreRefusedEvenWithTheRightHash) {
+  const std::string text = SerializeManifest(DeltaExample());
+  for (const auto& [from, to, message] : {
+           Deviation{R"("step": 7)", R"("step": 12)", "base is step 12, not before step 12"},
+           Deviation{R"("name": "rows")", R"("name": "../rows")", "bad name of touched rows"},
+           Deviation{R"("count": 2)", R"("count": 6)", "'count' is 6"},
+           Deviation{R"("count": 2)", R"("cuont": 2)", "'count' is missing"},
+           Deviation{std::string(64, 'b'), "1234", "expected 64 lower-case hex digits"},
+       }) {
+    EXPECT_THAT(RefusalOf(Resealed(Replaced(text, from, to))), HasSubstr(message)) << to;
+  }
+  CheckpointManifest without_base = DeltaExample();
+  without_base.base.reset();
+  EXPECT_THROW(SerializeManifest(without_base), DataError);
+}
+
 TEST(CheckpointManifest, OversizedTextIsRefusedBeforeParsing) {
   const std::string text(static_cast<size_t>(CheckpointManifest::kMaxSizeBytes) + 1, ' ');
   EXPECT_THAT(RefusalOf(text), HasSubstr("more than a manifest may have"));
