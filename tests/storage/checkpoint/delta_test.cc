@@ -299,7 +299,7 @@ TEST_P(ForgedOffsets, AreRefused) {
   Model model(12);
   Commit(model, 1, 1);
   const std::string folder = PrepareCheckpoint(run_dir_, 2, run_id_);
-  const std::vector<double> state(3, 1.0);
+  const std::vector<double> state(GetParam().size(), 1.0);
   const std::vector<NamedArray> arrays = {
       {.name = "table/state",
        .spec = {ColumnType::kFloat64, {12}},
