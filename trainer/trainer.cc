@@ -47,6 +47,14 @@ TablePlacement PlacementOf(const DistOptions& options, RankPlace place) {
   return {place.rank, place.world_size, options.replicate_bytes, options.wire};
 }
 
+// Collective. That ranks did the same so far, and hold the same.
+void RequireEqualRanks(RunState& state, CountingCommunicator& communicator) {
+  const std::vector<int> ranks = RanksWithOtherCalls(communicator);
+  HEARTH_CHECK(ranks.empty(), "step {}: ranks {} made other collective calls than most",
+               state.counters.step, fmt::join(ranks, ", "));
+  RequireEqualReplicas(state, communicator);
+}
+
 }  // namespace
 
 RunState InitialState(const TrainerOptions& options, const MetaLearner& learner, RankPlace place) {
@@ -294,12 +302,9 @@ void Trainer::SaveAndCompare(const StepResult& result) {
   }
   if (DueForEvaluation()) Evaluate();
   if (DueForCheckpoint(result)) {
-    BeginSave();  // compares the replicas, too
+    BeginSave();  // compares the ranks, too
   } else if (ranks_meet && Due(step, options_.dist.check_every)) {
-    const std::vector<int> ranks = RanksWithOtherCalls(communicator_);
-    HEARTH_CHECK(ranks.empty(), "step {}: ranks {} made other collective calls than most", step,
-                 fmt::join(ranks, ", "));
-    RequireEqualReplicas(state_, communicator_);
+    RequireEqualRanks(state_, communicator_);
   }
 }
 
@@ -344,7 +349,7 @@ void Trainer::RollBack(const std::string& reason) {
 void Trainer::BeginSave() {
   EnterPhase(Phase::kSave);
   if (saver_.in_flight()) Conclude(saver_.Finish());
-  RequireEqualReplicas(state_, communicator_);
+  RequireEqualRanks(state_, communicator_);
   save_begin_ = Clock::now();
   CheckpointManifest manifest;
   manifest.run_id = run_id_;

@@ -19,8 +19,7 @@ void RequireSameData(const CheckpointReader& checkpoint, const Dataset& dataset)
   if (hash != trained_on) {
     throw DataError(
         "{}: trained on a data set with hash {:.12}, but {} has {:.12}; point at the right one "
-        "with "
-        "data.path=DIR",
+        "with data.path=DIR",
         checkpoint.path(), trained_on, dataset.path(), hash);
   }
 }

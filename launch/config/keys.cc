@@ -264,7 +264,7 @@ void AddEval(std::vector<Key>* keys) {
   eval.Int("bootstrap", &EvalOptions::bootstrap, AtLeast(0), "resamples behind the 95 % intervals");
 }
 
-void AddCheckpointDistLog(std::vector<Key>* keys) {
+void AddCheckpoint(std::vector<Key>* keys) {
   SectionBuilder checkpoint(keys, "checkpoint", &Config::checkpoint);
   checkpoint
       .StepsOrAuto("every", &CheckpointOptions::every_steps, AtLeast(0),
@@ -308,7 +308,9 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
            "starts in a row that may end without a newer checkpoint; the next one ends with code "
            "70; 0: any number")
       .MayChangeOnResume();
+}
 
+void AddDist(std::vector<Key>* keys) {
   SectionBuilder dist(keys, "dist", &Config::dist);
   dist.Choice("comm", &DistOptions::comm,
               Names<CommunicatorKind>{{"auto", CommunicatorKind::kAuto},
@@ -340,7 +342,9 @@ void AddCheckpointDistLog(std::vector<Key>* keys) {
                 "a rank that makes no progress in a step for so long, and for 3 times the slowest "
                 "recent step, ends the job with code 69; 0: never")
       .MayChangeOnResume();
+}
 
+void AddLog(std::vector<Key>* keys) {
   SectionBuilder log(keys, "log", &Config::log);
   log.Duration("every", &ReportOptions::every_sec, Above(0), "time between progress lines")
       .MayChangeOnResume();
@@ -360,7 +364,9 @@ std::vector<Key> MakeKeys() {
   AddOptim(&keys);
   AddTrain(&keys);
   AddEval(&keys);
-  AddCheckpointDistLog(&keys);
+  AddCheckpoint(&keys);
+  AddDist(&keys);
+  AddLog(&keys);
   return keys;
 }
 
