@@ -1,7 +1,6 @@
 #include "trainer/run_state.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -12,13 +11,13 @@
 #include <fmt/format.h>
 
 #include "common/error.h"
+#include "trainer/model/model_arrays.h"
 
 namespace hearth {
 namespace {
 
-// In which order arrays have the rows of tables; checkpoints say so.
-constexpr const char* kRowOrderKey = "row_order";
-constexpr const char* kRowOrder = "buckets";
+// Before the name of the array whose optimizer state it is.
+constexpr const char* kOptimizer = "optimizer/";
 
 // A table is read in blocks of this size.
 constexpr int64_t kReadBytes = int64_t{64} << 20;
@@ -50,22 +49,13 @@ at::Tensor ViewOf(const std::vector<int64_t>& values) {
   return ViewOf(const_cast<std::vector<int64_t>&>(values));
 }
 
-// Feature names are the user's; array names are restricted. The number keeps them unique.
-std::string ArrayNameOf(size_t number, const std::string& name) {
-  std::string safe = name;
-  for (char& c : safe) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '-') c = '_';
-  }
-  return fmt::format("{}.{}", number, safe);
-}
-
 // A dense tensor [layout.size()] as one array per parameter.
 void VisitDense(const ParameterLayout& layout, at::Tensor& flat, const std::string& prefix,
                 const std::string& suffix, const auto& visit) {
   for (size_t p = 0; p < layout.specs().size(); ++p) {
     const ParameterSpec& spec = layout.specs()[p];
     at::Tensor value = flat.narrow(0, spec.offset, spec.count).view(spec.shape);
-    visit(prefix + ArrayNameOf(p, spec.name) + suffix, value);
+    visit(prefix + ParameterArray(p, spec.name) + suffix, value);
   }
 }
 
@@ -101,11 +91,11 @@ Share BucketsOf(const EmbeddingTable& table) {
 void VisitParameters(const ParameterLayout& layout, at::Tensor& dense,
                      std::vector<EmbeddingTable>& tables, const auto& visit_dense,
                      const auto& visit_table, const auto& visit_slots) {
-  VisitDense(layout, dense, "parameters/", "", visit_dense);
+  VisitDense(layout, dense, "", "", visit_dense);
   for (size_t t = 0; t < tables.size(); ++t) {
     EmbeddingTable& table = tables[t];
-    const std::string name = ArrayNameOf(t, table.name()), prefix = "tables/" + name;
-    const Share share = ShareOf(table, name);
+    const std::string prefix = TableArray(t, table.name());
+    const Share share = ShareOf(table, NumberedName(t, table.name()));
     visit_table(prefix + "/rows", table.rows(), share);
     if (table.dynamic_ids() == nullptr) continue;
     visit_slots(prefix, table.dynamic_ids()->rows(), share);
@@ -118,12 +108,12 @@ void VisitParameters(const ParameterLayout& layout, at::Tensor& dense,
 void VisitOptimizer(const ParameterLayout& layout, DenseOptimizer& optimizer,
                     std::vector<EmbeddingTable>& tables, const auto& visit_dense,
                     const auto& visit_table, const auto& visit_slots) {
-  const std::string parameters = "optimizer/parameters/";
-  VisitDense(layout, optimizer.first_moment(), parameters, "/first", visit_dense);
-  VisitDense(layout, optimizer.second_moment(), parameters, "/second", visit_dense);
+  VisitDense(layout, optimizer.first_moment(), kOptimizer, "/first", visit_dense);
+  VisitDense(layout, optimizer.second_moment(), kOptimizer, "/second", visit_dense);
   for (size_t t = 0; t < tables.size(); ++t) {
     EmbeddingTable& table = tables[t];
-    const std::string name = ArrayNameOf(t, table.name()), prefix = "optimizer/tables/" + name;
+    const std::string name = NumberedName(t, table.name());
+    const std::string prefix = kOptimizer + TableArray(t, table.name());
     const Share share = ShareOf(table, name);
     if (table.first_moment().defined()) visit_table(prefix + "/first", table.first_moment(), share);
     visit_table(prefix + "/second", table.second_moment(), share);
@@ -140,14 +130,8 @@ void VisitOptimizer(const ParameterLayout& layout, DenseOptimizer& optimizer,
 void ReadInto(const CheckpointReader& checkpoint, const std::string& name, at::Tensor& value,
               const Share& share) {
   const PositionRange& owned = share.owned;
-  const ArraySpec expected{TypeOf(value), ShapeOfAll(value, share.row_count)};
-  const ArraySpec& found = checkpoint.Spec(name);
-  if (found != expected) {
-    throw DataError(
-        "checkpoint '{}': array '{}' is {}, but this model needs {}; the configuration or the data "
-        "set is not the one it was trained with",
-        checkpoint.path(), name, found.ToString(), expected.ToString());
-  }
+  const ArraySpec& expected =
+      RequireArray(checkpoint, name, {TypeOf(value), ShapeOfAll(value, share.row_count)});
   const int64_t block = std::max<int64_t>(1, kReadBytes / expected.row_bytes());
   for (int64_t begin = owned.begin; begin < owned.end; begin += block) {
     const int64_t end = std::min(owned.end, begin + block);
@@ -342,13 +326,7 @@ class Loader {
 
 void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                     MetaParameters& parameters) {
-  const auto& scalars = checkpoint.manifest().scalars;
-  if (!scalars.contains(kRowOrderKey) || scalars.at(kRowOrderKey) != kRowOrder) {
-    throw DataError(
-        "checkpoint '{}' does not keep the rows of tables bucket by bucket, as this hearth does; "
-        "use the hearth that wrote it ({}), or train anew",
-        checkpoint.path(), checkpoint.manifest().tool_version);
-  }
+  RequireRowOrder(checkpoint);
   const Loader loader(checkpoint);
   VisitParameters(layout, parameters.dense, parameters.tables, loader.dense(), loader.table(),
                   loader.slots());
@@ -363,14 +341,6 @@ void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& lay
   for (EmbeddingTable& table : state.parameters.tables) table.ForgetChanges();
   state.counters = TrainStateFrom(checkpoint.manifest().scalars, checkpoint.path());
   state.optimizer.set_step_count(state.counters.step);
-}
-
-std::vector<std::string> ModelArrayNames(const CheckpointReader& checkpoint) {
-  std::vector<std::string> names;
-  for (const auto& [name, spec] : checkpoint.arrays()) {
-    if (name.starts_with("parameters/") || name.starts_with("tables/")) names.push_back(name);
-  }
-  return names;
 }
 
 nlohmann::json ToJson(const TrainState& state) {

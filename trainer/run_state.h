@@ -14,12 +14,8 @@
 
 namespace hearth {
 
-/// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint:
-///   parameters/N.NAME                            dense parameters, each with its shape
-///   tables/N.NAME/rows                           embedding rows, in the order of RowPartition
-///   tables/N.NAME/{ids,last_step,means}          tables of dynamic ids: whose row it is (-1:
-///   none),
-///                                                when it was last used, means of buckets
+/// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint: those
+/// of model_arrays.h and
 ///   optimizer/parameters/N.NAME/{first,second}   moments of the dense optimizer
 ///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
 ///   optimizer/tables/N.NAME/waiting/{ids,last_step,count}  ids that wait for a row
@@ -59,9 +55,6 @@ void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& l
 /// LoadParameters, and optimizer state and counters. No row counts as changed afterwards.
 void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                   RunState& state);
-
-/// Names of the arrays that make the model (no optimizer state), for ContentHash.
-std::vector<std::string> ModelArrayNames(const CheckpointReader& checkpoint);
 
 nlohmann::json ToJson(const TrainState& state);
 

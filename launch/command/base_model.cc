@@ -7,6 +7,7 @@
 #include "launch/command/run_argument.h"
 #include "launch/command/shard_check.h"
 #include "launch/report/run_folder.h"
+#include "trainer/model/model_arrays.h"
 #include "trainer/run_state.h"
 #include "trainer/tensor_setup.h"
 
@@ -49,7 +50,7 @@ int64_t NegativesFor(const Config& config) {
   return config.meta.loss == MetaOptions::Loss::kBpr ? config.tasks.negatives : 0;
 }
 
-BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
+TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job) {
   RequireRunFolder(request.run);
   Config config = ReadRunConfig(request.run, request.overrides);
   CheckpointReader checkpoint(FindCheckpoint(request.run, request.step));
@@ -59,12 +60,19 @@ BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   if (job.is_root()) AnnounceLeftOut(*dataset);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   auto learner = std::make_unique<MetaLearner>(*dataset, config.model, config.meta, tensors);
+  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(learner)};
+}
+
+BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
+  TrainedModel model = FindTrainedModel(request, job);
+  const Config& config = model.config;
+  const Recommender& recommender = model.learner->model();
   MetaParameters parameters = InitializeMetaParameters(
-      learner->model(), config.optim.table_type, static_cast<uint64_t>(config.run.seed), tensors,
-      config.tables, {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
-  LoadParameters(checkpoint, learner->model().layout(), parameters);
-  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(learner),
-          std::move(parameters)};
+      recommender, config.optim.table_type, static_cast<uint64_t>(config.run.seed),
+      model.learner->tensor_options(), config.tables,
+      {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
+  LoadParameters(model.checkpoint, recommender.layout(), parameters);
+  return {std::move(model), std::move(parameters)};
 }
 
 }  // namespace hearth

@@ -25,12 +25,16 @@ struct BaseModelRequest {
 /// --run, --step and key=value arguments.
 void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request);
 
-/// A trained model, opened: its run's configuration, data and parameters.
-struct BaseModel {
+/// A trained model whose parameters are on disk: its run's configuration and data.
+struct TrainedModel {
   Config config;
   CheckpointReader checkpoint;
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<MetaLearner> learner;
+};
+
+/// A trained model, opened.
+struct BaseModel : TrainedModel {
   MetaParameters parameters;
 
   /// ContentHash of the parameters and tables.
@@ -40,8 +44,10 @@ struct BaseModel {
 /// Negatives per support row that adaptation needs: of the run where its loss is pairwise, else 0.
 int64_t NegativesFor(const Config& config);
 
-/// Not collective: every rank reads the rows it owns. Throws UsageError (no such run), ConfigError
-/// (overrides), DataError (no checkpoint, damaged, other data), StorageError.
+/// Not collective. Throws UsageError (no such run), ConfigError (overrides), DataError (no
+/// checkpoint, damaged, other data), StorageError.
+TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job);
+/// The same, and every rank reads the rows it owns.
 BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job);
 
 }  // namespace hearth

@@ -137,6 +137,7 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   AddEval(app.get(), invocation);
   AddAdapt(app.get(), invocation);
   AddRecommend(app.get(), invocation);
+  AddExport(app.get(), invocation);
   CLI::App* ckpt = AddGroup(app.get(), "ckpt", "look into checkpoints");
   AddCkptList(ckpt, invocation);
   AddCkptVerify(ckpt, invocation);

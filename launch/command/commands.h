@@ -18,6 +18,7 @@ void AddTrain(CLI::App* parent, Invocation* invocation);
 void AddEval(CLI::App* parent, Invocation* invocation);
 void AddAdapt(CLI::App* parent, Invocation* invocation);
 void AddRecommend(CLI::App* parent, Invocation* invocation);
+void AddExport(CLI::App* parent, Invocation* invocation);
 void AddCkptList(CLI::App* parent, Invocation* invocation);
 void AddCkptVerify(CLI::App* parent, Invocation* invocation);
 void AddCkptHash(CLI::App* parent, Invocation* invocation);

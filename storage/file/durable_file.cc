@@ -2,7 +2,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -56,6 +59,52 @@ void PendingFile::Commit() {
   descriptor_.Sync();
   descriptor_.Close();
   RenameDurably(descriptor_.path(), path_);
+  pending_ = false;
+}
+
+namespace {
+
+std::string WithoutTrailingSlashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+void RequireNewOrEmpty(const std::string& path) {
+  FileSystem& files = FileSystem::Current();
+  struct stat status {};
+  const int found = files.StatusOf(path, &status);
+  if (found == -ENOENT) return;
+  if (found < 0) ThrowFileError("look at", path, -found);
+  std::vector<std::string> names;
+  const int listed = S_ISDIR(status.st_mode) ? files.List(path, &names) : -ENOTDIR;
+  if (listed == -ENOTDIR) throw UsageError("'{}' is no folder: name a new one", path);
+  if (listed < 0) ThrowFileError("list", path, -listed);
+  if (!names.empty()) throw UsageError("folder '{}' is not empty: name a new one", path);
+}
+
+}  // namespace
+
+PendingFolder::PendingFolder(const std::string& path) : path_(WithoutTrailingSlashes(path)) {
+  if (path_.empty()) throw UsageError("the name of the folder to write is empty");
+  RequireNewOrEmpty(path_);
+  std::error_code error;
+  std::filesystem::create_directories(FolderOf(path_), error);
+  if (error) ThrowFileError("make folder", FolderOf(path_), error.value());
+  temporary_path_ = TemporaryName(path_);
+  const int answer = FileSystem::Current().MakeFolder(temporary_path_, 0777);
+  if (answer < 0) ThrowFileError("make folder", temporary_path_, -answer);
+}
+
+PendingFolder::~PendingFolder() {
+  std::error_code ignored;  // destructors never throw; what cannot be removed stays visible
+  if (pending_) std::filesystem::remove_all(temporary_path_, ignored);
+}
+
+void PendingFolder::Commit() {
+  HEARTH_CHECK(pending_, "'{}' was committed before", path_);
+  RequireNewOrEmpty(path_);
+  SyncFolder(temporary_path_);
+  RenameDurably(temporary_path_, path_);
   pending_ = false;
 }
 

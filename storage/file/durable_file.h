@@ -46,6 +46,25 @@ class PendingFile {
 void WriteFileDurably(const std::string& path, std::string_view bytes,
                       mode_t permissions = kPrivateFile);
 
+/// A folder that becomes visible under its name whole, or not at all: it is filled under a
+/// temporary name beside it and renamed. Without Commit() it is removed with all that is in it.
+class PendingFolder {
+ public:
+  /// Parents are made. Refuses (UsageError) a path where there is something but an empty folder.
+  explicit PendingFolder(const std::string& path);
+  ~PendingFolder();
+  PendingFolder(const PendingFolder&) = delete;
+  PendingFolder& operator=(const PendingFolder&) = delete;
+
+  const std::string& temporary_path() const { return temporary_path_; }
+  /// Its files must be durable already.
+  void Commit();
+
+ private:
+  std::string path_, temporary_path_;
+  bool pending_ = true;
+};
+
 /// Makes the entries of a folder (new names, renames, removals) durable.
 void SyncFolder(const std::string& path);
 

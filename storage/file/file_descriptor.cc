@@ -80,6 +80,13 @@ FileDescriptor FileDescriptor::CreateOrEmpty(const std::string& path, mode_t per
   return file;
 }
 
+FileDescriptor FileDescriptor::OpenForWriting(const std::string& path) {
+  FileDescriptor file(-1, path);
+  const int fd = file.fd_ = OpenRetrying(path, O_WRONLY | O_NOFOLLOW, 0);
+  if (fd < 0) ThrowFileError("open", path, -fd);
+  return file;
+}
+
 FileDescriptor FileDescriptor::ReopenUncached() const {
   FileDescriptor file(-1, path_);
   const int fd = file.fd_ = OpenRetrying(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);

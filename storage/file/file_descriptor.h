@@ -32,6 +32,8 @@ class FileDescriptor {
   /// Opens a file for writing, empties it when it exists and creates it when it does not; a link is
   /// refused.
   static FileDescriptor CreateOrEmpty(const std::string& path, mode_t permissions);
+  /// Opens an existing file for writing, as it is; a link is refused.
+  static FileDescriptor OpenForWriting(const std::string& path);
   /// The same file opened again to be written past the page cache (O_DIRECT): addresses, offsets
   /// and sizes must then be multiples of 4096. Not open where the file system does not offer it.
   FileDescriptor ReopenUncached() const;

@@ -70,12 +70,12 @@ MetaLearner::MetaLearner(const Dataset& dataset, const ModelOptions& model, cons
       options_(options),
       statistics_(ComputeTrainingStatistics(dataset)),
       task_fields_(dataset.task_entities(), IsByItem(dataset) ? "item" : "user", model.features),
-      item_fields_(dataset.event_entities(), IsByItem(dataset) ? "user" : "item", model.features) {
+      item_fields_(dataset.event_entities(), IsByItem(dataset) ? "user" : "item", model.features),
+      output_offset_(OutputOffset(meta.loss, statistics_.label_mean)) {
   CheckFeatureNames(model, dataset);
   CheckLabels(meta, dataset);
   if (model.item_id) item_fields_.AddIdField(statistics_.event_counts, model.min_item_events);
-  model_ = MakeRecommender(model, task_fields_, item_fields_,
-                           OutputOffset(meta.loss, statistics_.label_mean));
+  model_ = MakeRecommender(model, task_fields_, item_fields_, output_offset_);
   method_ = MakeMethod(meta, *model_);
   builder_ = std::make_unique<BatchBuilder>(task_fields_, item_fields_, options);
 }

@@ -37,7 +37,10 @@ class MetaLearner {
   const Recommender& model() const { return *model_; }
   const MetaMethod& method() const { return *method_; }
   const BatchBuilder& builder() const { return *builder_; }
+  const EntityFields& task_fields() const { return task_fields_; }
   const EntityFields& item_fields() const { return item_fields_; }
+  /// What is added to every prediction.
+  double output_offset() const { return output_offset_; }
   const TrainingStatistics& statistics() const { return statistics_; }
   const MetaOptions& meta() const { return meta_; }
   at::TensorOptions tensor_options() const { return options_; }
@@ -59,6 +62,7 @@ class MetaLearner {
   at::TensorOptions options_;
   TrainingStatistics statistics_;
   EntityFields task_fields_, item_fields_;
+  double output_offset_;
   std::unique_ptr<Recommender> model_;
   std::unique_ptr<MetaMethod> method_;
   std::unique_ptr<BatchBuilder> builder_;

@@ -93,7 +93,7 @@ FieldIds EntityFields::Ids(const Field& field, std::span<const int64_t> entities
 
 std::vector<float> EntityFields::Numbers(const Field& field,
                                          std::span<const int64_t> entities) const {
-  const Scale& scale = scales_[static_cast<size_t>(&field - fields_.data())];
+  const Scale& scale = ScaleOf(field);
   std::vector<float> numbers;
   numbers.reserve(entities.size() * static_cast<size_t>(field.width));
   for (const int64_t entity : entities) {

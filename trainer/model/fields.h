@@ -53,11 +53,15 @@ class EntityFields {
   FieldIds Ids(const Field& field, std::span<const int64_t> entities, bool hide_ids) const;
   /// Standardised numbers [entity, width] of a numeric field; missing values are 0, the mean.
   std::vector<float> Numbers(const Field& field, std::span<const int64_t> entities) const;
+  /// What Numbers takes from and multiplies with the numbers of a field, one of fields().
+  struct Scale {
+    std::vector<double> mean, inverse_deviation;  ///< [width]
+  };
+  const Scale& ScaleOf(const Field& field) const {
+    return scales_[static_cast<size_t>(&field - fields_.data())];
+  }
 
  private:
-  struct Scale {
-    std::vector<double> mean, inverse_deviation;  // [width]
-  };
   Scale MeasureScale(const FeatureColumn& column) const;
 
   std::string prefix_;

@@ -1,8 +1,5 @@
 #include "trainer/recommend/adapted_users.h"
 
-#include <filesystem>
-#include <system_error>
-
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <nlohmann/json.hpp>
@@ -17,15 +14,6 @@ namespace {
 
 constexpr int kFormatVersion = 2;
 constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
-
-void PrepareFolder(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw StorageError("cannot make folder '{}': {}", folder, error.message());
-  if (!std::filesystem::is_empty(folder, error) || error) {
-    throw UsageError("folder '{}' is not empty: name a new one with --output", folder);
-  }
-}
 
 nlohmann::json DescribeUsers(const Dataset& dataset, const AdaptedUsers& users) {
   nlohmann::json list = nlohmann::json::array();
@@ -159,11 +147,11 @@ void ReadRows(const Hdf5File& file, const std::vector<TableSpec>& tables, at::Te
 
 }  // namespace
 
-void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, const Dataset& dataset,
+void SaveAdaptedUsers(const std::string& path, const MetaLearner& learner, const Dataset& dataset,
                       const AdaptedUsers& users) {
-  PrepareFolder(folder);
+  PendingFolder folder(path);
   nlohmann::json parameters = nlohmann::json::array();
-  PendingFile values(folder + "/adapted.h5");
+  PendingFile values(folder.temporary_path() + "/adapted.h5");
   Hdf5File file = Hdf5File::Create(values.temporary_path());
   for (const int64_t p : learner.method().adapted()) {
     const ParameterSpec& spec = learner.model().layout().spec(p);
@@ -182,7 +170,8 @@ void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, con
                                {"base_hash", users.base_hash},
                                {"parameters", parameters},
                                {"users", DescribeUsers(dataset, users)}};
-  WriteFileDurably(folder + "/adapted.json", json.dump(1) + "\n");
+  WriteFileDurably(folder.temporary_path() + "/adapted.json", json.dump(1) + "\n");
+  folder.Commit();
 }
 
 AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& learner,

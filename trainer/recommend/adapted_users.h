@@ -22,9 +22,8 @@ struct AdaptedUsers {
   std::vector<AdaptedUser> adapted;  ///< [user]
 };
 
-/// Writes the folder; adapted.json last, so that a folder without it is incomplete. Refuses
-/// (UsageError) a folder that is not empty.
-void SaveAdaptedUsers(const std::string& folder, const MetaLearner& learner, const Dataset& dataset,
+/// Writes the folder, whole or not at all. Refuses (UsageError) one that is not empty.
+void SaveAdaptedUsers(const std::string& path, const MetaLearner& learner, const Dataset& dataset,
                       const AdaptedUsers& users);
 
 /// Reads it back for the same base model: `parameters` gives the shared parameters, `base_hash`

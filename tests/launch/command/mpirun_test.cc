@@ -220,6 +220,11 @@ TEST_F(Mpirun, CommandsOfShardedTablesSayWhatOneProcessSays) {
               list)
         << adapt;
     EXPECT_EQ(OnThreeRanks("eval" + model + shard_all), alone({"eval"})) << adapt;
+    alone({"export", "--output", run + "/alone"});
+    OnThreeRanks("export --output " + run + "/together" + model);
+    for (const char* file : {"model.safetensors", "model.json", "config.yaml"}) {
+      EXPECT_EQ(ReadWhole(run + "/together/" + file), ReadWhole(run + "/alone/" + file)) << file;
+    }
   }
 }
 

@@ -161,6 +161,42 @@ TEST(FileDescriptor, FolderOfAPath) {
   EXPECT_EQ(FolderOf("/c"), "/");
 }
 
+TEST(PendingFolder, AppearsWholeWithItsParents) {
+  const std::string folder = NewFolder(), path = folder + "/a/b";
+  PendingFolder pending(path + "/");
+  WriteFileDurably(pending.temporary_path() + "/file", "x");
+  EXPECT_FALSE(fs::exists(path));
+  pending.Commit();
+  EXPECT_EQ(ReadWholeFile(path + "/file", 10), "x");
+  EXPECT_EQ(EntryCount(folder + "/a"), 1);
+}
+
+TEST(PendingFolder, GoesWithAllThatIsInItUnlessCommitted) {
+  const std::string folder = NewFolder();
+  {
+    PendingFolder pending(folder + "/out");
+    fs::create_directories(pending.temporary_path() + "/deep");
+    WriteFileDurably(pending.temporary_path() + "/deep/file", "x");
+  }
+  EXPECT_EQ(EntryCount(folder), 0);
+}
+
+TEST(PendingFolder, TakesTheNameOfAnEmptyFolderOnly) {
+  const std::string folder = NewFolder(), path = folder + "/out";
+  fs::create_directory(path);
+  PendingFolder pending(path);
+  WriteFileDurably(path + "/other", "x");  // meanwhile
+  EXPECT_THAT([&] { pending.Commit(); }, ThrowsMessage<UsageError>(HasSubstr("is not empty")));
+  EXPECT_THAT([&] { PendingFolder again(path); },
+              ThrowsMessage<UsageError>(HasSubstr("is not empty")));
+  EXPECT_THAT([&] { PendingFolder on_file(path + "/other"); },
+              ThrowsMessage<UsageError>(HasSubstr("is no folder")));
+  EXPECT_THAT([] { PendingFolder nameless(""); }, ThrowsMessage<UsageError>(HasSubstr("empty")));
+  fs::remove(path + "/other");
+  pending.Commit();
+  EXPECT_EQ(EntryCount(folder), 1);
+}
+
 TEST(MappedFile, ShowsTheBytesAndOutlivesTheDescriptor) {
   const std::string path = NewFolder() + "/file";
   WriteFileDurably(path, "hearth");

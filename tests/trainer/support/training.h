@@ -14,6 +14,7 @@
 #include "storage/checkpoint/reader.h"
 #include "storage/import/synth.h"
 #include "storage/shard/dataset.h"
+#include "trainer/model/model_arrays.h"
 #include "trainer/run_state.h"
 #include "trainer/trainer.h"
 
@@ -30,30 +31,27 @@ inline std::string FreshFolder(const std::string& name) {
   return path;
 }
 
-/// A small simulated data set of three training shards.
-inline void SimulateSmallDataset(const std::string& folder) {
+/// A simulated data set, in shards of 40 tasks.
+inline void SimulateDataset(const std::string& folder, int64_t users, int64_t items,
+                            double events_per_user) {
   SynthOptions options;
   options.output = folder;
   options.overwrite = true;
-  options.users = 120;
-  options.items = 60;
-  options.events_per_user = 14;
+  options.users = users;
+  options.items = items;
+  options.events_per_user = events_per_user;
   options.tasks_per_shard = 40;
   Synthesize(options);
 }
 
-/// The same with 5,000 items: more than there are buckets, so that buckets of a table of little
-/// capacity overflow.
-inline void SimulateManyItems(const std::string& folder) {
-  SynthOptions options;
-  options.output = folder;
-  options.overwrite = true;
-  options.users = 240;
-  options.items = 5000;
-  options.events_per_user = 30;
-  options.tasks_per_shard = 40;
-  Synthesize(options);
+/// A small one of three training shards.
+inline void SimulateSmallDataset(const std::string& folder) {
+  SimulateDataset(folder, 120, 60, 14);
 }
+
+/// One of more items than there are buckets, so that buckets of a table of little capacity
+/// overflow.
+inline void SimulateManyItems(const std::string& folder) { SimulateDataset(folder, 240, 5000, 30); }
 
 /// Options of a run that takes milliseconds a step: 16 tasks in 4 chunks.
 inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {

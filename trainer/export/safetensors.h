@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "storage/checkpoint/array.h"
+
+namespace hearth {
+
+/// Where tensors lie in a file of the safetensors format (https://huggingface.co/docs/safetensors):
+/// the size of the header in 8 bytes, the header as JSON, the values of the tensors one behind the
+/// other. Everything is little-endian, values are row-major.
+class SafetensorsLayout {
+ public:
+  /// tensors: by name. metadata: what else the header says.
+  SafetensorsLayout(const std::map<std::string, ArraySpec>& tensors,
+                    const std::map<std::string, std::string>& metadata);
+
+  /// What the file begins with: the two first parts. Their size is a multiple of a page's.
+  const std::string& head() const { return head_; }
+  /// First byte of a tensor in the file.
+  int64_t OffsetOf(const std::string& tensor) const { return offsets_.at(tensor); }
+  /// Of the whole file.
+  int64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  std::string head_;
+  std::map<std::string, int64_t> offsets_;
+  int64_t size_bytes_ = 0;
+};
+
+}  // namespace hearth
