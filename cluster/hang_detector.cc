@@ -12,6 +12,7 @@ bool MayTakeLong(Phase phase) {
     case Phase::kStart:
     case Phase::kEvaluate:
     case Phase::kSave:
+    case Phase::kSavePrepare:
     case Phase::kSaveWrite:
     case Phase::kSaveGather:
     case Phase::kSaveCommit:

@@ -6,9 +6,9 @@
 namespace hearth {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames = {
-    "start", "load",       "fetch",       "compute",     "reduce",     "update", "evaluate",
-    "save",  "save.write", "save.gather", "save.commit", "save.prune", "end"};
+constexpr std::array<std::string_view, 14> kNames = {
+    "start", "load",         "fetch",      "compute",     "reduce",      "update",     "evaluate",
+    "save",  "save.prepare", "save.write", "save.gather", "save.commit", "save.prune", "end"};
 
 // Relaxed everywhere: a reader that sees a mark a moment late is as good.
 constexpr auto kRelaxed = std::memory_order_relaxed;

@@ -8,19 +8,20 @@ namespace hearth {
 /// What the training thread of this process is doing: marks that cost a few nanoseconds, for the
 /// watchdog (cluster/watchdog.h) and for tests, which break a run at exact places.
 enum class Phase {
-  kStart,       ///< before the first step
-  kLoad,        ///< waits for a meta-batch
-  kFetch,       ///< rows of sharded tables
-  kCompute,     ///< adaptation and gradients
-  kReduce,      ///< sums over ranks
-  kUpdate,      ///< the outer optimizer
-  kEvaluate,    ///< validation
-  kSave,        ///< a checkpoint's folder is made
-  kSaveWrite,   ///< this rank writes its part
-  kSaveGather,  ///< rank 0 learns of the parts
-  kSaveCommit,  ///< the manifest and the rename that makes the checkpoint visible
-  kSavePrune,   ///< committed; older ones are removed
-  kEnd,         ///< after the last step
+  kStart,        ///< before the first step
+  kLoad,         ///< waits for a meta-batch
+  kFetch,        ///< rows of sharded tables
+  kCompute,      ///< adaptation and gradients
+  kReduce,       ///< sums over ranks
+  kUpdate,       ///< the outer optimizer
+  kEvaluate,     ///< validation
+  kSave,         ///< what is to be saved is collected and copied
+  kSavePrepare,  ///< rank 0 makes the folder of a checkpoint
+  kSaveWrite,    ///< this rank writes its part
+  kSaveGather,   ///< rank 0 learns of the parts
+  kSaveCommit,   ///< the manifest and the rename that makes the checkpoint visible
+  kSavePrune,    ///< committed; older ones are removed
+  kEnd,          ///< after the last step
 };
 std::string_view NameOf(Phase phase);  // "start", "load", ..., "save.commit", ...
 

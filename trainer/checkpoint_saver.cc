@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -12,6 +11,7 @@
 #include "common/huge_pages.h"
 #include "common/machine_memory.h"
 #include "common/phase.h"
+#include "common/streaming_copy.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
 
@@ -78,6 +78,7 @@ void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<
   HEARTH_CHECK(!in_flight(), "the save of step {} is in flight", manifest_.step);
   begin_sec_ = NowSec();
   manifest_ = std::move(manifest);
+  arrays_ = std::move(arrays);
   kind_ = kind;
   if (kind == Kind::kDelta && communicator_.is_root()) manifest_.base = chain_->head;
   pinned_steps_ = std::move(pinned_steps);
@@ -85,27 +86,38 @@ void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<
   outcome_.step = manifest_.step;
   folder_.clear();
   failure_.reset();
-  if (communicator_.is_root()) {
-    failure_ = Attempt([&] {
-      folder_ = PrepareCheckpoint(options_.run_dir, manifest_.step, manifest_.run_id,
-                                  options_.start_number);
-    });
-  }
-  folder_ = BroadcastText(communicator_, folder_);
-  stage_ = Stage::kWriting;
-  if (!folder_.empty()) {
-    if (Copy(arrays)) {
-      RunInThread([this, arrays = std::move(arrays)] { Write(arrays); });
-    } else {
-      failure_ = Attempt([&] { Write(std::move(arrays)); });
-    }
-  }
+  copied_ = Copy();
+  std::array<uint8_t, 1> all_copied = {copied_ ? uint8_t{1} : uint8_t{0}};
+  communicator_.AllReduce(std::span(all_copied), ReduceOp::kMin);
+  stage_ = Stage::kPreparing;
+  if (communicator_.is_root()) RunInThread([this] { Prepare(); });
+  if (all_copied[0] == 0) BeginWriting();
   outcome_.stall_sec = NowSec() - begin_sec_;
 }
 
-bool CheckpointSaver::Copy(std::span<NamedArray> arrays) {
+// Rank 0.
+void CheckpointSaver::Prepare() {
+  PassBeside(Phase::kSavePrepare);
+  folder_ =
+      PrepareCheckpoint(options_.run_dir, manifest_.step, manifest_.run_id, options_.start_number);
+}
+
+// Collective. Without a folder rank 0 has a failure to tell of.
+void CheckpointSaver::BeginWriting() {
+  if (thread_.joinable()) thread_.join();
+  folder_ = BroadcastText(communicator_, folder_);
+  stage_ = Stage::kWriting;
+  if (folder_.empty()) return;
+  if (copied_) {
+    RunInThread([this] { Write(); });
+  } else {
+    failure_ = Attempt([this] { Write(); });
+  }
+}
+
+bool CheckpointSaver::Copy() {
   int64_t bytes = 0;
-  for (const NamedArray& array : arrays) bytes += BytesInCopy(array);
+  for (const NamedArray& array : arrays_) bytes += BytesInCopy(array);
   if (bytes > options_.copy_bytes) return false;
   if (bytes > copy_capacity_) {
     copy_.reset();
@@ -114,20 +126,20 @@ bool CheckpointSaver::Copy(std::span<NamedArray> arrays) {
     PreferHugePages(copy_.get(), bytes);
   }
   std::byte* to = copy_.get();
-  for (NamedArray& array : arrays) {
+  for (NamedArray& array : arrays_) {
     if (array.size_bytes() == 0) continue;
-    std::memcpy(to, array.data, static_cast<size_t>(array.size_bytes()));
+    StreamingCopy(to, array.data, array.size_bytes());
     array.data = to;
     to += BytesInCopy(array);
   }
   return true;
 }
 
-void CheckpointSaver::Write(std::vector<NamedArray> arrays) {
+void CheckpointSaver::Write() {
   PassBeside(Phase::kSaveWrite);
   part_ = WriteCheckpointPart(
       folder_, {manifest_.run_id, manifest_.step, communicator_.rank(), communicator_.world_size()},
-      arrays);
+      arrays_);
 }
 
 // Rank 0.
@@ -161,23 +173,32 @@ void CheckpointSaver::RunInThread(std::function<void()> work) {
 
 std::optional<SaveOutcome> CheckpointSaver::Advance() {
   HEARTH_CHECK(in_flight());
+  if (stage_ == Stage::kPreparing) {
+    BeginWriting();
+    return std::nullopt;
+  }
   if (thread_.joinable()) thread_.join();
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
   if (failure || stage_ == Stage::kCommitting) return End(failure);
+  GatherParts();
+  stage_ = Stage::kCommitting;
+  if (communicator_.is_root()) RunInThread([this] { Commit(); });
+  return std::nullopt;
+}
+
+void CheckpointSaver::GatherParts() {
   EnterPhase(Phase::kSaveGather);
   manifest_.parts.clear();
   for (const std::string& text : AllGatherText(communicator_, SerializePart(part_))) {
     manifest_.parts.push_back(ParsePart(text, folder_));
   }
-  stage_ = Stage::kCommitting;
-  if (communicator_.is_root()) RunInThread([this] { Commit(); });
-  return std::nullopt;
 }
 
 SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   if (failure && communicator_.is_root() && !folder_.empty()) AbandonCheckpoint(folder_);
   if (failure) chain_.reset();  // what had changed was for the save that failed
   stage_ = Stage::kIdle;
+  arrays_.clear();
   SaveOutcome outcome = std::exchange(outcome_, {});
   outcome.path = BroadcastText(communicator_, outcome.path);
   outcome.size_bytes = manifest_.size_bytes();

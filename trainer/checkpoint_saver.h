@@ -29,9 +29,10 @@ struct SaveOutcome {
   std::optional<RankFailure> failure;  ///< nothing was committed
 };
 
-/// Commits checkpoints while training goes on: a save copies this rank's arrays, a thread writes
-/// the copy, and when all ranks have written a thread of rank 0 commits. One save at a time. A rank
-/// whose arrays are larger than it may copy writes them before Begin() returns.
+/// Commits checkpoints while training goes on: a save copies each rank's arrays, a thread of rank 0
+/// makes the folder, threads write the copies, and when all have written a thread of rank 0
+/// commits. One save at a time. Where the arrays of a rank are larger than it may copy, Begin()
+/// waits for the folder, and returns on that rank once they are written.
 ///
 /// A checkpoint may hold only what changed since the last committed one. Deltas come in chains of
 /// bounded length whose bytes stay below those of a whole checkpoint, so a resume reads at most
@@ -40,7 +41,7 @@ struct SaveOutcome {
 /// The ranks must move a save on together, so they tell one another in every outer step whether
 /// they are busy with it:
 ///   Begin()      all ranks
-///   Advance()    all ranks, once none is busy: gathers the parts; then, called again, the outcome
+///   Advance()    all ranks, each time none is busy, until it has the outcome
 class CheckpointSaver {
  public:
   struct Options {
@@ -82,10 +83,13 @@ class CheckpointSaver {
   SaveOutcome Finish();
 
  private:
-  enum class Stage { kIdle, kWriting, kCommitting };
+  enum class Stage { kIdle, kPreparing, kWriting, kCommitting };
 
-  void Write(std::vector<NamedArray> arrays);
-  bool Copy(std::span<NamedArray> arrays);
+  void Prepare();
+  void BeginWriting();
+  void Write();
+  bool Copy();
+  void GatherParts();
   void Commit();
   void RunInThread(std::function<void()> work);
   SaveOutcome End(std::optional<RankFailure> failure);
@@ -102,6 +106,8 @@ class CheckpointSaver {
   Stage stage_ = Stage::kIdle;
   Kind kind_ = Kind::kWhole;  // of the save in flight, as the rest up to the thread
   CheckpointManifest manifest_;
+  std::vector<NamedArray> arrays_;  // of this rank, in copy_ or the caller's
+  bool copied_ = false;
   std::vector<int64_t> pinned_steps_;
   std::optional<Chain> chain_;  // rank 0; nothing: no delta is possible
   std::string folder_;

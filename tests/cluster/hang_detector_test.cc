@@ -103,8 +103,9 @@ TEST(HangDetector, TheFirstStepAndEvaluationsAndSavesGetMoreTime) {
   Rank rank;
   rank.Step(0);
   EXPECT_NEAR(rank.Stand(1000.0), 600.0, 1.0);
-  for (const Phase phase : {Phase::kEvaluate, Phase::kSave, Phase::kSaveWrite, Phase::kSaveGather,
-                            Phase::kSaveCommit, Phase::kSavePrune, Phase::kEnd}) {
+  for (const Phase phase :
+       {Phase::kEvaluate, Phase::kSave, Phase::kSavePrepare, Phase::kSaveWrite, Phase::kSaveGather,
+        Phase::kSaveCommit, Phase::kSavePrune, Phase::kEnd}) {
     Rank patient;
     patient.Steps(0, 3, 1.0);
     patient.Move(phase);

@@ -87,6 +87,7 @@ TEST(CheckpointSaver, NothingIsVisibleBeforeAllRanksHaveWritten) {
     const Slice slice(communicator);
     CheckpointSaver saver(OptionsOf(run_dir), communicator);
     saver.Begin(CheckpointSaver::Kind::kWhole, ManifestOf(communicator, 1), slice.arrays(), {});
+    EXPECT_FALSE(saver.Advance().has_value()) << "the folder is there, the ranks write";
     EXPECT_THAT(ListSteps(run_dir), IsEmpty());
     communicator.Barrier();
     EXPECT_FALSE(saver.Advance().has_value()) << "parts were gathered, the commit goes on";

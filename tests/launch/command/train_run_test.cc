@@ -126,8 +126,8 @@ TEST_F(TrainRunTest, AJobThatLostTheFolderCommitsNothingAndLeavesNoTrace) {
 }
 
 TEST_F(TrainRunTest, ToStopDuringASaveEndsWithSoundCheckpointsUpToTheLastStep) {
-  for (const Phase phase :
-       {Phase::kSave, Phase::kSaveWrite, Phase::kSaveGather, Phase::kSaveCommit}) {
+  for (const Phase phase : {Phase::kSave, Phase::kSavePrepare, Phase::kSaveWrite,
+                            Phase::kSaveGather, Phase::kSaveCommit}) {
     static Phase when;
     when = phase;
     fs::remove_all(run_folder);
