@@ -229,6 +229,15 @@ void WriteDescription(const ModelExport& model, const std::string& folder) {
       kSharedFile);
 }
 
+/// The file that rank 0 has made.
+FileDescriptor OpenShared(const std::string& path) {
+  try {
+    return FileDescriptor::OpenForWriting(path);
+  } catch (const StorageError& error) {
+    throw StorageError("{}; the output must be on storage that all ranks share", error.what());
+  }
+}
+
 /// Throws on all ranks when `work` did on one. Collective.
 void Together(Communicator& communicator, const std::function<void()>& work) {
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator, Attempt(work));
@@ -254,7 +263,7 @@ void ExportModel(const ModelExport& model, const std::string& folder, Communicat
   const std::string path = BroadcastText(communicator, is_root ? values->temporary_path() : "");
   Together(communicator, [&] {
     WriteShare(model.checkpoint, tensors, *layout, place,
-               is_root ? values->descriptor().Duplicate() : FileDescriptor::OpenForWriting(path));
+               is_root ? values->descriptor().Duplicate() : OpenShared(path));
   });
   Together(communicator, [&] {
     if (!is_root) return;
