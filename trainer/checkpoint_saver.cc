@@ -175,7 +175,7 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
   HEARTH_CHECK(in_flight());
   if (stage_ == Stage::kPreparing) {
     BeginWriting();
-    return std::nullopt;
+    if (!folder_.empty()) return std::nullopt;
   }
   if (thread_.joinable()) thread_.join();
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);

@@ -22,8 +22,10 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::SizeIs;
 
 // An engine some of whose chunks have no finite task, as engines report it.
@@ -214,7 +216,8 @@ TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
     EXPECT_THROW(Train(options, *dataset_, self, observer, stop), StorageError);
     ASSERT_THAT(observer.failed_saves, SizeIs(3));
     EXPECT_EQ(observer.failed_saves[0].first, 5);
-    EXPECT_EQ(std::ssize(observer.losses), 21) << "the fourth failure, told a step later";
+    // The fourth failure, of the save of step 20, is told as soon as its thread has ended.
+    EXPECT_THAT(std::ssize(observer.losses), AllOf(Ge(21), Le(25)));
   }
   RunOnThreads(2, [&](Communicator& communicator) {  // the way is cleared after two failures
     RecordingObserver observer;
