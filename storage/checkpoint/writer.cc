@@ -14,15 +14,9 @@
 #include "storage/checkpoint/part_file.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/file/durable_file.h"
-#include "storage/file/file_system.h"
 
 namespace hearth {
 namespace {
-
-void MakeFolder(const std::string& path, mode_t permissions) {
-  const int answer = FileSystem::Current().MakeFolder(path, permissions);
-  if (answer < 0) ThrowFileError("make folder", path, -answer);
-}
 
 void CheckTouched(const NamedArray& array) {
   const auto& [name, range, offsets] = *array.touched;

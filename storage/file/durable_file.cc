@@ -91,8 +91,7 @@ PendingFolder::PendingFolder(const std::string& path) : path_(WithoutTrailingSla
   std::filesystem::create_directories(FolderOf(path_), error);
   if (error) ThrowFileError("make folder", FolderOf(path_), error.value());
   temporary_path_ = TemporaryName(path_);
-  const int answer = FileSystem::Current().MakeFolder(temporary_path_, 0777);
-  if (answer < 0) ThrowFileError("make folder", temporary_path_, -answer);
+  MakeFolder(temporary_path_, 0777);
 }
 
 PendingFolder::~PendingFolder() {
@@ -112,6 +111,11 @@ void WriteFileDurably(const std::string& path, std::string_view bytes, mode_t pe
   PendingFile file(path, permissions);
   file.descriptor().Write(bytes);
   file.Commit();
+}
+
+void MakeFolder(const std::string& path, mode_t permissions) {
+  const int answer = FileSystem::Current().MakeFolder(path, permissions);
+  if (answer < 0) ThrowFileError("make folder", path, -answer);
 }
 
 void SyncFolder(const std::string& path) {

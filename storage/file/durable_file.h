@@ -65,6 +65,9 @@ class PendingFolder {
   bool pending_ = true;
 };
 
+/// Makes a folder whose parent exists. Throws PermissionError or StorageError naming it.
+void MakeFolder(const std::string& path, mode_t permissions);
+
 /// Makes the entries of a folder (new names, renames, removals) durable.
 void SyncFolder(const std::string& path);
 

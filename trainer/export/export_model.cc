@@ -17,7 +17,6 @@
 #include "common/error.h"
 #include "sampler/deal.h"
 #include "storage/file/durable_file.h"
-#include "storage/file/file_system.h"
 #include "trainer/export/safetensors.h"
 #include "trainer/model/model_arrays.h"
 
@@ -25,7 +24,6 @@ namespace hearth {
 namespace {
 
 constexpr int kFormatVersion = 1;
-constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kBlockBytes = int64_t{32} << 20;
 
 /// A tensor of the file: an array of the checkpoint.
@@ -106,6 +104,7 @@ struct ByteRange {
 /// What a rank writes of the values. Whole pages: of a page that several hosts write to, a network
 /// file system may bring back what one of them remembers.
 ByteRange ShareOf(const SafetensorsLayout& layout, RankPlace place) {
+  constexpr int64_t kPageBytes = SafetensorsLayout::kPageBytes;
   const int64_t begin = std::ssize(layout.head());
   const int64_t pages = (layout.size_bytes() - begin + kPageBytes - 1) / kPageBytes;
   const auto border = [&](int64_t rank) {
@@ -206,8 +205,7 @@ nlohmann::ordered_json WriteFields(const EntityFields& fields, const EntityTable
 /// All but the tensors. Rank 0.
 void WriteDescription(const ModelExport& model, const std::string& folder) {
   const std::string vocabularies = folder + "/vocabulary";
-  const int answer = FileSystem::Current().MakeFolder(vocabularies, 0777);
-  if (answer < 0) ThrowFileError("make folder", vocabularies, -answer);
+  MakeFolder(vocabularies, 0777);
   const MetaLearner& learner = model.learner;
   const CheckpointManifest& manifest = model.checkpoint.manifest();
   size_t table = 0;

@@ -13,7 +13,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kSizeBytes = 8;  // of the size of the header
 
 const char* TypeName(ColumnType type) {

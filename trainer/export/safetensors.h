@@ -14,11 +14,14 @@ namespace hearth {
 /// other. Everything is little-endian, values are row-major.
 class SafetensorsLayout {
  public:
+  static constexpr int64_t kPageBytes = 4096;
+
   /// tensors: by name. metadata: what else the header says.
   SafetensorsLayout(const std::map<std::string, ArraySpec>& tensors,
                     const std::map<std::string, std::string>& metadata);
 
-  /// What the file begins with: the two first parts. Their size is a multiple of a page's.
+  /// What the file begins with: the two first parts. Their size is a multiple of
+  /// kPageBytes.
   const std::string& head() const { return head_; }
   /// First byte of a tensor in the file.
   int64_t OffsetOf(const std::string& tensor) const { return offsets_.at(tensor); }
