@@ -85,6 +85,8 @@ endif()
 add_library(libtorch::libtorch INTERFACE IMPORTED)
 target_include_directories(libtorch::libtorch SYSTEM INTERFACE
   ${HEARTH_LIBTORCH_DIR}/include ${HEARTH_LIBTORCH_DIR}/include/torch/csrc/api/include)
+# Without it <ATen/TensorOperators.h> brings the declarations of all operators, 5 s a file.
+target_compile_definitions(libtorch::libtorch INTERFACE AT_PER_OPERATOR_HEADERS)
 # The wheel's libraries find their CUDA companions through their own run path, which the linker does
 # not follow when it looks for undefined symbols.
 target_link_options(libtorch::libtorch INTERFACE -Wl,--allow-shlib-undefined)

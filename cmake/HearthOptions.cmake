@@ -6,6 +6,7 @@ option(HEARTH_LIBTORCH "Build trainer/ and launch/; OFF builds the LibTorch-free
 option(HEARTH_TESTS "Build the tests" ON)
 option(HEARTH_BENCH "Build the benchmark programs in bench/" OFF)
 option(HEARTH_FUZZ "Build the fuzzers in tests/fuzz/ (clang only)" OFF)
+option(HEARTH_PRECOMPILE "Precompile the headers of libraries that most files of a room include" ON)
 set(HEARTH_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined or thread")
 set(HEARTH_COVERAGE "" CACHE STRING "Folders whose sources record what is executed, for example storage;launch/config")
 
@@ -29,8 +30,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # base_dir and hash_dir=false let a clone in another folder hit the cache.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  # base_dir and hash_dir=false let a clone in another folder hit the cache; the sloppiness is what ccache asks for
+  # where headers are precompiled.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})

@@ -1,8 +1,8 @@
-# hearth_add_room(NAME LINKS target...)
+# hearth_add_room(NAME LINKS target... [PRECOMPILE header...])
 #   One static library per room from every .cc of its folder and sub-rooms (main.cc excepted), in the
 #   CUDA flavour also from every .cu.
 function(hearth_add_room room)
-  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINKS;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${room}/*.cc)
   list(REMOVE_ITEM sources ${room}/main.cc)
   if(HEARTH_WITH_CUDA)
@@ -14,7 +14,19 @@ function(hearth_add_room room)
   target_include_directories(hearth_${room} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
   target_link_libraries(hearth_${room} PUBLIC ${arg_LINKS})
   hearth_warnings(hearth_${room})
+  hearth_precompile(hearth_${room} ${arg_PRECOMPILE})
   hearth_record_coverage(hearth_${room} ${sources})
+endfunction()
+
+# hearth_precompile(TARGET header...)
+#   Headers of libraries, never our own, so that a change of ours compiles no more than what includes it. A file still
+#   includes what it uses: -DHEARTH_PRECOMPILE=OFF builds without.
+function(hearth_precompile target)
+  if(NOT HEARTH_PRECOMPILE OR NOT ARGN)
+    return()
+  endif()
+  list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>" OUTPUT_VARIABLE headers)
+  target_precompile_headers(${target} PRIVATE ${headers})
 endfunction()
 
 # All other objects stay those of a release build, which a compiler cache knows.
@@ -23,6 +35,7 @@ function(hearth_record_coverage target)
     foreach(source ${ARGN})
       if(source MATCHES "^${folder}/")
         set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS --coverage -O0)
+        set_property(SOURCE ${source} PROPERTY SKIP_PRECOMPILE_HEADERS ON)  # which were compiled without
         target_link_options(${target} PUBLIC --coverage)
       endif()
     endforeach()

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
-#include <regex>
+#include <string_view>
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -53,6 +53,31 @@ std::optional<UnfinishedName> ParseUnfinishedName(const std::string& name) {
   parts.step = *step;
   parts.run_id = name.substr(mark + kMark.size(), dash - mark - kMark.size());
   return parts;
+}
+
+/// Whether `name` is `pattern`, where '#' stands for a digit and '*' for any further digits.
+bool Matches(std::string_view name, std::string_view pattern) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (const char expected : pattern) {
+    if (expected == '*') {
+      while (!name.empty() && is_digit(name.front())) name.remove_prefix(1);
+      continue;
+    }
+    if (name.empty() || !(expected == '#' ? is_digit(name.front()) : name.front() == expected)) {
+      return false;
+    }
+    name.remove_prefix(1);
+  }
+  return name.empty();
+}
+
+/// A file of a checkpoint, or what was to become one.
+bool IsOwnName(std::string_view name) {
+  constexpr std::string_view kUnfinished = ".tmp-#*-#*";
+  for (const std::string file : {"MANIFEST.json", "part-#####*-of-#####*.h5"}) {
+    if (Matches(name, file) || Matches(name, file + std::string(kUnfinished))) return true;
+  }
+  return false;
 }
 
 /// False when there is nothing to rename any more: its writer finished or removed it just now.
@@ -159,11 +184,10 @@ bool PathExists(const std::string& path) { return ModeOf(path) != 0; }
 
 bool RemoveCheckpointFolder(const std::string& path) {
   if (!IsRealFolder(path)) return false;
-  static const std::regex kOwnFile(R"((MANIFEST\.json|part-\d{5,}-of-\d{5,}\.h5)(\.tmp-\d+-\d+)?)");
   bool only_own = true;
   for (const std::string& name : EntriesOf(path)) {
     const std::string file = path + "/" + name;
-    const bool own = std::regex_match(name, kOwnFile) && !IsRealFolder(file);
+    const bool own = IsOwnName(name) && !IsRealFolder(file);
     if (own) RemoveOwnFile(file);
     only_own = only_own && own;
   }
@@ -174,11 +198,10 @@ bool RemoveCheckpointFolder(const std::string& path) {
 }
 
 void RemoveLeftovers(const std::string& run_dir, int64_t start) {
-  static const std::regex kUnfinishedHint(R"(LATEST\.tmp-\d+-\d+)");
   const std::string folder = CheckpointsFolder(run_dir);
   if (!PathExists(folder)) return;
   for (const std::string& name : EntriesOf(folder)) {
-    if (std::regex_match(name, kUnfinishedHint)) RemoveOwnFile(folder + "/" + name);
+    if (Matches(name, "LATEST.tmp-#*-#*")) RemoveOwnFile(folder + "/" + name);
     const std::optional<UnfinishedName> unfinished = ParseUnfinishedName(name);
     if (!unfinished || unfinished->start > start) continue;
     const std::string own =
