@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <future>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -149,14 +150,21 @@ typename ChunkSums<Real>::Result ChunkSums<Real>::Reduce(Communicator& communica
   if (IsExact()) units = AgreeOnUnits(communicator, global_chunk_count);
   Result result;
   result.rows.resize(rows_.size());
+  std::vector<uint8_t> received;
+  std::future<void> adding;  // after what it reads, so that it ends first
   if (communicator.world_size() > 1 && request != nullptr) {
-    ExchangeRows(communicator, units ? &*units : nullptr, *request, next, result);
+    const Units* of_tables = units ? &*units : nullptr;
+    received = ExchangeRows(communicator, of_tables, *request, next);
+    adding = std::async(std::launch::async, [&, of_tables] {
+      AddReceivedRows(received, of_tables, *request, next, result);
+    });
   }
   if (units) {
     ReduceExactly(communicator, *units, global_chunk_count, result);
   } else {
     ReduceFast(communicator, result);
   }
+  if (adding.valid()) adding.get();
   Clear();
   return result;
 }
@@ -282,9 +290,9 @@ void ChunkSums<Real>::WriteRows(size_t table, const Units* units, const RowReque
 }
 
 template <typename Real>
-void ChunkSums<Real>::ExchangeRows(Communicator& communicator, const Units* units,
-                                   const RowRequest& request, RowRequest* next,
-                                   Result& result) const {
+std::vector<uint8_t> ChunkSums<Real>::ExchangeRows(Communicator& communicator, const Units* units,
+                                                   const RowRequest& request,
+                                                   const RowRequest* next) const {
   const auto world_size = static_cast<size_t>(communicator.world_size());
   std::vector<MessageWriter> to_owner(world_size);
   for (size_t t = 0; t < rows_.size(); ++t) {
@@ -296,18 +304,22 @@ void ChunkSums<Real>::ExchangeRows(Communicator& communicator, const Units* unit
     if (next != nullptr) next->Write(static_cast<int>(owner), message);
     message.EndPart();
   }
-  const std::vector<uint8_t> received =
-      communicator.AllToAll(message.bytes(), std::span(message.sizes()));
+  return communicator.AllToAll(message.bytes(), std::span(message.sizes()));
+}
 
+template <typename Real>
+void ChunkSums<Real>::AddReceivedRows(std::span<const uint8_t> received, const Units* units,
+                                      const RowRequest& request, RowRequest* next,
+                                      Result& result) const {
   // Rows that came, in the order of ranks: [table].
   std::vector<RowSum<int64_t>> exact(rows_.size());
   std::vector<RowSum<Real>> fast(rows_.size());
+  const int world_size = options_.tables.front().partition.world_size();
   MessageReader reader(received);
-  for (size_t rank = 0; rank < world_size; ++rank) {
+  for (int rank = 0; rank < world_size; ++rank) {
     for (size_t t = 0; t < rows_.size(); ++t) {
       if (!options_.tables[t].sharded) continue;
-      const std::span<const int64_t> ids =
-          request.AskedBy(static_cast<int64_t>(t), static_cast<int>(rank));
+      const std::span<const int64_t> ids = request.AskedBy(static_cast<int64_t>(t), rank);
       const auto dim = static_cast<size_t>(options_.tables[t].dim);
       const auto states = reader.ReadList<RowState>(std::ssize(ids));
       std::vector<Real> row(dim);
@@ -330,7 +342,7 @@ void ChunkSums<Real>::ExchangeRows(Communicator& communicator, const Units* unit
         }
       }
     }
-    if (next != nullptr) next->ReadFrom(static_cast<int>(rank), reader);
+    if (next != nullptr) next->ReadFrom(rank, reader);
   }
   for (size_t t = 0; t < rows_.size(); ++t) {
     if (!options_.tables[t].sharded) continue;

@@ -24,6 +24,7 @@ struct RowSum {
 ///   exact mode: the largest magnitudes     one AllReduce
 ///   sharded tables: rows to their owners   one AllToAll, which also carries the next step's ids
 ///   the rest                               one AllReduce; fast mode: one more for the scalars
+/// While the last travel, a thread of the owner adds up the rows that came.
 ///
 /// Exact mode: the ranks agree on a power-of-two unit from the largest magnitude (a max is exact),
 /// round each chunk's values to int64, add, all-reduce int64, convert back once (fixed_point.h).
@@ -89,8 +90,10 @@ class ChunkSums {
   std::string FirstNonFinite() const;
   template <typename Number, typename Convert>
   RowSum<Number> MergeLocalRows(size_t table, const Convert& convert) const;
-  void ExchangeRows(Communicator& communicator, const Units* units, const RowRequest& request,
-                    RowRequest* next, Result& result) const;
+  std::vector<uint8_t> ExchangeRows(Communicator& communicator, const Units* units,
+                                    const RowRequest& request, const RowRequest* next) const;
+  void AddReceivedRows(std::span<const uint8_t> received, const Units* units,
+                       const RowRequest& request, RowRequest* next, Result& result) const;
   void WriteRows(size_t table, const Units* units, const RowRequest& request,
                  std::vector<MessageWriter>& to_owner) const;
   void ReduceExactly(Communicator& communicator, const Units& units, int64_t chunk_count,

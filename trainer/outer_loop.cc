@@ -78,6 +78,14 @@ RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
   return RequestRows(parameters_, builder_.TableRowsOf(meta_batch.chunks, hides));
 }
 
+std::future<OuterLoop::NextRows> OuterLoop::LookAhead(
+    const std::function<const MetaBatch*()>& next) const {
+  return std::async(any_sharded_ ? std::launch::async : std::launch::deferred, [this, &next] {
+    const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
+    return to_come == nullptr ? NextRows{} : NextRows{to_come->step, RequestFor(*to_come)};
+  });
+}
+
 void OuterLoop::FetchRows(const MetaBatch& meta_batch) {
   if (!any_sharded_) return;
   if (request_step_ != meta_batch.step) {
@@ -133,6 +141,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
     const Stopwatch stopwatch(&times_.fetch);
     FetchRows(meta_batch);
   }
+  std::future<NextRows> next_rows = LookAhead(next);
   {
     EnterPhase(Phase::kCompute);
     const Stopwatch stopwatch(&times_.compute);
@@ -143,7 +152,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
   {
     EnterPhase(Phase::kReduce);
     const Stopwatch stopwatch(&times_.reduce);
-    reduced = Reduce(sums, meta_batch, next, result);
+    reduced = Reduce(sums, meta_batch, next_rows.get(), result);
     AgreeOnNorm<Real>(reduced, wishes, result);
   }
   if (result.skip_reason.empty() && result.task_count == 0) {
@@ -169,18 +178,14 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
 // The sums over all ranks; none where they are not finite, which the result then says. Collective.
 template <typename Real>
 typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
-                                                   const MetaBatch& meta_batch,
-                                                   const std::function<const MetaBatch*()>& next,
+                                                   const MetaBatch& meta_batch, NextRows next,
                                                    StepResult& result) {
-  const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
-  RowRequest next_request;
-  if (to_come != nullptr) next_request = RequestFor(*to_come);
   request_step_ = -1;
   typename ChunkSums<Real>::Result reduced;
   try {
-    reduced = sums.Reduce(communicator_, meta_batch.global_chunk_count,
-                          any_sharded_ ? &request_ : nullptr,
-                          to_come != nullptr ? &next_request : nullptr);
+    reduced =
+        sums.Reduce(communicator_, meta_batch.global_chunk_count,
+                    any_sharded_ ? &request_ : nullptr, next.step >= 0 ? &next.request : nullptr);
   } catch (const NumericError& error) {  // on every rank, before anything was sent
     result.skip_reason = fmt::format("outer step {}: {}", meta_batch.step, error.what());
     result.skipped_task_count = meta_batch.global_task_count;
@@ -188,8 +193,8 @@ typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
     reduced.rows.resize(shapes_.size());
     return reduced;
   }
-  request_ = std::move(next_request);
-  if (to_come != nullptr) request_step_ = to_come->step;
+  request_ = std::move(next.request);
+  request_step_ = next.step;
   result.task_count = std::llround(reduced.scalars[1]);
   result.skipped_task_count = std::llround(reduced.scalars[2]);
   result.loss = reduced.scalars[0] / reduced.scalars[1];

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -62,9 +63,9 @@ class OuterLoop {
             WorkerThreads& threads);
 
   /// Collective: all ranks must call, also with no chunk at all. `next`: this rank's chunks of the
-  /// step to come, whose ids travel with this one's sums; asked for once, when the gradients are
-  /// there; may return null (on all ranks or none). `wishes`: of this rank. A step is skipped, on
-  /// all ranks, when no task of it or no sum is finite.
+  /// step to come, whose ids travel with this one's sums; asked for once, by a thread of its own
+  /// while the gradients are computed; may return null (on all ranks or none). `wishes`: of this
+  /// rank. A step is skipped, on all ranks, when no task of it or no sum is finite.
   StepResult Step(
       const MetaBatch& meta_batch,
       const std::function<const MetaBatch*()>& next = [] { return nullptr; },
@@ -78,6 +79,12 @@ class OuterLoop {
   bool HidesItemIds(int64_t step, int64_t chunk) const;
   // The rows of sharded tables that a meta-batch needs.
   RowRequest RequestFor(const MetaBatch& meta_batch) const;
+  // The rows of the step to come; none when there is none, or nothing is sharded.
+  struct NextRows {
+    int64_t step = -1;
+    RowRequest request;
+  };
+  std::future<NextRows> LookAhead(const std::function<const MetaBatch*()>& next) const;
   void FetchRows(const MetaBatch& meta_batch);
   template <typename Real>
   void ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums);
@@ -86,8 +93,7 @@ class OuterLoop {
                     const StepWishes& wishes);
   template <typename Real>
   typename ChunkSums<Real>::Result Reduce(ChunkSums<Real>& sums, const MetaBatch& meta_batch,
-                                          const std::function<const MetaBatch*()>& next,
-                                          StepResult& result);
+                                          NextRows next, StepResult& result);
   template <typename Real>
   void AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, const StepWishes& wishes,
                    StepResult& result);
