@@ -57,10 +57,7 @@ void Problems::ThrowIfAny() const {
 }
 
 void ThrowConfigError(const Place& place, const std::string& message, const std::string& hint) {
-  Problems problems;
-  problems.Add(place, message, hint);
-  problems.ThrowIfAny();
-  throw PlacedConfigError(message);  // not reached: there is a problem
+  throw PlacedConfigError(Describe(place, message, hint));
 }
 
 }  // namespace hearth

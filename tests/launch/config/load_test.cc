@@ -201,6 +201,42 @@ TEST(CombinationChecks, RefuseASettingWithoutEffect) {
               HasSubstr("model.item_id is false"));
 }
 
+TEST(CombinationChecks, RefuseEveryContradiction) {
+  struct Contradiction {
+    std::vector<std::string> settings;
+    std::string refusal;
+  };
+  const std::vector<Contradiction> contradictions = {
+      {{"meta.method=joint", "meta.inner_lr=0.5"}, "meta.inner_lr has no effect"},
+      {{"meta.method=joint", "meta.learn_inner_lr=per_element"},
+       "meta.learn_inner_lr has no effect"},
+      {{"meta.method=joint", "meta.adapt=all"}, "meta.adapt has no effect"},
+      {{"meta.learn_inner_lr=per_element", "meta.fast_weights=factored"},
+       "meta.fast_weights factored needs one inner rate per parameter"},
+      {{"meta.learn_inner_lr=no", "optim.inner_lr_lr=0.5"}, "optim.inner_lr_lr has no effect"},
+      {{"model.type=embedding_dot", "model.activation=tanh"}, "model.activation has no effect"},
+      {{"model.item_id=false", "model.id_dropout=0.5"}, "model.id_dropout has no effect"},
+      {{"model.item_id=false", "model.min_item_events=5"}, "model.min_item_events has no effect"},
+      {{"tables.admit_after=3"}, "tables.admit_after has no effect: tables.capacity is 0"},
+      {{"tables.evict_after=3"}, "tables.evict_after has no effect: tables.capacity is 0"},
+      {{"tables.new_rows=mean"}, "tables.new_rows has no effect: tables.capacity is 0"},
+      {{"tables.capacity=4096", "model.start=als"}, "model.start=als needs a row for every item"},
+      {{"dist.wire=bfloat16"}, "it needs dist.reduce=fast"},
+      {{"dist.local_steps=8", "tables.capacity=4096"}, "every rank keeps whole tables"},
+      {{"data.max_bad_shards=1", "data.verify=false"}, "leaves out what data.verify finds"},
+      {{"data.max_bad_shards=1", "data.stage=/stage"}, "data.stage copies whole data sets"},
+  };
+  for (const Contradiction& contradiction : contradictions) {
+    EXPECT_THAT(RefusalOfOverrides(contradiction.settings), HasSubstr(contradiction.refusal));
+    // What is contradicted is legal by itself.
+    for (size_t i = 0; i < contradiction.settings.size() && contradiction.settings.size() > 1;
+         ++i) {
+      EXPECT_EQ(RefusalOfOverrides({contradiction.settings[i]}), "(accepted)")
+          << contradiction.settings[i];
+    }
+  }
+}
+
 TEST(CombinationChecks, ALaterLayerMayLeaveAnEarlierSettingIdle) {
   const std::string file = WriteFile("idle.yaml", "meta: {method: maml, inner_steps: 5}\n");
   EXPECT_NO_THROW(LoadConfig({{file}, {"meta.method=joint"}}));

@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/launch/config/config_text.h"
 
@@ -108,6 +110,7 @@ TEST(YamlReader, RefusesWhatIsNoMapOfKeys) {
               HasSubstr("empty list element"));
   EXPECT_THAT(RefusalOf("? [a]\n: 1\n"), HasSubstr("a key must be a plain name"));
   EXPECT_THAT(RefusalOf("meta:\n  ~: 1\n"), HasSubstr("empty key"));
+  EXPECT_THAT(RefusalOf("meta:\n  '': 1\n"), HasSubstr("2:3: error: empty key"));
 }
 
 TEST(YamlReader, RefusesBrokenYamlWithItsPlace) {
@@ -182,6 +185,23 @@ TEST_F(ConfigFile, RefusesAMissingFile) {
 TEST_F(ConfigFile, RefusesAFolderAndADevice) {
   EXPECT_THAT(Refusal(::testing::TempDir()), HasSubstr("not a regular file"));
   EXPECT_THAT(Refusal("/dev/zero"), HasSubstr("not a regular file"));
+}
+
+TEST_F(ConfigFile, RefusesWhatMayNotBeRead) {
+  const std::string path = Write("locked.yaml", "meta: {}\n");
+  ASSERT_EQ(::chmod(path.c_str(), 0), 0);
+  const uid_t user = ::geteuid();
+  constexpr uid_t kNobody = 65534;
+  if (user == 0) {  // who may read everything
+    ASSERT_EQ(::seteuid(kNobody), 0);
+  }
+  try {
+    ReadConfigFile(path);
+    ADD_FAILURE() << "it was read";
+  } catch (const PermissionError& error) {
+    EXPECT_EQ(error.what(), path + ": cannot open the configuration file: Permission denied");
+  }
+  EXPECT_EQ(::seteuid(user), 0);
 }
 
 TEST_F(ConfigFile, RefusesMoreThanOneMebibyte) {
