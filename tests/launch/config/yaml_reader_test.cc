@@ -96,6 +96,8 @@ TEST(YamlReader, RefusesAnchorsAliasesMergeKeysAndTags) {
               HasSubstr("test.yaml:1:7: error: anchor: anchors and aliases are not allowed here"));
   EXPECT_THAT(RefusalOf("run:\n  name: &n x\nmeta:\n  method: *n\n"),
               HasSubstr("2:9: error: anchor"));
+  EXPECT_THAT(RefusalOf("meta:\n  method: *n\n"), HasSubstr("2:11: error: not valid YAML: "));
+  EXPECT_THAT(RefusalOf("meta: &m [*m]\n"), HasSubstr("1:7: error: anchor"));
   EXPECT_THAT(RefusalOf("meta:\n  <<: {inner_steps: 5}\n"), HasSubstr("2:3: error: merge key"));
   EXPECT_THAT(RefusalOf("meta:\n  inner_steps: !!int 5\n"), HasSubstr("error: tag "));
 }
