@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/id_groups.h"
 #include "common/text.h"
+#include "common/usable_cores.h"
 
 namespace hearth {
 namespace {
@@ -155,7 +156,7 @@ typename ChunkSums<Real>::Result ChunkSums<Real>::Reduce(Communicator& communica
   if (communicator.world_size() > 1 && request != nullptr) {
     const Units* of_tables = units ? &*units : nullptr;
     received = ExchangeRows(communicator, of_tables, *request, next);
-    adding = std::async(std::launch::async, [&, of_tables] {
+    adding = std::async(BesideTheCaller(), [&, of_tables] {
       AddReceivedRows(received, of_tables, *request, next, result);
     });
   }

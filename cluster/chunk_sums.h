@@ -24,7 +24,8 @@ struct RowSum {
 ///   exact mode: the largest magnitudes     one AllReduce
 ///   sharded tables: rows to their owners   one AllToAll, which also carries the next step's ids
 ///   the rest                               one AllReduce; fast mode: one more for the scalars
-/// While the last travel, a thread of the owner adds up the rows that came.
+/// While the last travel, a thread of the owner adds up the rows that came, if it has a core to
+/// spare.
 ///
 /// Exact mode: the ranks agree on a power-of-two unit from the largest magnitude (a max is exact),
 /// round each chunk's values to int64, add, all-reduce int64, convert back once (fixed_point.h).

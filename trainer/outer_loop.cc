@@ -14,6 +14,7 @@
 #include "common/phase.h"
 #include "common/random.h"
 #include "common/stopwatch.h"
+#include "common/usable_cores.h"
 #include "trainer/embedding/sharded_tables.h"
 
 namespace hearth {
@@ -80,7 +81,7 @@ RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
 
 std::future<OuterLoop::NextRows> OuterLoop::LookAhead(
     const std::function<const MetaBatch*()>& next) const {
-  return std::async(any_sharded_ ? std::launch::async : std::launch::deferred, [this, &next] {
+  return std::async(any_sharded_ ? BesideTheCaller() : std::launch::deferred, [this, &next] {
     const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
     return to_come == nullptr ? NextRows{} : NextRows{to_come->step, RequestFor(*to_come)};
   });

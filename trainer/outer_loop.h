@@ -64,8 +64,9 @@ class OuterLoop {
 
   /// Collective: all ranks must call, also with no chunk at all. `next`: this rank's chunks of the
   /// step to come, whose ids travel with this one's sums; asked for once, by a thread of its own
-  /// while the gradients are computed; may return null (on all ranks or none). `wishes`: of this
-  /// rank. A step is skipped, on all ranks, when no task of it or no sum is finite.
+  /// while the gradients are computed, or after them; may return null (on all ranks or none).
+  /// `wishes`: of this rank. A step is skipped, on all ranks, when no task of it or no sum is
+  /// finite.
   StepResult Step(
       const MetaBatch& meta_batch,
       const std::function<const MetaBatch*()>& next = [] { return nullptr; },

@@ -12,9 +12,9 @@
 #include <ATen/Context.h>
 #include <c10/core/Allocator.h>
 #include <malloc.h>
-#include <sched.h>
 
 #include "common/error.h"
+#include "common/usable_cores.h"
 
 namespace hearth {
 namespace {
@@ -75,11 +75,8 @@ at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank) {
 int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device) {
   if (train.threads > 0) return static_cast<int>(train.threads);
   if (!device.is_cpu()) return 1;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
   const int online = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const bool known = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
-  const int usable = known ? CPU_COUNT(&allowed) : online;
+  const int usable = UsableCores();
   // A launcher that binds ranks gives each its own cores; one that does not lets all use all.
   return usable < online ? usable : std::max(1, usable / std::max(1, local_size));
 }

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <memory>
 
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "common/error.h"
 #include "common/shell_text.h"
+#include "common/usable_cores.h"
 #include "launch/command/commands.h"
 #include "launch/command/config_arguments.h"
 #include "launch/command/mpirun_words.h"
@@ -25,13 +25,6 @@ struct LocalOptions {
   std::string hostfile;
   bool print = false;
 };
-
-int64_t UsableCpus() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
-  return sysconf(_SC_NPROCESSORS_ONLN);
-}
 
 /// Where libraries are found, and NCCL's settings: mpirun does not take them to other hosts itself.
 std::vector<std::string> VariablesToPassOn() {
@@ -65,7 +58,7 @@ void RequireMpirunAllowed() {
 
 int LaunchLocal(const LocalOptions& options) {
   RequireTrainingKeys(LoadConfig(options.request).config);
-  MpirunJob job{options.ranks, UsableCpus(), options.hostfile, {}};
+  MpirunJob job{options.ranks, UsableCores(), options.hostfile, {}};
   if (!job.hostfile.empty()) {
     if (access(job.hostfile.c_str(), R_OK) != 0) {
       throw UsageError("--hostfile: {} cannot be read", job.hostfile);
