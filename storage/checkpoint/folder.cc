@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include <fnmatch.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
@@ -55,29 +56,15 @@ std::optional<UnfinishedName> ParseUnfinishedName(const std::string& name) {
   return parts;
 }
 
-/// Whether `name` is `pattern`, where '#' stands for a digit and '*' for any further digits.
-bool Matches(std::string_view name, std::string_view pattern) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  for (const char expected : pattern) {
-    if (expected == '*') {
-      while (!name.empty() && is_digit(name.front())) name.remove_prefix(1);
-      continue;
-    }
-    if (name.empty() || !(expected == '#' ? is_digit(name.front()) : name.front() == expected)) {
-      return false;
-    }
-    name.remove_prefix(1);
-  }
-  return name.empty();
-}
+/// Patterns of fnmatch(3) with GNU's FNM_EXTMATCH: +(x) is x once or more, @(x|y) one of them, ?(x)
+/// x or nothing.
+constexpr const char* kOwnFile =
+    "@(MANIFEST.json|part-[0-9][0-9][0-9][0-9]+([0-9])-of-[0-9][0-9][0-9][0-9]+([0-9]).h5)"
+    "?(.tmp-+([0-9])-+([0-9]))";
+constexpr const char* kUnfinishedHint = "LATEST.tmp-+([0-9])-+([0-9])";
 
-/// A file of a checkpoint, or what was to become one.
-bool IsOwnName(std::string_view name) {
-  constexpr std::string_view kUnfinished = ".tmp-#*-#*";
-  for (const std::string file : {"MANIFEST.json", "part-#####*-of-#####*.h5"}) {
-    if (Matches(name, file) || Matches(name, file + std::string(kUnfinished))) return true;
-  }
-  return false;
+bool Matches(const std::string& name, const char* pattern) {
+  return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
 }
 
 /// False when there is nothing to rename any more: its writer finished or removed it just now.
@@ -187,7 +174,7 @@ bool RemoveCheckpointFolder(const std::string& path) {
   bool only_own = true;
   for (const std::string& name : EntriesOf(path)) {
     const std::string file = path + "/" + name;
-    const bool own = IsOwnName(name) && !IsRealFolder(file);
+    const bool own = Matches(name, kOwnFile) && !IsRealFolder(file);
     if (own) RemoveOwnFile(file);
     only_own = only_own && own;
   }
@@ -201,7 +188,7 @@ void RemoveLeftovers(const std::string& run_dir, int64_t start) {
   const std::string folder = CheckpointsFolder(run_dir);
   if (!PathExists(folder)) return;
   for (const std::string& name : EntriesOf(folder)) {
-    if (Matches(name, "LATEST.tmp-#*-#*")) RemoveOwnFile(folder + "/" + name);
+    if (Matches(name, kUnfinishedHint)) RemoveOwnFile(folder + "/" + name);
     const std::optional<UnfinishedName> unfinished = ParseUnfinishedName(name);
     if (!unfinished || unfinished->start > start) continue;
     const std::string own =

@@ -89,5 +89,28 @@ TEST_F(CheckpointFolder, PruneKeepsFilesHearthDidNotWrite) {
   EXPECT_EQ(Slurp(run_dir_ + "/checkpoints/step-000001.tmp-run-1-0/notes.txt"), "precious");
 }
 
+TEST_F(CheckpointFolder, RemovalKnowsItsOwnFilesByTheirWholeNames) {
+  const std::string folder = run_dir_ + "/mixed";
+  std::filesystem::create_directories(folder);
+  for (const char* own : {"MANIFEST.json", "MANIFEST.json.tmp-12-0", "part-00000-of-00002.h5",
+                          "part-123456-of-123457.h5", "part-00001-of-00002.h5.tmp-7-31"}) {
+    Overwrite(folder + "/" + own, "");
+  }
+  const std::vector<std::string> foreign = {"MANIFEST.json.tmp-",
+                                            "MANIFEST.json.tmp-1",
+                                            "MANIFEST.json.tmp-1-x",
+                                            "MANIFEST.json~",
+                                            "MANIFESTxjson",
+                                            "a-part-00000-of-00002.h5",
+                                            "part-0000-of-00002.h5",
+                                            "part-00000-of-00002.h5.backup",
+                                            "part-00000-of-00002.hdf5",
+                                            "part-0000a-of-00002.h5",
+                                            "part-00000-of-0002.h5"};
+  for (const std::string& name : foreign) Overwrite(folder + "/" + name, "precious");
+  EXPECT_FALSE(RemoveCheckpointFolder(folder));
+  EXPECT_THAT(NamesIn(folder), ::testing::UnorderedElementsAreArray(foreign));
+}
+
 }  // namespace
 }  // namespace hearth
