@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -197,13 +198,17 @@ TEST_F(ConfigFile, RefusesWhatMayNotBeRead) {
   if (user == 0) {  // who may read everything
     ASSERT_EQ(::seteuid(kNobody), 0);
   }
+  std::optional<ExitCode> code;
+  std::string message;
   try {
     ReadConfigFile(path);
-    ADD_FAILURE() << "it was read";
-  } catch (const PermissionError& error) {
-    EXPECT_EQ(error.what(), path + ": cannot open the configuration file: Permission denied");
+  } catch (const Error& error) {
+    code = error.code();
+    message = error.what();
   }
   EXPECT_EQ(::seteuid(user), 0);
+  EXPECT_EQ(code, ExitCode::kPermission);
+  EXPECT_EQ(message, path + ": cannot open the configuration file: Permission denied");
 }
 
 TEST_F(ConfigFile, RefusesMoreThanOneMebibyte) {
