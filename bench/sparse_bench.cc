@@ -107,7 +107,7 @@ class HearthTable {
                    chunk.data());
     exact_sum_.AddRows(0, groups.ids(), chunk);
     exact_sum_.EndChunk();
-    RowSum<float> sum = std::move(
+    SparseRows<float> sum = std::move(
         exact_sum_.Reduce(this_process_, /*global_chunk_count=*/1, nullptr, nullptr).rows[0]);
     table_.Apply(sum.ids, at::from_blob(sum.rows.data(), {groups.size(), table_.dim()}, at::kFloat),
                  kLr,

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <future>
 #include <limits>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -60,44 +59,6 @@ void RequireUnique(std::span<const int64_t> ids) {
   }
 }
 
-// sums [length] += the vectors of `values` [vector, length].
-template <typename Number, typename Source, typename Convert>
-void AddVectors(std::span<const Source> values, int64_t length, const Convert& convert,
-                Number* __restrict sums) {
-  for (const Source* vector = values.data(); vector != values.data() + values.size();
-       vector += length) {
-    for (int64_t i = 0; i < length; ++i) sums[i] += convert(vector[i]);
-  }
-}
-
-// Rows of equal id become one, added in the order they stand in; ids ascend.
-template <typename Number, typename Source, typename Convert>
-RowSum<Number> MergeRows(std::span<const int64_t> ids, std::span<const Source> rows, int64_t dim,
-                         const Convert& convert) {
-  IdGroups groups(ids);
-  RowSum<Number> merged;
-  merged.rows.resize(static_cast<size_t>(groups.size() * dim));
-  SumRowsByGroup(groups, rows.data(), dim, convert, merged.rows.data());
-  merged.ids = std::move(groups).TakeIds();
-  return merged;
-}
-
-template <typename Real>
-std::vector<Real> ToReals(const FixedPoint& unit, std::span<const int64_t> sums) {
-  std::vector<Real> values(sums.size());
-  for (size_t i = 0; i < sums.size(); ++i) values[i] = unit.ToReal<Real>(sums[i]);
-  return values;
-}
-
-// What a rank has for a row that it asked for.
-enum class RowState : uint8_t {
-  kUntouched,  // nothing
-  kOneChunk,   // the values of its only chunk, or in fast mode the sum: Real
-  kSum,        // the sum of several chunks: int64
-};
-
-constexpr auto kAsIs = [](auto x) { return x; };
-
 }  // namespace
 
 template <typename Real>
@@ -105,8 +66,9 @@ ChunkSums<Real>::ChunkSums(Options options)
     : options_(std::move(options)), rows_(options_.tables.size()) {
   HEARTH_CHECK(options_.dense >= 0 && options_.scalars >= 0, "{} elements, {} scalars",
                options_.dense, options_.scalars);
-  for (const TableShape& table : options_.tables) {
+  for (TableShape& table : options_.tables) {
     HEARTH_CHECK(table.dim >= 1, "dim {}", table.dim);
+    if (IsExact()) table.wire = Wire::kFull;  // exact sums are of the very values
   }
 }
 
@@ -147,25 +109,19 @@ typename ChunkSums<Real>::Result ChunkSums<Real>::Reduce(Communicator& communica
                                                          RowRequest* next) {
   HEARTH_CHECK(chunk_count_ <= global_chunk_count, "{} chunks here, {} announced", chunk_count_,
                global_chunk_count);
-  std::optional<Units> units;
-  if (IsExact()) units = AgreeOnUnits(communicator, global_chunk_count);
   Result result;
   result.rows.resize(rows_.size());
-  std::vector<uint8_t> received;
-  std::future<void> adding;  // after what it reads, so that it ends first
-  if (communicator.world_size() > 1 && request != nullptr) {
-    const Units* of_tables = units ? &*units : nullptr;
-    received = ExchangeRows(communicator, of_tables, *request, next);
-    adding = std::async(BesideTheCaller(), [&, of_tables] {
-      AddReceivedRows(received, of_tables, *request, next, result);
-    });
-  }
-  if (units) {
-    ReduceExactly(communicator, *units, global_chunk_count, result);
+  if (IsExact()) {
+    const Units units = AgreeOnUnits(communicator, global_chunk_count);
+    ReduceRows(
+        communicator, std::span(units.tables), request, next,
+        [&] { ReduceExactly(communicator, units, global_chunk_count, result); }, result);
   } else {
-    ReduceFast(communicator, result);
+    const std::vector<Unrounded> units(rows_.size());
+    ReduceRows(
+        communicator, std::span(units), request, next,
+        [&] { ReduceFast(communicator, units, result); }, result);
   }
-  if (adding.valid()) adding.get();
   Clear();
   return result;
 }
@@ -175,7 +131,7 @@ void ChunkSums<Real>::Clear() {
   chunk_count_ = 0;
   dense_.clear();
   scalars_.clear();
-  for (Rows& rows : rows_) {
+  for (SparseRows<Real>& rows : rows_) {
     rows.ids.clear();
     rows.rows.clear();
   }
@@ -200,7 +156,7 @@ typename ChunkSums<Real>::Units ChunkSums<Real>::AgreeOnUnits(Communicator& comm
   std::vector<double> largest = {0.0,  // whether a value is not finite
                                  double{LargestMagnitude(std::span<const Real>(dense_))},
                                  LargestMagnitude(std::span<const double>(scalars_))};
-  for (const Rows& rows : rows_) {
+  for (const SparseRows<Real>& rows : rows_) {
     largest.push_back(double{LargestMagnitude(std::span<const Real>(rows.rows))});
   }
   for (double& magnitude : largest) {
@@ -223,81 +179,40 @@ bool ChunkSums<Real>::IsAddedAtEveryRank(size_t table, const Communicator& commu
   return communicator.world_size() > 1 && !options_.tables[table].sharded;
 }
 
+// Rows of sharded tables reach their owners, who add them up beside `reduce_dense`, which adds the
+// rest, replicated rows included. One rank alone adds up all rows here.
 template <typename Real>
-template <typename Number, typename Convert>
-RowSum<Number> ChunkSums<Real>::MergeLocalRows(size_t table, const Convert& convert) const {
-  return MergeRows<Number>(std::span<const int64_t>(rows_[table].ids),
-                           std::span<const Real>(rows_[table].rows), options_.tables[table].dim,
-                           convert);
-}
-
-template <typename Real>
-void ChunkSums<Real>::WriteRows(size_t table, const Units* units, const RowRequest& request,
-                                std::vector<MessageWriter>& to_owner) const {
-  const auto t = static_cast<int64_t>(table);
-  const int64_t dim = options_.tables[table].dim;
-  const Wire wire = WireOf(table);
-  const Rows& local = rows_[table];
-  const IdGroups groups(local.ids);
-  // The group of each row asked for, -1: no chunk has it.
-  std::vector<int64_t> group_of(request.ids(t).size(), -1);
-  int64_t group = 0;
-  for (size_t place = 0; place < group_of.size() && group < groups.size(); ++place) {
-    if (groups.ids()[static_cast<size_t>(group)] == request.ids(t)[place]) {
-      group_of[place] = group++;
-    }
+template <typename Unit, typename ReduceDense>
+void ChunkSums<Real>::ReduceRows(Communicator& communicator, std::span<const Unit> units,
+                                 const RowRequest* request, RowRequest* next,
+                                 const ReduceDense& reduce_dense, Result& result) const {
+  std::vector<uint8_t> received;
+  std::future<void> adding;  // after what it reads, so that it ends first
+  if (communicator.world_size() > 1 && request != nullptr) {
+    received = ExchangeRows(communicator, units, *request, next);
+    adding = std::async(BesideTheCaller(),
+                        [&] { AddReceivedRows(received, units, *request, next, result); });
   }
-  HEARTH_CHECK(group == groups.size(), "table {}: the row of id {} was not asked for", table,
-               groups.ids()[static_cast<size_t>(group)]);
-
-  std::vector<int64_t> sum(static_cast<size_t>(dim));
-  std::vector<Real> real_sum(static_cast<size_t>(dim));
-  for (size_t owner = 0; owner < to_owner.size(); ++owner) {
-    const std::span<const int64_t> places = request.PlacesOf(t, static_cast<int>(owner));
-    MessageWriter& message = to_owner[owner];
-    const auto state_of = [&](int64_t of_group) {
-      if (of_group < 0) return RowState::kUntouched;
-      const bool one = groups.Places(of_group).size() == 1;
-      return one || units == nullptr ? RowState::kOneChunk : RowState::kSum;
-    };
-    for (const int64_t place : places) {
-      message.AppendValue(state_of(group_of[static_cast<size_t>(place)]));
-    }
-    for (const int64_t place : places) {
-      const int64_t of_group = group_of[static_cast<size_t>(place)];
-      if (of_group < 0) continue;
-      const std::span<const int64_t> rows = groups.Places(of_group);
-      const auto row_at = [&](int64_t i) {
-        return std::span(local.rows)
-            .subspan(static_cast<size_t>(i * dim), static_cast<size_t>(dim));
-      };
-      if (rows.size() == 1) {
-        AppendRows(row_at(rows[0]), wire, message);
-      } else if (units != nullptr) {
-        std::ranges::fill(sum, 0);
-        for (const int64_t row : rows) {
-          AddVectors(
-              row_at(row), dim, [&](Real x) { return units->tables[table].FromReal(x); },
-              sum.data());
-        }
-        message.Append(std::span<const int64_t>(sum));
-      } else {
-        std::ranges::fill(real_sum, Real{0});
-        for (const int64_t row : rows) AddVectors(row_at(row), dim, kAsIs, real_sum.data());
-        AppendRows(std::span<const Real>(real_sum), wire, message);
-      }
-    }
+  reduce_dense();
+  if (adding.valid()) adding.get();
+  if (communicator.world_size() > 1) return;
+  for (size_t t = 0; t < rows_.size(); ++t) {
+    result.rows[t] = ToReals<Real>(units[t], MergeRows(units[t], rows_[t], options_.tables[t].dim));
   }
 }
 
 template <typename Real>
-std::vector<uint8_t> ChunkSums<Real>::ExchangeRows(Communicator& communicator, const Units* units,
+template <typename Unit>
+std::vector<uint8_t> ChunkSums<Real>::ExchangeRows(Communicator& communicator,
+                                                   std::span<const Unit> units,
                                                    const RowRequest& request,
                                                    const RowRequest* next) const {
   const auto world_size = static_cast<size_t>(communicator.world_size());
   std::vector<MessageWriter> to_owner(world_size);
   for (size_t t = 0; t < rows_.size(); ++t) {
-    if (options_.tables[t].sharded) WriteRows(t, units, request, to_owner);
+    const TableShape& table = options_.tables[t];
+    if (!table.sharded) continue;
+    WriteRowSums(units[t], rows_[t], table, request, static_cast<int64_t>(t), to_owner);
   }
   MessageWriter message;
   for (size_t owner = 0; owner < world_size; ++owner) {
@@ -309,62 +224,59 @@ std::vector<uint8_t> ChunkSums<Real>::ExchangeRows(Communicator& communicator, c
 }
 
 template <typename Real>
-void ChunkSums<Real>::AddReceivedRows(std::span<const uint8_t> received, const Units* units,
-                                      const RowRequest& request, RowRequest* next,
-                                      Result& result) const {
-  // Rows that came, in the order of ranks: [table].
-  std::vector<RowSum<int64_t>> exact(rows_.size());
-  std::vector<RowSum<Real>> fast(rows_.size());
+template <typename Unit>
+void ChunkSums<Real>::AddReceivedRows(std::span<const uint8_t> received,
+                                      std::span<const Unit> units, const RowRequest& request,
+                                      RowRequest* next, Result& result) const {
+  std::vector<SparseRows<NumberOf<Unit, Real>>> rows(rows_.size());  // [table], ranks in order
   const int world_size = options_.tables.front().partition.world_size();
-  MessageReader reader(received);
+  MessageReader message(received);
   for (int rank = 0; rank < world_size; ++rank) {
     for (size_t t = 0; t < rows_.size(); ++t) {
       if (!options_.tables[t].sharded) continue;
-      const std::span<const int64_t> ids = request.AskedBy(static_cast<int64_t>(t), rank);
-      const auto dim = static_cast<size_t>(options_.tables[t].dim);
-      const auto states = reader.ReadList<RowState>(std::ssize(ids));
-      std::vector<Real> row(dim);
-      for (size_t i = 0; i < ids.size(); ++i) {
-        if (states[i] == RowState::kUntouched) continue;
-        if (units == nullptr) {
-          fast[t].ids.push_back(ids[i]);
-          fast[t].rows.resize(fast[t].rows.size() + dim);
-          ReadRows(reader, WireOf(t), std::span(fast[t].rows).last(dim));
-          continue;
-        }
-        exact[t].ids.push_back(ids[i]);
-        exact[t].rows.resize(exact[t].rows.size() + dim);
-        const std::span<int64_t> to = std::span(exact[t].rows).last(dim);
-        if (states[i] == RowState::kSum) {
-          reader.Read(to);
-        } else {
-          reader.Read(std::span(row));
-          for (size_t d = 0; d < dim; ++d) to[d] = units->tables[t].FromReal(row[d]);
-        }
-      }
+      ReadRowSums<Real>(units[t], options_.tables[t],
+                        request.AskedBy(static_cast<int64_t>(t), rank), message, rows[t]);
     }
-    if (next != nullptr) next->ReadFrom(rank, reader);
+    if (next != nullptr) next->ReadFrom(rank, message);
   }
   for (size_t t = 0; t < rows_.size(); ++t) {
     if (!options_.tables[t].sharded) continue;
-    const int64_t dim = options_.tables[t].dim;
-    if (units == nullptr) {
-      result.rows[t] = MergeRows<Real>(std::span<const int64_t>(fast[t].ids),
-                                       std::span<const Real>(fast[t].rows), dim, kAsIs);
-      continue;
-    }
-    RowSum<int64_t> sum = MergeRows<int64_t>(std::span<const int64_t>(exact[t].ids),
-                                             std::span<const int64_t>(exact[t].rows), dim, kAsIs);
-    result.rows[t] = {std::move(sum.ids), ToReals<Real>(units->tables[t], sum.rows)};
+    result.rows[t] =
+        ToReals<Real>(units[t], MergeRows(Unrounded(), rows[t], options_.tables[t].dim));
   }
 }
 
-// `sums`: for each table added at every rank its rows [row_count, dim], then for each row the
+// Appends, for each table added at every rank, its rows [row_count, dim], then for each row the
 // number of chunks that have it [row_count].
 template <typename Real>
-template <typename Number>
+template <typename Unit>
+void ChunkSums<Real>::AddReplicatedRows(const Communicator& communicator,
+                                        std::span<const Unit> units,
+                                        std::vector<NumberOf<Unit, Real>>& sums) const {
+  for (size_t t = 0; t < rows_.size(); ++t) {
+    if (!IsAddedAtEveryRank(t, communicator)) continue;
+    const int64_t count = options_.tables[t].partition.row_count(), dim = options_.tables[t].dim;
+    const size_t begin = sums.size();
+    sums.resize(begin + static_cast<size_t>(count * (dim + 1)));
+    auto* rows = sums.data() + begin;
+    auto* touched = rows + count * dim;
+    const std::span<const Real> local(rows_[t].rows);
+    for (size_t i = 0; i < rows_[t].ids.size(); ++i) {
+      const int64_t id = rows_[t].ids[i];
+      HEARTH_CHECK(id >= 0 && id < count, "row {} of table {}, which has {}", id, t, count);
+      AddVectors(units[t], local.subspan(i * static_cast<size_t>(dim), static_cast<size_t>(dim)),
+                 dim, rows + id * dim);
+      touched[id] += 1;
+    }
+  }
+}
+
+// Takes from sums over all ranks what AddReplicatedRows appended.
+template <typename Real>
+template <typename Unit>
 void ChunkSums<Real>::TakeReplicatedRows(const Communicator& communicator,
-                                         std::span<const Number> sums, const Units* units,
+                                         std::span<const Unit> units,
+                                         std::span<const NumberOf<Unit, Real>> sums,
                                          Result& result) const {
   for (size_t t = 0; t < rows_.size(); ++t) {
     if (!IsAddedAtEveryRank(t, communicator)) continue;
@@ -373,39 +285,11 @@ void ChunkSums<Real>::TakeReplicatedRows(const Communicator& communicator,
     const auto touched = sums.subspan(rows.size(), static_cast<size_t>(count));
     sums = sums.subspan(rows.size() + touched.size());
     for (int64_t id = 0; id < count; ++id) {
-      if (touched[static_cast<size_t>(id)] == Number{0}) continue;
+      if (touched[static_cast<size_t>(id)] == 0) continue;
       result.rows[t].ids.push_back(id);
-      for (int64_t d = 0; d < dim; ++d) {
-        const Number sum = rows[static_cast<size_t>(id * dim + d)];
-        if constexpr (std::is_same_v<Number, int64_t>) {
-          result.rows[t].rows.push_back(units->tables[t].template ToReal<Real>(sum));
-        } else {
-          result.rows[t].rows.push_back(sum);
-        }
+      for (const auto sum : rows.subspan(static_cast<size_t>(id * dim), static_cast<size_t>(dim))) {
+        result.rows[t].rows.push_back(units[t].template ToReal<Real>(sum));
       }
-    }
-  }
-}
-
-template <typename Real>
-template <typename Number, typename ConvertOf>
-void ChunkSums<Real>::AddReplicatedRows(const Communicator& communicator,
-                                        const ConvertOf& convert_of,
-                                        std::vector<Number>& sums) const {
-  for (size_t t = 0; t < rows_.size(); ++t) {
-    if (!IsAddedAtEveryRank(t, communicator)) continue;
-    const int64_t count = options_.tables[t].partition.row_count(), dim = options_.tables[t].dim;
-    const size_t begin = sums.size();
-    sums.resize(begin + static_cast<size_t>(count * (dim + 1)));
-    Number* rows = sums.data() + begin;
-    Number* touched = rows + count * dim;
-    const std::span<const Real> local(rows_[t].rows);
-    for (size_t i = 0; i < rows_[t].ids.size(); ++i) {
-      const int64_t id = rows_[t].ids[i];
-      HEARTH_CHECK(id >= 0 && id < count, "row {} of table {}, which has {}", id, t, count);
-      AddVectors(local.subspan(i * static_cast<size_t>(dim), static_cast<size_t>(dim)), dim,
-                 convert_of(t), rows + id * dim);
-      touched[id] += Number{1};
     }
   }
 }
@@ -415,49 +299,35 @@ void ChunkSums<Real>::ReduceExactly(Communicator& communicator, const Units& uni
                                     int64_t chunk_count, Result& result) const {
   const auto dense = static_cast<size_t>(options_.dense);
   const auto scalars = static_cast<size_t>(options_.scalars);
+  const std::span tables(units.tables);
   // The first element counts chunks: more of them than announced could overflow.
   std::vector<int64_t> sums(1 + dense + scalars);
   sums[0] = chunk_count_;
-  AddVectors(
-      std::span(dense_), options_.dense, [&](Real x) { return units.dense.FromReal(x); },
-      sums.data() + 1);
-  AddVectors(
-      std::span(scalars_), options_.scalars, [&](double x) { return units.scalars.FromReal(x); },
-      sums.data() + 1 + dense);
-  AddReplicatedRows(
-      communicator,
-      [&](size_t t) { return [&unit = units.tables[t]](Real x) { return unit.FromReal(x); }; },
-      sums);
+  AddVectors(units.dense, std::span(dense_), options_.dense, sums.data() + 1);
+  AddVectors(units.scalars, std::span(scalars_), options_.scalars, sums.data() + 1 + dense);
+  AddReplicatedRows(communicator, tables, sums);
   communicator.AllReduce(std::span(sums), ReduceOp::kSum);
   HEARTH_CHECK(sums[0] == chunk_count, "{} chunks, {} announced", sums[0], chunk_count);
   const std::span<const int64_t> rest = std::span<const int64_t>(sums).subspan(1);
   result.dense = ToReals<Real>(units.dense, rest.first(dense));
   result.scalars = ToReals<double>(units.scalars, rest.subspan(dense, scalars));
-  TakeReplicatedRows(communicator, rest.subspan(dense + scalars), &units, result);
-  if (communicator.world_size() > 1) return;
-  for (size_t t = 0; t < rows_.size(); ++t) {
-    RowSum<int64_t> sum =
-        MergeLocalRows<int64_t>(t, [&](Real x) { return units.tables[t].FromReal(x); });
-    result.rows[t] = {std::move(sum.ids), ToReals<Real>(units.tables[t], sum.rows)};
-  }
+  TakeReplicatedRows(communicator, tables, rest.subspan(dense + scalars), result);
 }
 
 template <typename Real>
-void ChunkSums<Real>::ReduceFast(Communicator& communicator, Result& result) const {
+void ChunkSums<Real>::ReduceFast(Communicator& communicator, std::span<const Unrounded> units,
+                                 Result& result) const {
   const auto dense = static_cast<size_t>(options_.dense);
   std::vector<Real> sums(dense);
-  AddVectors(std::span(dense_), options_.dense, kAsIs, sums.data());
-  AddReplicatedRows(
-      communicator, [](size_t) { return kAsIs; }, sums);
+  AddVectors(Unrounded(), std::span(dense_), options_.dense, sums.data());
+  AddReplicatedRows(communicator, units, sums);
   communicator.AllReduce(std::span(sums), ReduceOp::kSum);
-  TakeReplicatedRows(communicator, std::span<const Real>(sums).subspan(dense), nullptr, result);
+  TakeReplicatedRows(communicator, units, std::span<const Real>(sums).subspan(dense), result);
   sums.resize(dense);
   result.dense = std::move(sums);
   result.scalars.assign(static_cast<size_t>(options_.scalars), 0.0);
-  AddVectors(std::span(scalars_), options_.scalars, kAsIs, result.scalars.data());
+  AddVectors(Unrounded(), std::span(scalars_), options_.scalars, result.scalars.data());
   communicator.AllReduce(std::span(result.scalars), ReduceOp::kSum);
-  if (communicator.world_size() > 1) return;
-  for (size_t t = 0; t < rows_.size(); ++t) result.rows[t] = MergeLocalRows<Real>(t, kAsIs);
 }
 
 template class ChunkSums<float>;

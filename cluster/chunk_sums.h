@@ -9,15 +9,9 @@
 #include "cluster/fixed_point.h"
 #include "cluster/reduce_mode.h"
 #include "cluster/row_request.h"
+#include "cluster/sparse_rows.h"
 
 namespace hearth {
-
-/// Sparse rows of one embedding table.
-template <typename Real>
-struct RowSum {
-  std::vector<int64_t> ids;  ///< unique, ascending
-  std::vector<Real> rows;    ///< [id, dim]
-};
 
 /// Adds what the chunks of one outer step give, over all chunks of all ranks: a dense vector, some
 /// scalars in double, and rows of embedding tables. Everything travels together:
@@ -47,8 +41,8 @@ class ChunkSums {
   struct Result {
     std::vector<Real> dense;
     std::vector<double> scalars;
-    /// [table] of a sharded table the rows this rank owns, else all.
-    std::vector<RowSum<Real>> rows;
+    /// [table] of a sharded table the rows this rank owns, else all; ids unique, ascending.
+    std::vector<SparseRows<Real>> rows;
   };
 
   explicit ChunkSums(Options options);
@@ -72,47 +66,44 @@ class ChunkSums {
                 RowRequest* next);
 
  private:
-  // Rows of one table of this rank's chunks, one after the other.
-  struct Rows {
-    std::vector<int64_t> ids;  // [row]
-    std::vector<Real> rows;    // [row, dim]
-  };
   // The units of exact mode.
   struct Units {
     FixedPoint dense, scalars;
     std::vector<FixedPoint> tables;
   };
 
-  // Exact sums are of the very values.
-  Wire WireOf(size_t table) const { return IsExact() ? Wire::kFull : options_.tables[table].wire; }
   bool IsExact() const { return options_.mode == ReduceMode::kExact; }
   bool IsAddedAtEveryRank(size_t table, const Communicator& communicator) const;
   Units AgreeOnUnits(Communicator& communicator, int64_t chunk_count) const;
   std::string FirstNonFinite() const;
-  template <typename Number, typename Convert>
-  RowSum<Number> MergeLocalRows(size_t table, const Convert& convert) const;
-  std::vector<uint8_t> ExchangeRows(Communicator& communicator, const Units* units,
+  // units: [table], FixedPoint in exact mode, else Unrounded.
+  template <typename Unit, typename ReduceDense>
+  void ReduceRows(Communicator& communicator, std::span<const Unit> units,
+                  const RowRequest* request, RowRequest* next, const ReduceDense& reduce_dense,
+                  Result& result) const;
+  template <typename Unit>
+  std::vector<uint8_t> ExchangeRows(Communicator& communicator, std::span<const Unit> units,
                                     const RowRequest& request, const RowRequest* next) const;
-  void AddReceivedRows(std::span<const uint8_t> received, const Units* units,
+  template <typename Unit>
+  void AddReceivedRows(std::span<const uint8_t> received, std::span<const Unit> units,
                        const RowRequest& request, RowRequest* next, Result& result) const;
-  void WriteRows(size_t table, const Units* units, const RowRequest& request,
-                 std::vector<MessageWriter>& to_owner) const;
   void ReduceExactly(Communicator& communicator, const Units& units, int64_t chunk_count,
                      Result& result) const;
-  void ReduceFast(Communicator& communicator, Result& result) const;
-  template <typename Number, typename ConvertOf>
-  void AddReplicatedRows(const Communicator& communicator, const ConvertOf& convert_of,
-                         std::vector<Number>& sums) const;
-  template <typename Number>
-  void TakeReplicatedRows(const Communicator& communicator, std::span<const Number> sums,
-                          const Units* units, Result& result) const;
+  void ReduceFast(Communicator& communicator, std::span<const Unrounded> units,
+                  Result& result) const;
+  template <typename Unit>
+  void AddReplicatedRows(const Communicator& communicator, std::span<const Unit> units,
+                         std::vector<NumberOf<Unit, Real>>& sums) const;
+  template <typename Unit>
+  void TakeReplicatedRows(const Communicator& communicator, std::span<const Unit> units,
+                          std::span<const NumberOf<Unit, Real>> sums, Result& result) const;
   void Clear();
 
   Options options_;
   int64_t chunk_count_ = 0;
-  std::vector<Real> dense_;      // [chunk, dense]
-  std::vector<double> scalars_;  // [chunk, scalars]
-  std::vector<Rows> rows_;       // [table]
+  std::vector<Real> dense_;             // [chunk, dense]
+  std::vector<double> scalars_;         // [chunk, scalars]
+  std::vector<SparseRows<Real>> rows_;  // [table] those of all chunks, one after the other
 };
 
 }  // namespace hearth

@@ -75,9 +75,9 @@ template <typename Real>
 struct WholeSum {
   std::vector<Real> dense;
   std::vector<double> scalars;
-  std::vector<RowSum<Real>> rows;  // [table]
+  std::vector<SparseRows<Real>> rows;  // [table]
   bool operator==(const WholeSum& other) const {
-    const auto equal = [](const RowSum<Real>& a, const RowSum<Real>& b) {
+    const auto equal = [](const SparseRows<Real>& a, const SparseRows<Real>& b) {
       return a.ids == b.ids && a.rows == b.rows;
     };
     return dense == other.dense && scalars == other.scalars &&
@@ -87,7 +87,8 @@ struct WholeSum {
 
 /// The rows of all ranks, which have none in common. Collective.
 template <typename Real>
-RowSum<Real> GatherOwned(Communicator& communicator, const RowSum<Real>& owned, int64_t dim) {
+SparseRows<Real> GatherOwned(Communicator& communicator, const SparseRows<Real>& owned,
+                             int64_t dim) {
   const auto ids = communicator.AllGather(std::span<const int64_t>(owned.ids));
   const auto rows = communicator.AllGather(std::span<const Real>(owned.rows));
   std::map<int64_t, std::vector<Real>> sorted;
@@ -96,7 +97,7 @@ RowSum<Real> GatherOwned(Communicator& communicator, const RowSum<Real>& owned, 
     sorted[ids[i]].assign(begin, begin + dim);
   }
   EXPECT_EQ(sorted.size(), ids.size()) << "a row has two owners";
-  RowSum<Real> all;
+  SparseRows<Real> all;
   for (const auto& [id, row] : sorted) {
     all.ids.push_back(id);
     all.rows.insert(all.rows.end(), row.begin(), row.end());
