@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 
 #include "common/error.h"
@@ -35,12 +34,29 @@ double SquaredNorm(std::span<const Real> values) {
 // Adds up the rows of each bucket, in the order of ids: sums [RowPartition::kBuckets] that do not
 // depend on which rank keeps which buckets.
 template <typename Real>
-void AddSquaredNorms(const RowSum<Real>& rows, int64_t dim, std::span<double> sums) {
+void AddSquaredNorms(const SparseRows<Real>& rows, int64_t dim, std::span<double> sums) {
   for (size_t i = 0; i < rows.ids.size(); ++i) {
     const auto width = static_cast<size_t>(dim);
     sums[static_cast<size_t>(RowPartition::BucketOf(rows.ids[i]))] +=
         SquaredNorm(std::span(rows.rows).subspan(i * width, width));
   }
+}
+
+// Why sums over all ranks cannot be a step; empty: they can.
+std::string WhyNoUpdate(const StepResult& result, const MetaBatch& meta_batch, int float_bits) {
+  if (result.task_count == 0) {
+    return fmt::format(
+        "outer step {}: none of its {} tasks has a finite loss and gradient; lower meta.inner_lr "
+        "or optim.lr, or look at the labels with 'hearth data validate'",
+        meta_batch.step, meta_batch.global_task_count);
+  }
+  if (!std::isfinite(result.gradient_norm)) {
+    return fmt::format(
+        "outer step {}: the sum of the gradients of its {} tasks is beyond the range of a {}-bit "
+        "float; lower the learning rates or set train.precision=float64",
+        meta_batch.step, result.task_count, float_bits);
+  }
+  return {};
 }
 
 }  // namespace
@@ -81,8 +97,9 @@ RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
 
 std::future<OuterLoop::NextRows> OuterLoop::LookAhead(
     const std::function<const MetaBatch*()>& next) const {
-  return std::async(any_sharded_ ? BesideTheCaller() : std::launch::deferred, [this, &next] {
-    const MetaBatch* to_come = any_sharded_ ? next() : nullptr;
+  if (!any_sharded_) return {};
+  return std::async(BesideTheCaller(), [this, &next] {
+    const MetaBatch* to_come = next();
     return to_come == nullptr ? NextRows{} : NextRows{to_come->step, RequestFor(*to_come)};
   });
 }
@@ -153,20 +170,11 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
   {
     EnterPhase(Phase::kReduce);
     const Stopwatch stopwatch(&times_.reduce);
-    reduced = Reduce(sums, meta_batch, next_rows.get(), result);
+    reduced = Reduce(sums, meta_batch, next_rows.valid() ? next_rows.get() : NextRows(), result);
     AgreeOnNorm<Real>(reduced, wishes, result);
   }
-  if (result.skip_reason.empty() && result.task_count == 0) {
-    result.skip_reason = fmt::format(
-        "outer step {}: none of its {} tasks has a finite loss and gradient; lower meta.inner_lr "
-        "or optim.lr, or look at the labels with 'hearth data validate'",
-        meta_batch.step, meta_batch.global_task_count);
-  }
-  if (result.skip_reason.empty() && !std::isfinite(result.gradient_norm)) {
-    result.skip_reason = fmt::format(
-        "outer step {}: the sum of the gradients of its {} tasks is beyond the range of a {}-bit "
-        "float; lower the learning rates or set train.precision=float64",
-        meta_batch.step, result.task_count, 8 * sizeof(Real));
+  if (result.skip_reason.empty()) {
+    result.skip_reason = WhyNoUpdate(result, meta_batch, static_cast<int>(8 * sizeof(Real)));
   }
   if (!result.skip_reason.empty()) return result;
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
@@ -238,9 +246,11 @@ void OuterLoop::Update(typename ChunkSums<Real>::Result& sums, int64_t step,
   const double clip =
       limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
   const double scale = clip / static_cast<double>(result.task_count);
+  // In place: `values` must outlive the tensor.
   const auto scaled = [&](std::vector<Real>& values, at::IntArrayRef shape) {
+    for (Real& value : values) value *= static_cast<Real>(scale);
     const auto type = at::TensorOptions().dtype(c10::CppTypeToScalarType<Real>::value);
-    return (at::from_blob(values.data(), shape, type) * scale).to(parameters_.dense.device());
+    return at::from_blob(values.data(), shape, type).to(parameters_.dense.device());
   };
   dense_optimizer_.Step(parameters_.dense, scaled(sums.dense, {std::ssize(sums.dense)}),
                         result.rate_factor);

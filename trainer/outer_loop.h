@@ -80,11 +80,12 @@ class OuterLoop {
   bool HidesItemIds(int64_t step, int64_t chunk) const;
   // The rows of sharded tables that a meta-batch needs.
   RowRequest RequestFor(const MetaBatch& meta_batch) const;
-  // The rows of the step to come; none when there is none, or nothing is sharded.
+  // The rows of the step to come.
   struct NextRows {
-    int64_t step = -1;
+    int64_t step = -1;  // -1: there is none
     RowRequest request;
   };
+  // No future where no table is sharded.
   std::future<NextRows> LookAhead(const std::function<const MetaBatch*()>& next) const;
   void FetchRows(const MetaBatch& meta_batch);
   template <typename Real>

@@ -4,17 +4,11 @@
 #include <numbers>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/sqrt.h>
 #include <ATen/ops/zeros.h>
 
+#include "trainer/optimize/adam.h"
+
 namespace hearth {
-namespace {
-
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
-
-}  // namespace
 
 double LearningRateFactor(const OptimizerOptions& options, int64_t step, int64_t max_steps) {
   const auto position = static_cast<double>(step);
@@ -42,18 +36,19 @@ DenseOptimizer::DenseOptimizer(const OptimizerOptions& optimizer, const Paramete
 }
 
 void DenseOptimizer::Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor) {
-  const at::Tensor rate = rate_ * rate_factor;
   ++step_count_;
-  at::Tensor update = gradient;
-  if (options_.type == OptimizerOptions::Type::kAdam) {
-    first_moment_ = first_moment_ * kBeta1 + gradient * (1.0 - kBeta1);
-    second_moment_ = second_moment_ * kBeta2 + gradient * gradient * (1.0 - kBeta2);
-    const auto age = static_cast<double>(step_count_);
-    const at::Tensor first = first_moment_ / (1.0 - std::pow(kBeta1, age));
-    const at::Tensor second = second_moment_ / (1.0 - std::pow(kBeta2, age));
-    update = first / (second.sqrt() + kEpsilon);
+  if (options_.type == OptimizerOptions::Type::kSgd) {
+    parameters -= rate_ * rate_factor * (gradient + decay_ * parameters);
+    return;
   }
-  parameters = parameters - rate * (update + decay_ * parameters);
+  const AdamTensors tensors = {.parameters = parameters,
+                               .first_moment = first_moment_,
+                               .second_moment = second_moment_,
+                               .gradient = gradient.contiguous(),
+                               .rate = rate_,
+                               .decay = decay_};
+  const AdamStep step = {.rate_factor = rate_factor, .count = step_count_};
+  parameters.is_cpu() ? StepAdamOnHost(tensors, step) : StepAdamByTensors(tensors, step);
 }
 
 }  // namespace hearth

@@ -13,15 +13,16 @@ namespace hearth {
 /// from 1/warmup to 1, then constant, half a cosine to 0, or a line to 0.
 double LearningRateFactor(const OptimizerOptions& options, int64_t step, int64_t max_steps);
 
-/// Adam (Kingma & Ba 2015; weight decay decoupled as in Loshchilov & Hutter 2019) or SGD on the
-/// flat dense parameters. Element-wise, so its result does not depend on anything but its inputs.
+/// Adam (adam.h) or SGD on the flat dense parameters. Element-wise, so its result does not depend
+/// on anything but its inputs.
 class DenseOptimizer {
  public:
   /// `options`: dtype and device of the parameters.
   DenseOptimizer(const OptimizerOptions& optimizer, const ParameterLayout& layout,
                  at::TensorOptions options);
 
-  /// parameters, gradient [layout.size()]. `rate_factor`: from LearningRateFactor.
+  /// parameters, stepped in place, and gradient [layout.size()]. `rate_factor`: from
+  /// LearningRateFactor.
   void Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor);
 
   /// The state, for checkpoints: moments [layout.size()] and the number of steps taken.
