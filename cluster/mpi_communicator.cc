@@ -77,13 +77,18 @@ class MpiCommunicator : public Communicator {
     if (world_size_ == 1) return;
     const int64_t element_bytes = SizeBytesOf(type);
     const int64_t piece = options_.bucket_bytes / element_bytes;
-    std::vector<MPI_Request> requests(1);
     for (int64_t begin = 0; begin < count; begin += piece) {
-      Check(MPI_Iallreduce(MPI_IN_PLACE, static_cast<uint8_t*>(data) + begin * element_bytes,
-                           MpiCount(std::min(piece, count - begin)), DatatypeOf(type),
-                           OperationOf(op), comm_, requests.data()),
-            "AllReduce");
-      Wait(requests, "AllReduce");
+      auto* of_piece = static_cast<uint8_t*>(data) + begin * element_bytes;
+      const int64_t size = std::min(piece, count - begin);
+      if (size * element_bytes >= options_.part_bytes * world_size_) {
+        AllReduceByParts(of_piece, size, type, op);
+      } else {
+        std::vector<MPI_Request> requests(1);
+        Check(MPI_Iallreduce(MPI_IN_PLACE, of_piece, MpiCount(size), DatatypeOf(type),
+                             OperationOf(op), comm_, requests.data()),
+              "AllReduce");
+        Wait(requests, "AllReduce");
+      }
     }
   }
 
@@ -136,6 +141,34 @@ class MpiCommunicator : public Communicator {
   }
 
  private:
+  // Each rank reduces a part, in rank order, and gives it to the others: the least that has to
+  // travel. MPI_Iallreduce of Open MPI 4.1 sends as much, but takes up to three times as long.
+  void AllReduceByParts(uint8_t* data, int64_t count, ElementType type, ReduceOp op) {
+    const int64_t element_bytes = SizeBytesOf(type);
+    std::vector<std::span<const uint8_t>> parts;
+    std::vector<int64_t> part_sizes;
+    for (int64_t rank = 0; rank < world_size_; ++rank) {
+      const int64_t begin = count * rank / world_size_, end = count * (rank + 1) / world_size_;
+      part_sizes.push_back((end - begin) * element_bytes);
+      parts.emplace_back(data + begin * element_bytes, static_cast<size_t>(part_sizes.back()));
+    }
+    const int64_t own_size = part_sizes[static_cast<size_t>(rank_)];
+    std::vector<uint8_t> own;  // [rank] this rank's part as each has it
+    const auto allocate_own = [&](int64_t size) {
+      own.resize(static_cast<size_t>(size));
+      return own.data();
+    };
+    Exchange(parts, std::vector<int64_t>(parts.size(), own_size), allocate_own, "AllReduce");
+    for (int64_t rank = 1; rank < world_size_; ++rank) {
+      Check(MPI_Reduce_local(own.data() + rank * own_size, own.data(),
+                             MpiCount(own_size / element_bytes), DatatypeOf(type), OperationOf(op)),
+            "AllReduce");
+    }
+    const std::span<const uint8_t> reduced = std::span(own).first(static_cast<size_t>(own_size));
+    Exchange(
+        std::vector(parts.size(), reduced), part_sizes, [&](int64_t) { return data; }, "AllReduce");
+  }
+
   // Sends sends[r] to rank r and receives receive_sizes[r] bytes from it, back to back in rank
   // order. Point to point, because the collectives of MPI cannot place data beyond 2^31 elements.
   void Exchange(const std::vector<std::span<const uint8_t>>& sends,

@@ -11,6 +11,9 @@ struct MpiCommunicatorOptions {
   CommunicatorOptions base = {};
   /// Large sums are reduced in place in pieces of this size, in bytes: each piece stays in cache.
   int64_t bucket_bytes = int64_t{4} << 20;
+  /// A piece of at least this many bytes for each rank is reduced by parts, one by each rank; a
+  /// smaller one by MPI, which then takes fewer messages.
+  int64_t part_bytes = int64_t{32} << 10;
   /// No single message is longer, in bytes: MPI counts are 32-bit.
   int64_t message_bytes = int64_t{1} << 30;
 };

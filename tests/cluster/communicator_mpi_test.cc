@@ -24,9 +24,20 @@ TEST(MpiCommunicator, SplitsLongMessagesAndSumsWithoutChangingTheResult) {
   testing::CheckAllTypes(*communicator);
 }
 
+TEST(MpiCommunicator, ReducesByPartsWithoutChangingTheResult) {
+  // Also pieces with fewer elements than ranks, whose parts are empty.
+  const auto communicator = MakeMpiCommunicator({.part_bytes = 0});
+  testing::CheckAllTypes(*communicator);
+  const auto in_pieces =
+      MakeMpiCommunicator({.bucket_bytes = 100000, .part_bytes = 0, .message_bytes = 7777});
+  testing::CheckAllTypes(*in_pieces);
+}
+
 TEST(MpiCommunicator, FloatSumsAreEqualOnAllRanks) {
-  const auto communicator = MakeMpiCommunicator();
-  testing::CheckFloatSumsAreEqualOnAllRanks(*communicator);
+  for (const int64_t part_bytes : {int64_t{0}, MpiCommunicatorOptions().part_bytes}) {
+    const auto communicator = MakeMpiCommunicator({.part_bytes = part_bytes});
+    testing::CheckFloatSumsAreEqualOnAllRanks(*communicator);
+  }
 }
 
 TEST(MpiCommunicator, CommunicatorsDoNotMixMessages) {
