@@ -80,6 +80,11 @@ enum class RowState : uint8_t {
   kSum,        ///< the sum of several chunks, in the unit's numbers
 };
 
+/// [asked] where each of those ids, ascending, stands in the list; nowhere if no chunk has it. An
+/// id of the list that was not asked for is a bug.
+std::vector<std::span<const int64_t>> PlacesOfRows(const IdGroups& groups,
+                                                   std::span<const int64_t> asked, int64_t table);
+
 /// Writes the sums of a rank's rows of one table for their owners: a state for each row that the
 /// rank asked of the owner, then the rows that are there. `local`: rows of the rank's chunks, an
 /// id as often as chunks have it. Multiples of a unit travel in full (TableShape::wire).
@@ -87,17 +92,9 @@ template <typename Unit, typename Real>
 void WriteRowSums(const Unit& unit, const SparseRows<Real>& local, const TableShape& shape,
                   const RowRequest& request, int64_t table, std::vector<MessageWriter>& to_owner) {
   HEARTH_CHECK((std::is_same_v<Unit, Unrounded>) || shape.wire == Wire::kFull);
-  const std::span<const int64_t> asked = request.ids(table);
   const IdGroups groups(local.ids);
-  // The places in `local` of each row asked for.
-  std::vector<std::span<const int64_t>> sources(asked.size());
-  int64_t group = 0;
-  for (size_t i = 0; i < asked.size() && group < groups.size(); ++i) {
-    if (groups.ids()[static_cast<size_t>(group)] == asked[i]) sources[i] = groups.Places(group++);
-  }
-  HEARTH_CHECK(group == groups.size(), "table {}: the row of id {} was not asked for", table,
-               groups.ids()[static_cast<size_t>(group)]);
-
+  const std::vector<std::span<const int64_t>> sources =
+      PlacesOfRows(groups, request.ids(table), table);
   const auto dim = static_cast<size_t>(shape.dim);
   std::vector<NumberOf<Unit, Real>> sum(dim);
   for (size_t owner = 0; owner < to_owner.size(); ++owner) {

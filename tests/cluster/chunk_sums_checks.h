@@ -27,15 +27,9 @@ std::vector<Real> ChunkVector(int64_t chunk, int64_t length) {
   return values;
 }
 
-template <typename Real>
-struct RowChunk {
-  std::vector<int64_t> ids;
-  std::vector<Real> rows;
-};
-
 /// A chunk's row gradients: a few of 40 ids, in random order.
 template <typename Real>
-RowChunk<Real> ChunkRows(int64_t chunk, int64_t dim) {
+SparseRows<Real> ChunkRows(int64_t chunk, int64_t dim) {
   const auto number = static_cast<uint64_t>(chunk);
   RandomStream random(8, Purpose::kTest, number);
   const auto count = static_cast<int64_t>(random.NextBelow(15));
@@ -138,7 +132,7 @@ WholeSum<Real> SumOfChunks(Communicator& communicator, const SumCase& sum) {
     sums.AddDense(dense);
     sums.AddScalars(std::vector<double>{dense[0], 1.0});
     for (const int64_t table : {0, 1}) {
-      const RowChunk<Real> rows = ChunkRows<Real>(chunk + 100 * table, sum.dim);
+      const SparseRows<Real> rows = ChunkRows<Real>(chunk + 100 * table, sum.dim);
       sums.AddRows(table, rows.ids, rows.rows);
     }
     sums.EndChunk();

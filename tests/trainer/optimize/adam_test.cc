@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "common/random.h"
+#include "trainer/tensor/parameters.h"
 
 namespace hearth {
 namespace {
@@ -43,12 +44,6 @@ struct Oracle {
   }
 };
 
-std::vector<double> ToVector(const at::Tensor& tensor) {
-  const at::Tensor doubles = tensor.to(at::kDouble);
-  const auto* begin = doubles.const_data_ptr<double>();
-  return {begin, begin + doubles.numel()};
-}
-
 using Stepper = std::function<void(const AdamTensors&, const AdamStep&)>;
 
 void ExpectFollowsTheFormula(const Stepper& step_adam, at::ScalarType type, double tolerance) {
@@ -59,16 +54,16 @@ void ExpectFollowsTheFormula(const Stepper& step_adam, at::ScalarType type, doub
                          .gradient = {},
                          .rate = RandomTensor(random, type, 0.001, 0.1),
                          .decay = RandomTensor(random, type, 0.0, 0.3)};
-  Oracle oracle(ToVector(tensors.parameters));
+  Oracle oracle(ToDoubles(tensors.parameters));
   for (int count = 1; count <= 12; ++count) {
     tensors.gradient = RandomTensor(random, type, -2.0, 2.0);
     const AdamStep step = {.rate_factor = 1.0 / count, .count = count};
     step_adam(tensors, step);
-    oracle.Step(ToVector(tensors.gradient), ToVector(tensors.rate), ToVector(tensors.decay),
+    oracle.Step(ToDoubles(tensors.gradient), ToDoubles(tensors.rate), ToDoubles(tensors.decay),
                 step.rate_factor, count);
-    const std::vector<double> x = ToVector(tensors.parameters);
-    const std::vector<double> first = ToVector(tensors.first_moment);
-    const std::vector<double> second = ToVector(tensors.second_moment);
+    const std::vector<double> x = ToDoubles(tensors.parameters);
+    const std::vector<double> first = ToDoubles(tensors.first_moment);
+    const std::vector<double> second = ToDoubles(tensors.second_moment);
     for (size_t i = 0; i < x.size(); ++i) {
       ASSERT_NEAR(x[i], oracle.x[i], tolerance) << "step " << count << ", element " << i;
       ASSERT_NEAR(first[i], oracle.first[i], tolerance) << "step " << count << ", element " << i;
@@ -112,10 +107,10 @@ TEST(Adam, ElementDoesNotDependOnItsPlace) {
                                    .rate = one(whole.rate),
                                    .decay = one(whole.decay)};
       StepAdamOnHost(element, step);
-      one_by_one.push_back(ToVector(element.parameters).front());
+      one_by_one.push_back(ToDoubles(element.parameters).front());
     }
     StepAdamOnHost(whole, step);
-    EXPECT_EQ(ToVector(whole.parameters), one_by_one) << at::toString(type);
+    EXPECT_EQ(ToDoubles(whole.parameters), one_by_one) << at::toString(type);
   }
 }
 
