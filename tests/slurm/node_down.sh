@@ -13,6 +13,9 @@ until_true 30 has_checkpoint run
 scontrol update NodeName=localhost State=DOWN Reason=test
 until_true 60 is_waiting "$id"
 "$hearth" --quiet train -c config.yaml run.dir=alone
+# As on a node that was down for long. Slurm 22.05 takes what is left of the first start for the second: it kills that
+# one, or refuses it and drains the node.
+until_true 60 no_step_is_left
 scontrol update NodeName=localhost State=RESUME
 until_true 60 has_ended "$id"
 expect "how the job ended" COMPLETED "$(of_job "$id" JobState)"
