@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <thread>
 
@@ -17,6 +18,7 @@
 #include "launch/config/place.h"
 #include "launch/report/exit_file.h"
 #include "storage/file/fault_report.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 namespace {
@@ -40,6 +42,14 @@ void Print(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
 }
 
+Failure FileFailure(const std::filesystem::filesystem_error& error) {
+  try {
+    ThrowFileError("access", error.path1().string(), error.code().value());
+  } catch (const Error& told) {
+    return ErrorFailure(told.code(), told.what());
+  }
+}
+
 }  // namespace
 
 Failure FailureOf(std::exception_ptr exception) {
@@ -49,6 +59,8 @@ Failure FailureOf(std::exception_ptr exception) {
     return {static_cast<int>(error.code()), error.what()};
   } catch (const Error& error) {
     return ErrorFailure(error.code(), error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return FileFailure(error);
   } catch (const std::bad_alloc&) {
     return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
   } catch (const c10::Error& error) {

@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "storage/checkpoint/folder.h"
+#include "storage/file/file_descriptor.h"
 #include "trainer/evaluate/metrics.h"
 
 namespace hearth {
@@ -30,10 +31,11 @@ std::optional<int64_t> BestStep(const std::string& run) {
 }  // namespace
 
 void RequireRunFolder(const std::string& run) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(run, ignored)) {
-    throw UsageError("{}: no such run folder", run);
-  }
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::file_status status = fs::status(run, error);
+  if (status.type() == fs::file_type::none) ThrowFileError("look at", run, error.value());
+  if (!fs::is_directory(status)) throw UsageError("{}: no such run folder", run);
 }
 
 std::string FindCheckpoint(const std::string& run, const std::string& step) {

@@ -74,7 +74,8 @@ void ApplyKey(const Setting& setting, const Key& key, int layer, LoadedConfig* l
 Setting ParseOverride(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    const bool is_file = std::filesystem::exists(text);
+    std::error_code ignored;
+    const bool is_file = std::filesystem::exists(text, ignored);
     throw UsageError("unexpected argument '{}'; settings are written key=value{}", text,
                      is_file ? fmt::format(", configuration files are given as -c {}", text) : "");
   }

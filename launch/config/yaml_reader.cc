@@ -1,7 +1,6 @@
 #include "launch/config/yaml_reader.h"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +12,7 @@
 
 #include "common/text.h"
 #include "launch/config/utf8.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 namespace {
@@ -288,6 +288,8 @@ std::vector<Setting> ReadConfigFile(const std::string& path) {
   if (status.type() == fs::file_type::not_found) {
     throw ConfigError("{}: no such configuration file; ready ones are in configs/", path);
   }
+  constexpr std::string_view kAction = "open the configuration file";
+  if (status.type() == fs::file_type::none) ThrowFileError(kAction, path, error.value());
   if (status.type() != fs::file_type::regular) {
     throw ConfigError("{}: not a regular file, so not a configuration", path);
   }
@@ -297,9 +299,7 @@ std::vector<Setting> ReadConfigFile(const std::string& path) {
         FormatBytes(static_cast<int64_t>(size_bytes)));
   }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) {
-    throw PermissionError("{}: cannot open the configuration file: {}", path, std::strerror(errno));
-  }
+  if (!stream) ThrowFileError(kAction, path, errno);
   std::string text(kMaxFileBytes, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(stream.gcount()));

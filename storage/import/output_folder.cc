@@ -1,11 +1,11 @@
 #include "storage/import/output_folder.h"
 
 #include <filesystem>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "common/error.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 namespace {
@@ -61,10 +61,7 @@ OutputFolder::OutputFolder(std::string path, bool overwrite) : path_(std::move(p
     fs::remove(fs::path(path_) / "manifest.json");
     for (const fs::path& entry : entries) fs::remove_all(entry);
   } catch (const fs::filesystem_error& error) {
-    if (error.code() == std::errc::permission_denied) {
-      throw PermissionError("cannot write to {}: {}", path_, error.code().message());
-    }
-    throw StorageError("cannot prepare the output folder {}: {}", path_, error.code().message());
+    ThrowFileError("prepare the output folder", path_, error.code().value());
   }
 }
 

@@ -97,6 +97,19 @@ for part in data data/manifest.json data/train-00000.h5; do
   rm -r home/data && mv home/kept home/data
 done
 
+# What other commands read and write.
+for words in "config check closed/a.yaml" "data convert --format csv --output home/new --input closed/a.csv" \
+  "data convert --format movielens --output home/new --input closed/a" \
+  "data convert --format recbole --output home/new --input closed/a" "data validate closed/a" "ckpt list closed/run" \
+  "ckpt verify closed/run" "eval --run closed/run" "data synth --output closed/new"; do
+  code=0
+  # shellcheck disable=SC2086  # the words of a command
+  as_user "$hearth" $words > read.out 2>&1 || code=$?
+  expect "the code of $words ($(tail -n 1 read.out))" 77 "$code"
+  expect "messages about it ($(cat read.out))" 1 "$(grep -F "closed/" read.out | grep -c "uid $user")"
+  [ ! -e home/new ] || fail "$words left something"
+done
+
 # A file system that became read-only.
 run_in home/runs/mounted
 mkdir read_only

@@ -1,8 +1,10 @@
 #include "launch/command/job.h"
 
 #include <csignal>
+#include <filesystem>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
@@ -40,6 +42,17 @@ TEST(FailureOf, MemoryHasAHint) {
   const c10::Error full({__func__, __FILE__, __LINE__},
                         "DefaultCPUAllocator: can't allocate memory");
   EXPECT_THAT(FailureOfThrown(full).message, HasSubstr("lower tasks.per_step"));
+}
+
+TEST(FailureOf, FileSystemErrorsNameThePath) {
+  const auto failure_of = [](std::errc code) {
+    return FailureOfThrown(
+        std::filesystem::filesystem_error("status", "/data/log", std::make_error_code(code)));
+  };
+  EXPECT_EQ(failure_of(std::errc::permission_denied).code, 77);
+  EXPECT_THAT(failure_of(std::errc::permission_denied).message,
+              HasSubstr("cannot access '/data/log': Permission denied (as uid "));
+  EXPECT_EQ(failure_of(std::errc::io_error).code, 74);
 }
 
 TEST(FailureOf, EverythingElseIsInternal) {

@@ -208,7 +208,9 @@ TEST_F(ConfigFile, RefusesWhatMayNotBeRead) {
   }
   EXPECT_EQ(::seteuid(user), 0);
   EXPECT_EQ(code, ExitCode::kPermission);
-  EXPECT_EQ(message, path + ": cannot open the configuration file: Permission denied");
+  EXPECT_EQ(message, "cannot open the configuration file '" + path +
+                         "': Permission denied (as uid " +
+                         std::to_string(user == 0 ? kNobody : user) + ")");
 }
 
 TEST_F(ConfigFile, RefusesMoreThanOneMebibyte) {
