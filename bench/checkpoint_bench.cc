@@ -23,7 +23,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "storage/checkpoint/writer.h"
-#include "trainer/checkpoint_saver.h"
+#include "trainer/state/checkpoint_saver.h"
 
 namespace hearth {
 namespace {

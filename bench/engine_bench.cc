@@ -10,7 +10,7 @@
 #include "bench/interleaved.h"
 #include "bench/process_memory.h"
 #include "common/error.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
 namespace {

@@ -26,8 +26,8 @@
 #include "cluster/self_communicator.h"
 #include "common/id_groups.h"
 #include "common/random.h"
-#include "trainer/embedding/embedding_table.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/loop/tensor_setup.h"
+#include "trainer/table/embedding_table.h"
 
 namespace hearth {
 namespace {

@@ -26,10 +26,10 @@
 #include "bench/process_memory.h"
 #include "common/error.h"
 #include "common/random.h"
-#include "trainer/engine/generic_engine.h"
-#include "trainer/method/task_loss.h"
+#include "trainer/adapt/task_loss.h"
+#include "trainer/gradient/generic_engine.h"
+#include "trainer/loop/tensor_setup.h"
 #include "trainer/model/field_encoder.h"
-#include "trainer/tensor_setup.h"
 
 namespace hearth {
 namespace {
@@ -159,7 +159,8 @@ class Workload {
                                       : MakeMethod(meta, *model_);
     const auto options = at::TensorOptions().dtype(at::kFloat);
     builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam, 3, options));
+    parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
+                                                 TableOptimizer::kAdam, 3, options));
     for (int64_t t = 0; t < tasks; ++t) chunk_.task_ids.push_back(t);
     chunk_.support = MakeRows(tasks, 1);
     chunk_.query = MakeRows(tasks, 2);

@@ -6,7 +6,7 @@
 
 #include "bench/engine/explicit_forms.h"
 #include "common/error.h"
-#include "trainer/engine/engine_choice.h"
+#include "trainer/gradient/engine_choice.h"
 
 namespace hearth {
 namespace {

@@ -9,7 +9,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/random.h"
-#include "trainer/method/meta_method.h"
+#include "trainer/adapt/meta_method.h"
 
 namespace hearth {
 namespace {
@@ -131,7 +131,8 @@ Workload::Workload(const WorkloadOptions& options)
   recomputing_ = MakeMethod(recompute, *model_);
   const at::TensorOptions float32 = at::TensorOptions().dtype(at::kFloat);
   builder_ = std::make_unique<BatchBuilder>(*user_fields_, *item_fields_, float32);
-  parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam, 3, float32));
+  parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
+                                               TableOptimizer::kAdam, 3, float32));
   chunks_ = MakeChunks(options);
   tasks_ = MakePlainTasks();
 }

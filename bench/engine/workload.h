@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "trainer/engine/engine.h"
+#include "trainer/gradient/engine.h"
 
 namespace hearth {
 

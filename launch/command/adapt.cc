@@ -8,8 +8,8 @@
 #include "launch/command/options.h"
 #include "launch/command/private_files.h"
 #include "launch/command/run_communicator.h"
-#include "trainer/recommend/adapt_users.h"
-#include "trainer/recommend/adapted_users.h"
+#include "trainer/serve/adapt_users.h"
+#include "trainer/serve/adapted_users.h"
 
 namespace hearth {
 namespace {

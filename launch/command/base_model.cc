@@ -7,9 +7,9 @@
 #include "launch/command/run_argument.h"
 #include "launch/command/shard_check.h"
 #include "launch/report/run_folder.h"
-#include "trainer/model/model_arrays.h"
-#include "trainer/run_state.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/loop/tensor_setup.h"
+#include "trainer/state/model_arrays.h"
+#include "trainer/state/run_state.h"
 
 namespace hearth {
 namespace {
@@ -68,8 +68,8 @@ BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   const Config& config = model.config;
   const Recommender& recommender = model.learner->model();
   MetaParameters parameters = InitializeMetaParameters(
-      recommender, config.optim.table_type, static_cast<uint64_t>(config.run.seed),
-      model.learner->tensor_options(), config.tables,
+      recommender.layout(), recommender.tables(), config.optim.table_type,
+      static_cast<uint64_t>(config.run.seed), model.learner->tensor_options(), config.tables,
       {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
   LoadParameters(model.checkpoint, recommender.layout(), parameters);
   return {std::move(model), std::move(parameters)};

@@ -10,8 +10,8 @@
 #include "launch/config/config.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/shard/dataset.h"
-#include "trainer/embedding/embedding_table.h"
-#include "trainer/method/meta_learner.h"
+#include "trainer/adapt/meta_learner.h"
+#include "trainer/table/meta_parameters.h"
 
 namespace hearth {
 

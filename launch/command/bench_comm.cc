@@ -11,8 +11,8 @@
 #include "launch/command/commands.h"
 #include "launch/command/run_communicator.h"
 #include "launch/command/train_run.h"
-#include "trainer/tensor_setup.h"
-#include "trainer/trainer.h"
+#include "trainer/loop/tensor_setup.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 namespace {

@@ -10,7 +10,7 @@
 #include "launch/command/options.h"
 #include "launch/command/train_run.h"
 #include "sampler/meta_batch_loader.h"
-#include "trainer/engine/gradient_check.h"
+#include "trainer/gradient/gradient_check.h"
 
 namespace hearth {
 namespace {

@@ -11,9 +11,9 @@
 #include "launch/command/commands.h"
 #include "launch/command/train_run.h"
 #include "sampler/meta_batch_loader.h"
-#include "trainer/engine/engine_choice.h"
-#include "trainer/method/meta_learner.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/adapt/meta_learner.h"
+#include "trainer/gradient/engine_choice.h"
+#include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
 namespace {
@@ -114,8 +114,9 @@ Contestant TimedNext(const std::string& name, Source* source) {
 std::vector<Contestant> TimeAll(const Config& config, const Dataset& dataset,
                                 const MetaLearner& learner, int64_t rounds, ShardPasses* passes) {
   const auto seed = static_cast<uint64_t>(config.run.seed);
-  const MetaParameters parameters = InitializeMetaParameters(
-      learner.model(), config.optim.table_type, seed, learner.tensor_options());
+  const MetaParameters parameters =
+      InitializeMetaParameters(learner.model().layout(), learner.model().tables(),
+                               config.optim.table_type, seed, learner.tensor_options());
   const ChosenEngine engine = ChooseEngine(
       config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
       config.meta, parameters.dense.device());

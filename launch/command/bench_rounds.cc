@@ -9,7 +9,7 @@
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
 #include "storage/file/durable_file.h"
-#include "trainer/engine/engine.h"
+#include "trainer/gradient/engine.h"
 
 namespace hearth {
 namespace {

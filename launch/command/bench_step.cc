@@ -6,10 +6,10 @@
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
 #include "launch/command/train_run.h"
-#include "trainer/engine/fused_engine.h"
-#include "trainer/engine/generic_engine.h"
-#include "trainer/method/meta_learner.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/adapt/meta_learner.h"
+#include "trainer/gradient/fused_engine.h"
+#include "trainer/gradient/generic_engine.h"
+#include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
 namespace {
@@ -56,8 +56,8 @@ int Run(const BenchOptions& options) {
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
   const MetaLearner learner(dataset, config.model, config.meta, tensors);
   const auto seed = static_cast<uint64_t>(config.run.seed);
-  const MetaParameters parameters =
-      InitializeMetaParameters(learner.model(), config.optim.table_type, seed, tensors);
+  const MetaParameters parameters = InitializeMetaParameters(
+      learner.model().layout(), learner.model().tables(), config.optim.table_type, seed, tensors);
   MetaBatches batches(dataset, config);
   std::vector<std::unique_ptr<Engine>> engines;
   std::vector<Contestant> contestants = MakeContestants(learner, parameters, &batches, &engines);

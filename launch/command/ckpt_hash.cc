@@ -5,7 +5,7 @@
 #include "launch/command/options.h"
 #include "launch/command/run_argument.h"
 #include "storage/checkpoint/reader.h"
-#include "trainer/model/model_arrays.h"
+#include "trainer/state/model_arrays.h"
 
 namespace hearth {
 

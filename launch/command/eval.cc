@@ -12,7 +12,7 @@
 #include "launch/report/evaluation_report.h"
 #include "storage/file/durable_file.h"
 #include "trainer/evaluate/evaluation.h"
-#include "trainer/tensor_setup.h"
+#include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
 namespace {

@@ -5,7 +5,7 @@
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
 #include "launch/config/show.h"
-#include "trainer/export/export_model.h"
+#include "trainer/state/export_model.h"
 
 namespace hearth {
 namespace {

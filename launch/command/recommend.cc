@@ -10,9 +10,9 @@
 #include "launch/command/run_communicator.h"
 #include "launch/report/recommendation_report.h"
 #include "storage/file/durable_file.h"
-#include "trainer/recommend/adapt_users.h"
-#include "trainer/recommend/adapted_users.h"
-#include "trainer/recommend/recommendation.h"
+#include "trainer/serve/adapt_users.h"
+#include "trainer/serve/adapted_users.h"
+#include "trainer/serve/recommendation.h"
 
 namespace hearth {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "cluster/communicator_choice.h"
 #include "launch/command/job.h"
-#include "trainer/options.h"
+#include "trainer/loop/options.h"
 
 namespace hearth {
 

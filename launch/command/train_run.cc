@@ -25,9 +25,9 @@
 #include "launch/report/train_reporter.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/run/run_lease.h"
-#include "trainer/memory_estimate.h"
-#include "trainer/tensor_setup.h"
-#include "trainer/trainer.h"
+#include "trainer/loop/memory_estimate.h"
+#include "trainer/loop/tensor_setup.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 namespace {

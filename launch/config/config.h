@@ -5,8 +5,8 @@
 
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
-#include "trainer/embedding/table_options.h"
-#include "trainer/options.h"
+#include "trainer/loop/options.h"
+#include "trainer/table/table_options.h"
 
 namespace hearth {
 

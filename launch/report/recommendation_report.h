@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "storage/shard/dataset.h"
-#include "trainer/recommend/recommendation.h"
+#include "trainer/serve/recommendation.h"
 
 namespace hearth {
 

@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "launch/report/run_folder.h"
-#include "trainer/skip_budget.h"
+#include "trainer/loop/skip_budget.h"
 
 namespace hearth {
 namespace {

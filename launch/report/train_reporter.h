@@ -5,7 +5,7 @@
 #include "cluster/communicator_choice.h"
 #include "launch/report/metrics_log.h"
 #include "launch/report/progress.h"
-#include "trainer/trainer.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 

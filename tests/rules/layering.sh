@@ -1,11 +1,33 @@
 #!/usr/bin/env bash
-# The one-direction rule of docs/architecture.md, checked on every source file of the rooms:
+# Checks the one-direction rule of docs/architecture.md on every source file of the rooms:
 #   layering.sh [ROOT]
-# Prints each breach as FILE:LINE: what; exits 1 when there is one.
+# The page's tables say what each room may include ("| room | may include |") and how its sub-rooms are
+# ordered ("| room | order |"). Prints each breach as FILE:LINE: what; exits 1 when there is one.
 set -euo pipefail
 cd "${1:-$(dirname "$(readlink -f "$0")")/../..}"
 
-readonly rooms=(common storage sampler cluster trainer launch)
+readonly page=docs/architecture.md
+[ -r "$page" ] || { echo "no $page in $PWD: is this the root of the checkout?" >&2; exit 2; }
+
+# table_of HEADING: the rows of a table of the page as "room: name name", from its first two columns.
+table_of() {
+  awk -F '|' -v heading="$1" '
+    { first = $2; second = $3; gsub(/[ 	]+$|^[ 	]+/, "", first); gsub(/[ 	]+$|^[ 	]+/, "", second) }
+    first == "room" { wanted = second == heading; next }
+    !/^\|/ { wanted = 0 }
+    wanted && first ~ /^`[a-z]+\/`$/ {
+      gsub(/[`\/]/, "", first); gsub(/[`,]/, "", second); sub(/^nothing$/, "", second)
+      print first ":" second
+    }' "$page"
+}
+includes=$(table_of "may include" | paste -s -d ';')
+orders=$(table_of order | paste -s -d ';')
+readonly includes orders
+mapfile -t rooms < <(table_of "may include" | cut -d : -f 1)
+if [ -z "$includes" ] || [ -z "$orders" ]; then
+  echo "$page has no tables of rooms" >&2
+  exit 2
+fi
 for room in "${rooms[@]}"; do
   [ -d "$room" ] || { echo "no room $room/ in $PWD: is this the root of the checkout?" >&2; exit 2; }
 done
@@ -13,20 +35,20 @@ done
 mapfile -t sources < <(find "${rooms[@]}" -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' | sort)
 [ ${#sources[@]} -gt 0 ] || { echo "no source files in $PWD" >&2; exit 2; }
 
-awk '
+awk -v includes="$includes" -v orders="$orders" '
 BEGIN {
-  # What each room may include, besides itself.
-  may["common"]  = " common "
-  may["storage"] = " storage common "
-  may["sampler"] = " sampler storage common "
-  may["cluster"] = " cluster common "
-  may["trainer"] = " trainer sampler storage cluster common "
-  may["launch"]  = " launch trainer sampler storage cluster common "
-
-  # Sub-rooms: each may include itself and those left of it; files directly in the room are its top.
-  order("storage", "file shard import checkpoint registry run")
-  order("trainer", "tensor kernel model embedding baseline method engine optimize evaluate recommend export retrain")
-  order("launch", "config report slurm command")
+  # Each room may include itself and the rooms of its line.
+  count = split(includes, lines, ";")
+  for (i = 1; i <= count; ++i) {
+    split(lines[i], pair, ":")
+    may[pair[1]] = " " pair[1] " " pair[2] " "
+  }
+  # Each sub-room may include itself and those left of it; files directly in the room are its top.
+  count = split(orders, lines, ";")
+  for (i = 1; i <= count; ++i) {
+    split(lines[i], pair, ":")
+    order(pair[1], pair[2])
+  }
 
   # Names that live in a few rooms only: a pattern on the code without comments and literals.
   only("(^|[^A-Za-z0-9_])MPI_[A-Za-z]", "MPI", "cluster")

@@ -15,14 +15,31 @@ put() {
 
 new_tree() {
   rm -rf "${tree:?}"/*
+  mkdir -p "$tree/docs"
+  cat > "$tree/docs/architecture.md" << 'END'
+| room | may include | owns |
+|---|---|---|
+| `common/` | nothing | errors |
+| `storage/` | `common` | files |
+| `sampler/` | `storage`, `common` | tasks |
+| `cluster/` | `common` | ranks |
+| `trainer/` | `sampler`, `storage`, `cluster`, `common` | models |
+| `launch/` | `trainer`, `sampler`, `storage`, `cluster`, `common` | command |
+
+| room | order |
+|---|---|
+| `storage/` | `file`, `shard` |
+| `trainer/` | `tensor`, `gradient` |
+| `launch/` | `config`, `command` |
+END
   put common/log.h '#include <string>'
   put storage/file/posix.h '#include "common/log.h"' 'hid_t file = H5Fopen("x");'
   put storage/shard/reader.cc '#include "storage/file/posix.h"' '#include <hdf5.h>'
   put sampler/task.h '#include "storage/shard/reader.h"' '// MPI_Comm is not known here: "rank" is a number'
   put cluster/mpi.cc '#include <mpi.h>' 'MPI_Init(nullptr, nullptr); ncclGroupStart();'
   put trainer/tensor/layout.h '#include <ATen/core/Tensor.h>' 'at::Tensor x;'
-  put trainer/engine/generic.cc '#include "trainer/tensor/layout.h"' 'Throw("MPI_Abort of YAML::Node // H5Dread");'
-  put trainer/loop.cc '#include "trainer/engine/generic.h"' '/* argv, MPI_Send,' 'H5Dread */ int x = 1;'
+  put trainer/gradient/generic.cc '#include "trainer/tensor/layout.h"' 'Throw("MPI_Abort of YAML::Node // H5Dread");'
+  put trainer/loop.cc '#include "trainer/gradient/generic.h"' '/* argv, MPI_Send,' 'H5Dread */ int x = 1;'
   put launch/config/keys.cc '#include <yaml-cpp/yaml.h>' 'YAML::Node node;'
   put launch/command/train.cc '#include "launch/config/keys.h"' '#include "trainer/loop.h"'
   put launch/main.cc 'int main(int argc, char** argv) { return 0; }'
@@ -54,7 +71,7 @@ expect_breach 'may not include launch/' trainer/bad.cc '#include "launch/config/
 expect_breach 'start with the name of a room' launch/bad.cc '#include "tests/tools/fake.h"'
 expect_breach 'start with the name of a room' storage/file/bad.cc '#include "posix.h"'
 expect_breach 'lies above' storage/file/bad.cc '#include "storage/shard/reader.h"'
-expect_breach 'lies above' trainer/method/bad.h '#include "trainer/engine/engine.h"'
+expect_breach 'lies above' trainer/tensor/bad.h '#include "trainer/gradient/engine.h"'
 expect_breach 'lies above' trainer/tensor/bad.h '#include "trainer/loop.h"'
 expect_breach 'lies above' launch/config/bad.h '#include "launch/command/train.h"'
 expect_breach 'no place in the order' trainer/novelty/bad.h 'int x;'

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "common/phase.h"
-#include "trainer/embedding/sharded_tables.h"
 #include "trainer/evaluate/metric_table.h"
+#include "trainer/table/sharded_tables.h"
 
 namespace hearth {
 namespace {

@@ -12,12 +12,12 @@
 #include "sampler/evaluation_episodes.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
-#include "trainer/baseline/baseline.h"
-#include "trainer/embedding/embedding_table.h"
+#include "trainer/adapt/meta_learner.h"
+#include "trainer/evaluate/baseline.h"
 #include "trainer/evaluate/bootstrap.h"
 #include "trainer/evaluate/eval_options.h"
 #include "trainer/evaluate/metrics.h"
-#include "trainer/method/meta_learner.h"
+#include "trainer/table/meta_parameters.h"
 
 namespace hearth {
 

@@ -13,7 +13,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include "common/error.h"
-#include "trainer/kernel/field_rows.h"
+#include "trainer/model/field_rows.h"
 
 namespace hearth {
 namespace {

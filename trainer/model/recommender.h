@@ -11,18 +11,10 @@
 #include "trainer/model/dense_head.h"
 #include "trainer/model/fields.h"
 #include "trainer/model/model_options.h"
+#include "trainer/table/table_options.h"
 #include "trainer/tensor/parameters.h"
 
 namespace hearth {
-
-/// Shape and start values of one embedding table. Tables live outside autograd and outside the
-/// dense parameters; a model sees the rows a chunk touches.
-struct TableSpec {
-  std::string name;       ///< the field's name, "item.genre"
-  int64_t row_count = 0;  ///< vocabulary size; row 0 is "missing or unknown"
-  int64_t dim = 0;
-  double init_scale = 0.0;  ///< standard deviation of the start values
-};
 
 class FieldEncoder;
 

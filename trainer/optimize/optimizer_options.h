@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "trainer/embedding/embedding_table.h"
+#include "trainer/table/embedding_table.h"
 
 namespace hearth {
 

@@ -5,7 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 
-#include "trainer/engine/engine.h"
+#include "trainer/gradient/engine.h"
 
 namespace hearth {
 

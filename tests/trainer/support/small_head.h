@@ -7,7 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "common/random.h"
-#include "trainer/engine/fused_chunk.h"
+#include "trainer/gradient/fused_chunk.h"
 
 namespace hearth {
 

@@ -8,12 +8,12 @@
 #include "common/random.h"
 #include "sampler/meta_batch.h"
 #include "storage/shard/feature_table.h"
-#include "trainer/embedding/embedding_table.h"
-#include "trainer/engine/fused_engine.h"
-#include "trainer/engine/generic_engine.h"
-#include "trainer/engine/reference_engine.h"
-#include "trainer/method/meta_method.h"
+#include "trainer/adapt/meta_method.h"
+#include "trainer/gradient/fused_engine.h"
+#include "trainer/gradient/generic_engine.h"
+#include "trainer/gradient/reference_engine.h"
 #include "trainer/model/fields.h"
+#include "trainer/table/meta_parameters.h"
 
 namespace hearth {
 
@@ -38,7 +38,8 @@ class SmallWorld {
     model_ = MakeRecommender(model_options, user_fields_, item_fields_, 3.5);
     method_ = MakeMethod(meta_options, *model_);
     builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(InitializeMetaParameters(*model_, TableOptimizer::kAdam,
+    parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
+                                                 TableOptimizer::kAdam,
                                                  /*seed=*/11, options));
     // The start values of biases and projections are zero; zero hides wrong gradients.
     RandomStream random(5, Purpose::kTest);

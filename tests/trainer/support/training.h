@@ -14,9 +14,9 @@
 #include "storage/checkpoint/reader.h"
 #include "storage/import/synth.h"
 #include "storage/shard/dataset.h"
-#include "trainer/model/model_arrays.h"
-#include "trainer/run_state.h"
-#include "trainer/trainer.h"
+#include "trainer/loop/trainer.h"
+#include "trainer/state/model_arrays.h"
+#include "trainer/state/run_state.h"
 
 namespace hearth {
 

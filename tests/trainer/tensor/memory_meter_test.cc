@@ -6,7 +6,7 @@
 #include <c10/core/Allocator.h>
 #include <gtest/gtest.h>
 
-#include "trainer/tensor_setup.h"
+#include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
 namespace {

@@ -1,0 +1,208 @@
+#include "trainer/gradient/fused_engine.h"
+
+#include <cmath>
+#include <limits>
+
+#include <ATen/Context.h>
+#include <ATen/ops/equal.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/trainer/support/relative_error.h"
+#include "tests/trainer/support/small_world.h"
+
+namespace hearth {
+namespace {
+
+using Activation = ModelOptions::Activation;
+using Learn = MetaOptions::LearnInnerLr;
+using Loss = MetaOptions::Loss;
+using Method = MetaOptions::Method;
+using Type = ModelOptions::Type;
+
+struct Case {
+  ModelOptions model;
+  MetaOptions meta;
+  std::string name;
+};
+
+// Every supported combination of head, activation, loss and method.
+std::vector<Case> AllCases() {
+  const std::vector<std::vector<int64_t>> heads = {{}, {17}, {6, 5}, {9, 16, 5}};
+  const std::vector<std::pair<Activation, std::string>> activations = {
+      {Activation::kRelu, "relu"},
+      {Activation::kGelu, "gelu"},
+      {Activation::kTanh, "tanh"},
+      {Activation::kIdentity, "identity"}};
+  const std::vector<std::pair<Method, std::string>> methods = {{Method::kJoint, "joint"},
+                                                               {Method::kMaml, "maml"},
+                                                               {Method::kFomaml, "fomaml"},
+                                                               {Method::kAnil, "anil"}};
+  std::vector<Case> cases;
+  for (const Loss loss : {Loss::kMse, Loss::kBce}) {
+    const std::string loss_name = loss == Loss::kMse ? "mse" : "bce";
+    for (const auto& [method, method_name] : methods) {
+      const MetaOptions meta{
+          .method = method, .inner_lr = 0.07, .support_prior = 1.5, .loss = loss};
+      ModelOptions dot;
+      dot.type = Type::kEmbeddingDot;
+      dot.dim = 4;
+      dot.init_scale = 0.3;
+      cases.push_back({dot, meta, fmt::format("dot_{}_{}", method_name, loss_name)});
+      for (const auto& head : heads) {
+        for (const auto& [activation, activation_name] : activations) {
+          ModelOptions mlp = dot;
+          mlp.type = Type::kEmbeddingMlp;
+          mlp.layers = head;
+          mlp.activation = activation;
+          cases.push_back({mlp, meta,
+                           fmt::format("mlp{}_{}_{}_{}", head.size() + 1, activation_name,
+                                       method_name, loss_name)});
+        }
+      }
+    }
+  }
+  return cases;
+}
+
+// Every kind of inner rates, several numbers of steps.
+void ForEachLoop(const Case& c, const std::function<void(const MetaOptions&)>& visit) {
+  const std::vector<std::pair<int64_t, Learn>> loops = {{1, Learn::kPerParameter},
+                                                        {2, Learn::kNo},
+                                                        {3, Learn::kPerParameterAndStep},
+                                                        {5, Learn::kPerParameter}};
+  for (const auto& [steps, learn] : loops) {
+    MetaOptions meta = c.meta;
+    meta.inner_steps = steps;
+    meta.learn_inner_lr = learn;
+    SCOPED_TRACE(fmt::format("{} steps, rates of kind {}", steps, static_cast<int>(learn)));
+    visit(meta);
+  }
+}
+
+// Ragged tasks.
+Chunk ChunkFor(const Case& c) { return SmallWorld::MakeChunk(6, c.meta.loss == Loss::kBce, 0, 3); }
+
+// Of float32. Across a kink of relu the two precisions may take different sides; that is no error
+// of either.
+double Tolerance(const Case& c) { return c.model.activation == Activation::kRelu ? 1e-4 : 2e-5; }
+
+class EveryHeadAndMethod : public ::testing::TestWithParam<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(, EveryHeadAndMethod, ::testing::ValuesIn(AllCases()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_P(EveryHeadAndMethod, GradientIsThatOfTheGenericEngineInFloat64) {
+  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
+    SmallWorld world(GetParam().model, meta, at::kDouble);
+    const ChunkResult fused =
+        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
+    const ChunkResult exact =
+        world.generic().Compute(ChunkFor(GetParam()), world.parameters(), false);
+    EXPECT_LT(RelativeError(fused, exact), 1e-10);
+    EXPECT_NEAR(fused.loss_sum, exact.loss_sum, 1e-10 * std::abs(exact.loss_sum));
+    EXPECT_EQ(fused.table_rows, exact.table_rows);
+  });
+}
+
+TEST_P(EveryHeadAndMethod, GradientInFloat32IsThatOfFloat64) {
+  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
+    SmallWorld world(GetParam().model, meta, at::kFloat);
+    SmallWorld exact_world(GetParam().model, meta, at::kDouble);
+    const ChunkResult fused =
+        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
+    const ChunkResult exact =
+        exact_world.fused().Compute(ChunkFor(GetParam()), exact_world.parameters(), false);
+    EXPECT_LT(RelativeError(fused, exact), Tolerance(GetParam()));
+  });
+}
+
+Case ReluCase() {
+  ModelOptions model;
+  model.dim = 4;
+  model.layers = {6, 5};
+  return {model, {.inner_steps = 3, .inner_lr = 0.07}, "relu"};
+}
+
+TEST(FusedEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
+  const Case c = ReluCase();
+  SmallWorld world(c.model, c.meta, at::kFloat);
+  for (const bool in_support : {true, false}) {
+    Chunk chunk = SmallWorld::MakeChunk(6, false, 0, 3);
+    TaskRows& rows = in_support ? chunk.support : chunk.query;
+    rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
+    const ChunkResult result = world.fused().Compute(chunk, world.parameters(), false);
+    const ChunkResult others =
+        world.fused().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), false);
+    EXPECT_EQ(result.finite_task_count, 5);
+    EXPECT_TRUE(std::isnan(result.query_loss[2]));
+    EXPECT_TRUE(at::equal(result.dense_gradient, others.dense_gradient));
+  }
+}
+
+TEST(FusedEngine, IsExactOnLongTasksAndWideLayers) {
+  Case c = ReluCase();
+  c.model.layers = {64, 48};
+  c.meta.inner_steps = 5;
+  c.meta.inner_lr = 0.01;
+  SmallWorld world(c.model, c.meta, at::kDouble);
+  const Chunk chunk = SmallWorld::MakeChunk(7, false, 0, 3, /*longest=*/200);
+  const ChunkResult fused = world.fused().Compute(chunk, world.parameters(), false);
+  const ChunkResult exact = world.generic().Compute(chunk, world.parameters(), false);
+  EXPECT_LT(RelativeError(fused, exact), 1e-10);
+
+  c.model.activation = Activation::kGelu;  // no kinks that the precisions see from different sides
+  SmallWorld smooth(c.model, c.meta, at::kDouble), single(c.model, c.meta, at::kFloat);
+  EXPECT_LT(RelativeError(single.fused().Compute(chunk, single.parameters(), false),
+                          smooth.fused().Compute(chunk, smooth.parameters(), false)),
+            2e-5);
+}
+
+TEST(FusedEngine, RepeatsItsBitsWhateverRanBefore) {
+  const Case c = ReluCase();
+  SmallWorld world(c.model, c.meta, at::kFloat);
+  const Chunk small = SmallWorld::MakeChunk(3, false, 0, 3);
+  const ChunkResult first = world.fused().Compute(small, world.parameters(), false);
+  world.fused().Compute(SmallWorld::MakeChunk(9, false, 0, 8), world.parameters(), false);
+  const ChunkResult again = world.fused().Compute(small, world.parameters(), false);
+  EXPECT_TRUE(at::equal(first.dense_gradient, again.dense_gradient));
+}
+
+TEST(FusedEngine, OnAGpuComputesWhatTheCpuDoes) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+  for (const Case& c : AllCases()) {
+    SCOPED_TRACE(c.name);
+    ForEachLoop(c, [&](const MetaOptions& meta) {
+      SmallWorld host(c.model, meta, at::kDouble);
+      const ChunkResult expected = host.fused().Compute(ChunkFor(c), host.parameters(), false);
+      for (const auto type : {at::kDouble, at::kFloat}) {
+        SmallWorld gpu(c.model, meta, type, at::kCUDA);
+        const ChunkResult actual = gpu.fused().Compute(ChunkFor(c), gpu.parameters(), false);
+        EXPECT_LT(RelativeError(actual, expected), type == at::kDouble ? 1e-10 : Tolerance(c));
+        EXPECT_TRUE(actual.dense_gradient.is_cpu());
+        EXPECT_EQ(actual.table_rows, expected.table_rows);
+      }
+    });
+  }
+}
+
+TEST(FusedEngine, SaysWhyItDoesNotApply) {
+  Case c = ReluCase();
+  const auto why = [&](at::Device device = at::kCPU) {
+    const SmallWorld world(c.model, c.meta, at::kFloat);
+    return FusedEngine::WhyNot(world.context(), c.meta, device);
+  };
+  EXPECT_EQ(why(), "");
+  EXPECT_EQ(why(at::kCUDA), "");
+  EXPECT_EQ(why(at::kMeta), "it has no kernels for meta");
+  c.model.layers = {6, 5, 4, 3};
+  EXPECT_EQ(why(), "5 layers adapt, at most 4 may");
+  c.meta.method = Method::kAnil;
+  EXPECT_EQ(why(), "");
+  c.meta.loss = Loss::kBpr;
+  EXPECT_EQ(why(), "the loss bpr compares pairs of rows");
+}
+
+}  // namespace
+}  // namespace hearth

@@ -1,0 +1,275 @@
+#include "trainer/gradient/generic_engine.h"
+
+#include <cmath>
+#include <limits>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/trainer/support/relative_error.h"
+#include "tests/trainer/support/small_world.h"
+#include "trainer/adapt/task_loss.h"
+
+namespace hearth {
+namespace {
+
+using Activation = ModelOptions::Activation;
+using FastWeights = MetaOptions::FastWeights;
+using Learn = MetaOptions::LearnInnerLr;
+using Loss = MetaOptions::Loss;
+using Method = MetaOptions::Method;
+using Type = ModelOptions::Type;
+
+struct Case {
+  Type type;
+  Method method;
+  Learn learn;
+  Loss loss;
+  std::string name;
+  MetaOptions::Adapt adapt = MetaOptions::Adapt::kDense;
+};
+
+std::vector<Case> AllCases() {
+  const std::vector<std::pair<Type, std::string>> types = {{Type::kEmbeddingDot, "dot"},
+                                                           {Type::kEmbeddingMlp, "mlp"}};
+  const std::vector<std::pair<Method, std::string>> methods = {{Method::kJoint, "joint"},
+                                                               {Method::kMaml, "maml"},
+                                                               {Method::kFomaml, "fomaml"},
+                                                               {Method::kAnil, "anil"}};
+  const std::vector<std::pair<Learn, std::string>> learns = {
+      {Learn::kNo, "fixed"},
+      {Learn::kPerParameter, "rates"},
+      {Learn::kPerParameterAndStep, "stepRates"},
+      {Learn::kPerElement, "elementRates"}};
+  const std::vector<std::pair<Loss, std::string>> losses = {
+      {Loss::kMse, "mse"}, {Loss::kBce, "bce"}, {Loss::kBpr, "bpr"}};
+  std::vector<Case> cases;
+  for (const auto& [type, type_name] : types) {
+    for (const auto& [method, method_name] : methods) {
+      for (const auto& [learn, learn_name] : learns) {
+        for (const auto& [loss, loss_name] : losses) {
+          const std::string name =
+              type_name + "_" + method_name + "_" + learn_name + "_" + loss_name;
+          cases.push_back({type, method, learn, loss, name});
+          if (method != Method::kMaml && method != Method::kFomaml) continue;
+          cases.push_back({type, method, learn, loss, name + "_all", MetaOptions::Adapt::kAll});
+        }
+      }
+    }
+  }
+  return cases;
+}
+
+ModelOptions SmallModel(Type type, Activation activation) {
+  ModelOptions options;
+  options.type = type;
+  options.dim = 4;
+  options.layers = {6, 5};
+  options.activation = activation;
+  options.init_scale = 0.3;
+  return options;
+}
+
+SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precision,
+                     FastWeights fast_weights = FastWeights::kAuto, bool recompute = false) {
+  const MetaOptions meta{.method = c.method,
+                         .inner_steps = 3,
+                         .inner_lr = 0.07,
+                         .learn_inner_lr = c.learn,
+                         .support_prior = 1.5,
+                         .adapt = c.adapt,
+                         .loss = c.loss,
+                         .fast_weights = fast_weights,
+                         .recompute = recompute};
+  return SmallWorld(SmallModel(c.type, activation), meta, precision);
+}
+
+Chunk MakeChunkFor(const Case& c, int64_t task_count = 6) {
+  return SmallWorld::MakeChunk(task_count, c.loss == Loss::kBce, c.loss == Loss::kBpr ? 2 : 0, 3);
+}
+
+class EveryMethodAndModel : public ::testing::TestWithParam<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(, EveryMethodAndModel, ::testing::ValuesIn(AllCases()),
+                         [](const auto& test) { return test.param.name; });
+
+// Query losses of the chunk with the first-order convention: what the inner loop subtracts is a
+// constant, taken from `adapted` at the unperturbed parameters.
+double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const AdaptedTasks& offsets) {
+  const MetaParameters& parameters = world.parameters();
+  ParameterValues values = ViewParameters(world.model().layout(), parameters.dense);
+  const auto rows = GatherTableRows(parameters, batch.table_rows);
+  const EncodedChunk encoded = Encode(world.model(), values, batch, rows);
+  for (const int64_t p : world.method().adapted()) {
+    const auto i = static_cast<size_t>(p);
+    values[i] = values[i].unsqueeze(0) + offsets.values[i];
+  }
+  const RowInputs inputs = MakeAdaptedInputs(world.model(), offsets, encoded, batch, batch.query);
+  return TaskLosses(world.context().loss, world.model(), values, inputs, batch.query)
+      .sum()
+      .item<double>();
+}
+
+// The loss whose derivative the engine's gradient must be, as a function of world.parameters().
+std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chunk& chunk) {
+  if (c.method != Method::kFomaml) {
+    return [&world, chunk] {
+      return world.generic().Compute(chunk, world.parameters(), false).loss_sum;
+    };
+  }
+  const ChunkBatch batch = world.builder().Build(chunk);
+  const MetaParameters& parameters = world.parameters();
+  const ParameterValues theta = ViewParameters(world.model().layout(), parameters.dense);
+  const auto rows = GatherTableRows(parameters, batch.table_rows);
+  const EncodedChunk encoded = Encode(world.model(), theta, batch, rows);
+  AdaptedTasks offsets = world.method().Adapt(theta, encoded, batch, false);
+  for (const int64_t p : world.method().adapted()) {
+    const auto i = static_cast<size_t>(p);
+    offsets.values[i] = (offsets.values[i] - theta[i].unsqueeze(0)).clone();
+  }
+  return [&world, batch, offsets] { return FirstOrderLoss(world, batch, offsets); };
+}
+
+double CentralDifference(double& value, const std::function<double()>& loss) {
+  constexpr double kStep = 1e-5;
+  const double saved = value;
+  value = saved + kStep;
+  const double above = loss();
+  value = saved - kStep;
+  const double below = loss();
+  value = saved;
+  return (above - below) / (2.0 * kStep);
+}
+
+TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
+  const Case& c = GetParam();
+  SmallWorld world = MakeWorld(c, Activation::kTanh, at::kDouble);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+  const std::function<double()> loss = LossFunction(c, world, chunk);
+  const double scale = result.dense_gradient.abs().max().item<double>();
+
+  auto* dense = world.parameters().dense.mutable_data_ptr<double>();
+  const auto* gradient = result.dense_gradient.const_data_ptr<double>();
+  for (const ParameterSpec& spec : world.model().layout().specs()) {
+    // First-order rates have no loss function of their own; the reference engine checks them.
+    if (c.method == Method::kFomaml && spec.name == "inner_lr.log") continue;
+    for (int64_t i = spec.offset; i < spec.offset + spec.count; i += 1 + spec.count / 7) {
+      EXPECT_NEAR(gradient[i], CentralDifference(dense[i], loss), 1e-6 * scale) << spec.name;
+    }
+  }
+  for (size_t t = 0; t < world.parameters().tables.size(); ++t) {
+    EmbeddingTable& table = world.parameters().tables[t];
+    const auto* row_gradient = result.row_gradients[t].const_data_ptr<double>();
+    for (size_t r = 0; r < result.table_rows[t].size(); r += 3) {
+      const int64_t d = static_cast<int64_t>(r) % table.dim();
+      double& value =
+          table.rows()
+              .mutable_data_ptr<double>()[table.LocalRowOf(result.table_rows[t][r]) * table.dim() +
+                                          d];
+      EXPECT_NEAR(row_gradient[static_cast<int64_t>(r) * table.dim() + d],
+                  CentralDifference(value, loss), 1e-6 * scale)
+          << table.name();
+    }
+  }
+}
+
+TEST_P(EveryMethodAndModel, SmoothModelMatchesThePerTaskReferenceInFloat32) {
+  const Case& c = GetParam();
+  SmallWorld world = MakeWorld(c, Activation::kGelu, at::kFloat);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
+  EXPECT_LT(RelativeError(batched, loop), 1e-5);
+  EXPECT_NEAR(batched.loss_sum, loop.loss_sum, 1e-5 * loop.loss_sum);
+}
+
+TEST_P(EveryMethodAndModel, ReluModelMatchesThePerTaskReferenceInFloat64) {
+  const Case& c = GetParam();
+  SmallWorld world = MakeWorld(c, Activation::kRelu, at::kDouble);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
+  EXPECT_LT(RelativeError(batched, loop), 1e-12);
+}
+
+TEST_P(EveryMethodAndModel, FactoredFastWeightsGiveTheGradientOfExplicitOnes) {
+  const Case& c = GetParam();
+  SmallWorld a = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kExplicit);
+  SmallWorld b = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kFactored);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
+  const ChunkResult factored = b.generic().Compute(chunk, b.parameters(), false);
+  EXPECT_LT(RelativeError(factored, exact), 1e-12);
+  EXPECT_NEAR(factored.loss_sum, exact.loss_sum, 1e-12 * exact.loss_sum);
+}
+
+TEST_P(EveryMethodAndModel, RecomputedInnerStepsGiveTheGradientOfStepsThatAreKept) {
+  const Case& c = GetParam();
+  for (const FastWeights held : {FastWeights::kExplicit, FastWeights::kFactored}) {
+    SmallWorld kept = MakeWorld(c, Activation::kGelu, at::kDouble, held);
+    SmallWorld recomputed = MakeWorld(c, Activation::kGelu, at::kDouble, held, true);
+    const Chunk chunk = MakeChunkFor(c);
+    const ChunkResult expected = kept.generic().Compute(chunk, kept.parameters(), false);
+    const ChunkResult result = recomputed.generic().Compute(chunk, recomputed.parameters(), false);
+    EXPECT_LT(RelativeError(result, expected), 1e-12);
+    EXPECT_EQ(result.loss_sum, expected.loss_sum);
+  }
+}
+
+TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {
+  for (const Type type : {Type::kEmbeddingDot, Type::kEmbeddingMlp}) {
+    const Case second{type, Method::kMaml, Learn::kNo, Loss::kMse, ""};
+    const Case first{type, Method::kFomaml, Learn::kNo, Loss::kMse, ""};
+    const Chunk chunk = MakeChunkFor(second);
+    SmallWorld a = MakeWorld(second, Activation::kTanh, at::kDouble);
+    SmallWorld b = MakeWorld(first, Activation::kTanh, at::kDouble);
+    const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
+    const ChunkResult dropped = b.generic().Compute(chunk, b.parameters(), false);
+    EXPECT_GT(RelativeError(dropped, exact), 1e-3);
+    EXPECT_DOUBLE_EQ(dropped.loss_sum, exact.loss_sum);
+  }
+}
+
+TEST(GenericEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
+  const Case c{Type::kEmbeddingMlp, Method::kMaml, Learn::kPerParameter, Loss::kMse, ""};
+  SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
+  for (const bool in_support : {true, false}) {
+    Chunk chunk = MakeChunkFor(c);
+    TaskRows& rows = in_support ? chunk.support : chunk.query;
+    rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
+    const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+    const ChunkResult others =
+        world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), false);
+    EXPECT_EQ(result.finite_task_count, 5);
+    EXPECT_TRUE(std::isnan(result.query_loss[2]));
+    EXPECT_DOUBLE_EQ(result.query_loss[3], others.query_loss[2]);
+    EXPECT_TRUE(at::equal(result.dense_gradient, others.dense_gradient));
+  }
+}
+
+TEST(GenericEngine, AChunkWithoutFiniteTasksGivesZeroGradients) {
+  const Case c{Type::kEmbeddingDot, Method::kMaml, Learn::kNo, Loss::kMse, ""};
+  SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
+  Chunk chunk = MakeChunkFor(c, 2);
+  for (float& label : chunk.query.labels) label = std::numeric_limits<float>::quiet_NaN();
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+  EXPECT_EQ(result.finite_task_count, 0);
+  EXPECT_EQ(result.dense_gradient.abs().max().item<float>(), 0.0f);
+  for (const at::Tensor& rows : result.row_gradients) {
+    EXPECT_EQ(rows.abs().sum().item<float>(), 0.0f);
+  }
+}
+
+TEST(GenericEngine, HidingItemIdsMovesTheirGradientToTheUnknownRow) {
+  const Case c{Type::kEmbeddingDot, Method::kMaml, Learn::kNo, Loss::kMse, ""};
+  SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
+  const Chunk chunk = MakeChunkFor(c);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), true);
+  EXPECT_THAT(result.table_rows.back(), ::testing::ElementsAre(0));
+}
+
+}  // namespace
+}  // namespace hearth

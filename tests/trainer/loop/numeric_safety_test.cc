@@ -1,0 +1,276 @@
+// What happens when numbers go wrong: steps left out, roll-backs, replicas that differ, spikes.
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/counting_communicator.h"
+#include "cluster/self_communicator.h"
+#include "cluster/thread_communicator.h"
+#include "common/error.h"
+#include "tests/trainer/support/training.h"
+#include "trainer/loop/loss_watch.h"
+#include "trainer/loop/skip_budget.h"
+#include "trainer/state/replica_check.h"
+
+namespace hearth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::SizeIs;
+
+// An engine some of whose chunks have no finite task, as engines report it.
+class SometimesBadEngine : public Engine {
+ public:
+  SometimesBadEngine(const Engine& good, bool bad_sums) : good_(good), bad_sums_(bad_sums) {}
+
+  std::string name() const override { return "sometimes bad"; }
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      bool hide_item_ids) const override {
+    ChunkResult result = good_.Compute(chunk, parameters, hide_item_ids);
+    if (!is_bad) return result;
+    if (bad_sums_) {
+      result.dense_gradient.fill_(std::numeric_limits<double>::infinity());
+    } else {
+      result.dense_gradient.zero_();
+      for (at::Tensor& rows : result.row_gradients) rows.zero_();
+      result.loss_sum = 0.0;
+      result.finite_task_count = 0;
+    }
+    return result;
+  }
+  bool is_bad = false;
+
+ private:
+  const Engine& good_;
+  const bool bad_sums_;
+};
+
+// Loses what the other ranks say of sums that are not finite: a broken variant, to show that the
+// tests here notice.
+class ForgetfulCommunicator : public CountingCommunicator {
+ public:
+  using CountingCommunicator::CountingCommunicator;
+
+ protected:
+  void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override {
+    const auto* values = static_cast<const double*>(data);
+    std::vector<double> own;
+    if (op == ReduceOp::kMax && type == ElementType::kFloat64) own.assign(values, values + count);
+    CountingCommunicator::AllReduceElements(data, count, type, op);
+    std::ranges::copy(own, static_cast<double*>(data));
+  }
+};
+
+class NumericSafety : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    data_ = ::testing::TempDir() + "/hearth-numeric-data";
+    SimulateSmallDataset(data_);
+  }
+  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
+
+  // The parameters after four outer steps of `world_size` ranks, of which the second is bad on the
+  // last rank; the results of rank 0.
+  std::vector<StepResult> FourSteps(int world_size, ReduceMode mode, bool bad_sums,
+                                    bool forgetful = false) {
+    std::vector<StepResult> results;
+    RunOnThreads(world_size, [&](Communicator& world) {
+      ForgetfulCommunicator broken(world);
+      Communicator& communicator = forgetful ? broken : world;
+      const TrainerOptions options = SmallRun(::testing::TempDir(), 4);
+      const RankPlace place = {communicator.rank(), communicator.world_size()};
+      MetaLearner learner(*dataset_, options.model, options.meta,
+                          TensorOptionsFor(options.train, 0));
+      RunState state = InitialState(options, learner, place);
+      const ChosenEngine chosen =
+          ChooseEngine(EngineKind::kAuto,
+                       {learner.model(), learner.method(), learner.builder(), options.meta.loss},
+                       options.meta, at::kCPU);
+      SometimesBadEngine engine(*chosen.engine, bad_sums);
+      WorkerThreads threads(1);
+      OuterLoop::Options loop_options = OuterLoopOptions(options);
+      loop_options.reduce = mode;
+      OuterLoop loop(loop_options, engine, learner.builder(), state.parameters, state.optimizer,
+                     communicator, threads);
+      MetaBatchLoader loader(*dataset_, kTrainPart, options.tasks, options.seed, place);
+      for (int step = 0; step < 4; ++step) {
+        engine.is_bad = step == 1 && communicator.rank() + 1 == communicator.world_size();
+        const at::Tensor before = state.parameters.dense.clone();
+        const StepResult result = loop.Step(loader.Next());
+        EXPECT_EQ(result.skip_reason.empty(), !before.equal(state.parameters.dense));
+        EXPECT_TRUE(std::isfinite(state.parameters.dense.abs().sum().item<double>()));
+        if (communicator.is_root()) results.push_back(result);
+      }
+      EXPECT_NO_THROW(RequireEqualReplicas(state, communicator));
+    });
+    return results;
+  }
+
+  static std::string data_;
+  std::optional<Dataset> dataset_;
+};
+std::string NumericSafety::data_;
+
+TEST_F(NumericSafety, TasksThatAreNotFiniteAreLeftOutAndTheStepIsTaken) {
+  const auto results = FourSteps(2, ReduceMode::kExact, /*bad_sums=*/false);
+  EXPECT_THAT(results[1].skip_reason, IsEmpty());
+  EXPECT_GT(results[1].skipped_task_count, 0);
+  EXPECT_EQ(results[1].skipped_task_count + results[1].task_count, 16);
+}
+
+TEST_F(NumericSafety, StepWithoutAFiniteTaskIsLeftOut) {
+  const auto results = FourSteps(1, ReduceMode::kExact, /*bad_sums=*/false);
+  EXPECT_THAT(results[1].skip_reason, HasSubstr("none of its 16 tasks"));
+  for (const int good : {0, 2, 3}) EXPECT_THAT(results[good].skip_reason, IsEmpty());
+}
+
+TEST_F(NumericSafety, SumOfOneRankThatIsNotFiniteMakesAllRanksLeaveTheStepOut) {
+  for (const ReduceMode mode : {ReduceMode::kExact, ReduceMode::kFast}) {
+    const auto results = FourSteps(3, mode, /*bad_sums=*/true);
+    EXPECT_FALSE(results[1].skip_reason.empty());
+    for (const int good : {0, 2, 3}) EXPECT_THAT(results[good].skip_reason, IsEmpty());
+  }
+}
+
+TEST_F(NumericSafety, LosingTheWordOfABadSumIsNoticed) {
+  EXPECT_THROW(FourSteps(3, ReduceMode::kExact, /*bad_sums=*/true, /*forgetful=*/true), CommError);
+}
+
+TEST_F(NumericSafety, TooManySkippedStepsRollBackTwiceAndThenEndTheRun) {
+  TrainerOptions options = SmallRun(FreshFolder("run"), 4);
+  options.meta.learn_inner_lr = MetaOptions::LearnInnerLr::kNo;
+  options.checkpoint.keep = 100;
+  SelfCommunicator self;
+  Train(options, *dataset_, self);
+  options.train.max_steps = 1000;
+  options.meta.inner_lr = 1e30;  // no task survives its first inner step
+  RecordingObserver observer;
+  const std::atomic<bool> stop = false;
+  try {
+    Train(options, *dataset_, self, observer, stop);
+    FAIL() << "went on for ever";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("2 times"), HasSubstr("inner_lr")));
+  }
+  EXPECT_THAT(observer.roll_backs, ElementsAre(10, 16)) << "after six skipped steps each";
+  EXPECT_THAT(observer.skipped_steps, SizeIs(18));
+  EXPECT_EQ(ModelHash(options.run_dir, 10), ModelHash(options.run_dir, 4));
+  EXPECT_EQ(ModelHash(options.run_dir, 16), ModelHash(options.run_dir, 4));
+}
+
+TEST_F(NumericSafety, DivergenceWithoutACheckpointEndsTheRun) {
+  TrainerOptions options = SmallRun(FreshFolder("run"), 1000);
+  options.meta.inner_lr = 1e30;
+  SelfCommunicator self;
+  try {
+    Train(options, *dataset_, self);
+    FAIL() << "went on for ever";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no checkpoint to go back to"));
+  }
+}
+
+TEST_F(NumericSafety, FlippedBitOfOneRankIsFound) {
+  const TrainerOptions options = SmallRun(FreshFolder("run"), 1);
+  RunOnThreads(3, [&](Communicator& communicator) {
+    const MetaLearner learner(*dataset_, options.model, options.meta,
+                              TensorOptionsFor(options.train, 0));
+    RunState replica =
+        InitialState(options, learner, {communicator.rank(), communicator.world_size()});
+    EXPECT_NO_THROW(RequireEqualReplicas(replica, communicator));
+    if (communicator.rank() == 2) {
+      auto* words = static_cast<uint32_t*>(replica.parameters.dense.mutable_data_ptr());
+      words[17] ^= 1u;  // the last bit of a mantissa
+    }
+    try {
+      RequireEqualReplicas(replica, communicator);
+      ADD_FAILURE() << "not found";
+    } catch (const NumericError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("parameters of rank 2 "));
+    }
+  });
+}
+
+TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
+  TrainerOptions options = SmallRun(FreshFolder("run"), 40);
+  options.checkpoint.every_steps = 5;
+  options.checkpoint.max_failed_saves = 3;
+  // A file where the folder of checkpoints should be: no save can begin.
+  const std::string blocked = CheckpointsFolder(options.run_dir);
+  std::ofstream(blocked) << "in the way";
+  const std::atomic<bool> stop = false;
+  options.checkpoint.resume = "never";
+  {
+    RecordingObserver observer;
+    SelfCommunicator self;
+    EXPECT_THROW(Train(options, *dataset_, self, observer, stop), StorageError);
+    ASSERT_THAT(observer.failed_saves, SizeIs(3));
+    EXPECT_EQ(observer.failed_saves[0].first, 5);
+    // The fourth failure, of the save of step 20, is told as soon as its thread has ended.
+    EXPECT_THAT(std::ssize(observer.losses), AllOf(Ge(21), Le(25)));
+  }
+  RunOnThreads(2, [&](Communicator& communicator) {  // the way is cleared after two failures
+    RecordingObserver observer;
+    observer.on_step = [&](const StepReport& report) {
+      if (report.step == 13 && communicator.is_root()) std::filesystem::remove(blocked);
+    };
+    EXPECT_EQ(Train(options, *dataset_, communicator, observer, stop), TrainOutcome::kDone);
+    EXPECT_THAT(observer.failed_saves, SizeIs(2));
+    EXPECT_EQ(observer.checkpoints.back(), 40);
+  });
+}
+
+TEST_F(NumericSafety, RunThatCannotSaveItsLastStepFails) {
+  TrainerOptions options = SmallRun(FreshFolder("run"), 6);
+  options.checkpoint.resume = "never";
+  std::ofstream(CheckpointsFolder(options.run_dir)) << "in the way";
+  SelfCommunicator self;
+  EXPECT_THROW(Train(options, *dataset_, self), StorageError);
+}
+
+TEST(SkipBudget, CountsTheStepsOfTheWindow) {
+  std::vector<int64_t> skipped;
+  EXPECT_EQ(SkipBudget::Add(1, skipped), 1);
+  EXPECT_EQ(SkipBudget::Add(50, skipped), 2);
+  EXPECT_EQ(SkipBudget::Add(100, skipped), 3);
+  EXPECT_EQ(SkipBudget::Add(101, skipped), 3) << "step 1 left the window";
+  EXPECT_THAT(skipped, ElementsAre(50, 100, 101));
+}
+
+TEST(LossWatch, NamesTheFourthLossInARowFarAboveTheWindowBefore) {
+  LossWatch watch;
+  for (int64_t i = 0; i < LossWatch::kWindow; ++i) {
+    EXPECT_FALSE(watch.Add(1.0 + 0.01 * static_cast<double>(i % 5)).has_value());
+  }
+  EXPECT_FALSE(watch.Add(1.1).has_value());
+  EXPECT_FALSE(watch.Add(5.0).has_value()) << "one alone";
+  EXPECT_FALSE(watch.Add(1.0).has_value());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(watch.Add(2.0).has_value());
+  const auto spike = watch.Add(2.0);
+  ASSERT_TRUE(spike.has_value());
+  EXPECT_EQ(spike->loss, 2.0);
+  EXPECT_NEAR(spike->median, 1.02, 0.011);
+  EXPECT_FALSE(watch.Add(2.0).has_value()) << "told already";
+  EXPECT_FALSE(watch.Add(std::nan("")).has_value());
+}
+
+TEST(LossWatch, SaysNothingAboutTheLossesOfHealthyTraining) {
+  LossWatch watch;
+  RandomStream random(1, Purpose::kTest);
+  for (int i = 0; i < 20000; ++i) {
+    EXPECT_FALSE(watch.Add(0.9 + std::exp(-i / 500.0) + 0.05 * random.NextNormal()).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace hearth

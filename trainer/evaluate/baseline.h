@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "trainer/evaluate/training_log.h"
+
+namespace hearth {
+
+/// The support set of a task: what is known of a new user. Items are indexes into
+/// Dataset::event_entities().
+struct Support {
+  std::span<const int64_t> items;
+  std::span<const float> labels;
+};
+
+/// A classical recommender, fitted once on the training part, that serves a new user (task) from
+/// its support set alone, without learning to learn. Deterministic; thread safe after fitting.
+class Baseline {
+ public:
+  virtual ~Baseline() = default;
+
+  virtual std::string_view name() const = 0;
+  /// False: scores order items but are not on the scale of the labels, so that only metrics with
+  /// UsesOrderOnly say something.
+  virtual bool predicts_labels() const { return true; }
+  /// One finite score per item, higher is better. Items may be unseen in training; the support may
+  /// be empty.
+  virtual std::vector<double> Predict(const Support& support,
+                                      std::span<const int64_t> items) const = 0;
+};
+
+/// Every baseline, in the order of reports: global_mean, support_mean, bias, popularity, item_knn,
+/// als. In a positive-only log all labels are 1, so global_mean, support_mean and bias score every
+/// item alike (chance level), item_knn sums plain co-occurrence cosines, and als fits the implicit
+/// form of AlsModel; none of the last two predicts labels then.
+std::vector<std::unique_ptr<Baseline>> FitBaselines(const TrainingLog& log, uint64_t seed);
+
+}  // namespace hearth

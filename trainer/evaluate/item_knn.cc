@@ -1,0 +1,136 @@
+#include "trainer/evaluate/item_knn.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace hearth {
+namespace {
+
+/// The log with each label replaced by what the bias model leaves of it, long tasks cut.
+TrainingLog Centred(const TrainingLog& log, const BiasModel& bias, int64_t max_task_events) {
+  TrainingLog centred;
+  centred.column_count = log.column_count;
+  centred.positive_only = log.positive_only;
+  std::vector<float> labels;
+  for (int64_t row = 0; row < log.row_count(); ++row) {
+    const size_t all = log.ColumnsOf(row).size();
+    const size_t kept = std::min(all, static_cast<size_t>(max_task_events));
+    const std::span<const uint32_t> columns = log.ColumnsOf(row).last(kept);
+    const std::span<const float> raw = log.LabelsOf(row).last(kept);
+    labels.assign(raw.begin(), raw.end());
+    const double base = bias.mean() + bias.row_biases()[static_cast<size_t>(row)];
+    for (size_t event = 0; event < kept && !log.positive_only; ++event) {
+      const double expected = base + bias.column_bias(columns[event]);
+      labels[event] = static_cast<float>(static_cast<double>(raw[event]) - expected);
+    }
+    centred.AddRow(columns, labels);
+  }
+  return centred;
+}
+
+/// Sums over the tasks that hold one item together with each other item.
+class CoOccurrence {
+ public:
+  explicit CoOccurrence(int64_t item_count)
+      : products_(static_cast<size_t>(item_count)), counts_(static_cast<size_t>(item_count)) {}
+
+  void Collect(const TrainingLog& by_task, const TrainingLog& by_item, int64_t item) {
+    for (const uint32_t other : touched_) {
+      products_[other] = 0.0f;
+      counts_[other] = 0;
+    }
+    touched_.clear();
+    const std::span<const uint32_t> tasks = by_item.ColumnsOf(item);
+    const std::span<const float> labels = by_item.LabelsOf(item);
+    for (size_t event = 0; event < tasks.size(); ++event) {
+      const std::span<const uint32_t> others = by_task.ColumnsOf(tasks[event]);
+      const std::span<const float> other_labels = by_task.LabelsOf(tasks[event]);
+      for (size_t i = 0; i < others.size(); ++i) {
+        if (counts_[others[i]]++ == 0) touched_.push_back(others[i]);
+        products_[others[i]] += labels[event] * other_labels[i];
+      }
+    }
+  }
+
+  const std::vector<uint32_t>& touched() const { return touched_; }
+  float product(uint32_t other) const { return products_[other]; }
+  int32_t count(uint32_t other) const { return counts_[other]; }
+
+ private:
+  std::vector<float> products_;  // [item]
+  std::vector<int32_t> counts_;  // [item]
+  std::vector<uint32_t> touched_;
+};
+
+std::vector<double> Norms(const TrainingLog& by_item) {
+  std::vector<double> norms;
+  for (int64_t item = 0; item < by_item.row_count(); ++item) {
+    double square = 0.0;
+    for (const float label : by_item.LabelsOf(item)) square += static_cast<double>(label * label);
+    norms.push_back(std::sqrt(square));
+  }
+  return norms;
+}
+
+}  // namespace
+
+ItemKnn::ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options)
+    : options_(options), positive_only_(log.positive_only), bias_(std::move(bias)) {
+  const TrainingLog by_task = Centred(log, bias_, options.max_task_events);
+  const TrainingLog by_item = by_task.Transposed();
+  const std::vector<double> norms = Norms(by_item);
+  CoOccurrence together(log.column_count);
+  std::vector<Neighbour> candidates;
+  for (int64_t item = 0; item < log.column_count; ++item) {
+    together.Collect(by_task, by_item, item);
+    candidates.clear();
+    for (const uint32_t other : together.touched()) {
+      const double scale = norms[static_cast<size_t>(item)] * norms[other];
+      if (static_cast<int64_t>(other) == item || scale <= 0.0) continue;
+      const double count = together.count(other);
+      const double similarity = static_cast<double>(together.product(other)) / scale * count /
+                                (count + options.shrinkage);
+      candidates.push_back({other, static_cast<float>(similarity)});
+    }
+    const size_t kept = std::min(candidates.size(), static_cast<size_t>(options.neighbours));
+    std::ranges::nth_element(candidates, candidates.begin() + static_cast<int64_t>(kept),
+                             [](const Neighbour& a, const Neighbour& b) {
+                               return std::pair(-std::abs(a.similarity), a.item) <
+                                      std::pair(-std::abs(b.similarity), b.item);
+                             });
+    candidates.resize(kept);
+    std::ranges::sort(candidates, {}, &Neighbour::item);
+    neighbours_.insert(neighbours_.end(), candidates.begin(), candidates.end());
+    offsets_.push_back(std::ssize(neighbours_));
+  }
+}
+
+std::vector<double> ItemKnn::Predict(const Support& support, std::span<const int64_t> items) const {
+  const double base = bias_.mean() + bias_.BiasOf(support);
+  std::vector<std::pair<uint32_t, double>> known;  // support item, what is left of its label
+  for (size_t event = 0; event < support.items.size(); ++event) {
+    const double label = support.labels[event];
+    const double left = label - base - bias_.column_bias(support.items[event]);
+    known.emplace_back(static_cast<uint32_t>(support.items[event]), positive_only_ ? label : left);
+  }
+  std::ranges::sort(known);
+  std::vector<double> scores;
+  for (const int64_t item : items) {
+    double sum = 0.0, weight = options_.damping;
+    auto next = known.begin();
+    for (int64_t at = offsets_[static_cast<size_t>(item)];
+         at < offsets_[static_cast<size_t>(item) + 1] && next != known.end(); ++at) {
+      const Neighbour& neighbour = neighbours_[static_cast<size_t>(at)];
+      next = std::lower_bound(next, known.end(), std::pair(neighbour.item, -HUGE_VAL));
+      for (; next != known.end() && next->first == neighbour.item; ++next) {
+        sum += static_cast<double>(neighbour.similarity) * next->second;
+        weight += std::abs(static_cast<double>(neighbour.similarity));
+      }
+    }
+    scores.push_back(positive_only_ ? sum : base + bias_.column_bias(item) + sum / weight);
+  }
+  return scores;
+}
+
+}  // namespace hearth

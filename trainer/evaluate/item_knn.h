@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "trainer/evaluate/baseline.h"
+#include "trainer/evaluate/bias_model.h"
+
+namespace hearth {
+
+/// Item-item collaborative filtering. With c = label - bias prediction (1 in a positive-only log):
+///   similarity(i, j) = sum_u c_ui c_uj / sqrt(sum_u c_ui^2 sum_u c_uj^2) * n_ij / (n_ij +
+///   shrinkage)
+/// over the tasks with both, n_ij of them; the strongest `neighbours` of each item are kept. A
+/// new user's score of i is the bias prediction plus
+///   sum_j similarity(i, j) c_j / (sum_j |similarity(i, j)| + damping)
+/// over the support items j among its neighbours; in a positive-only log the plain sum of
+/// similarities.   Source: Koren 2010, "Factor in the neighbors", section 2.2.
+class ItemKnn : public Baseline {
+ public:
+  struct Options {
+    int64_t neighbours = 200;       ///< kept per item, by size of similarity
+    double shrinkage = 5.0;         ///< >= 0, in tasks
+    double damping = 0.5;           ///< > 0, in similarity
+    int64_t max_task_events = 500;  ///< of longer tasks the last ones; bounds the work per task
+  };
+
+  ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options);
+
+  std::string_view name() const override { return "item_knn"; }
+  bool predicts_labels() const override { return !positive_only_; }
+  std::vector<double> Predict(const Support& support,
+                              std::span<const int64_t> items) const override;
+
+ private:
+  struct Neighbour {
+    uint32_t item;
+    float similarity;
+  };
+
+  Options options_;
+  bool positive_only_;
+  BiasModel bias_;
+  std::vector<int64_t> offsets_{0};    // [item + 1]
+  std::vector<Neighbour> neighbours_;  // of each item, by item
+};
+
+}  // namespace hearth

@@ -1,0 +1,24 @@
+#include "trainer/gradient/engine_choice.h"
+
+#include "common/error.h"
+#include "trainer/gradient/fused_engine.h"
+#include "trainer/gradient/generic_engine.h"
+
+namespace hearth {
+
+ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, const MetaOptions& options,
+                          at::Device device) {
+  const std::string why_not = FusedEngine::WhyNot(context, options, device);
+  if (kind == EngineKind::kFused && !why_not.empty()) {
+    throw ConfigError("train.engine=fused does not apply here: {}; use train.engine=auto", why_not);
+  }
+  if (kind == EngineKind::kGeneric || !why_not.empty()) {
+    const std::string reason = kind == EngineKind::kGeneric ? "asked for" : why_not;
+    return {std::make_unique<GenericEngine>(context), "generic (" + reason + ")"};
+  }
+  auto fused = std::make_unique<FusedEngine>(context, options);
+  std::string reason = "fused (" + fused->Describe() + ")";
+  return {std::move(fused), std::move(reason)};
+}
+
+}  // namespace hearth

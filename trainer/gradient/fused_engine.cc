@@ -1,0 +1,217 @@
+#include "trainer/gradient/fused_engine.h"
+
+#include <cmath>
+
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "trainer/gradient/device_chunk.h"
+#include "trainer/gradient/fused_chunk.h"
+#include "trainer/gradient/fused_inputs.h"
+
+namespace hearth {
+namespace {
+
+// Adapted layers are the last ones of the head; joint training counts them all.
+size_t FirstAdapted(const EngineContext& context, const DenseHead& head) {
+  const std::vector<int64_t>& adapted = context.method.adapted();
+  if (adapted.empty()) return 0;
+  for (size_t l = 0; l < head.layers.size(); ++l) {
+    if (head.layers[l].weight() == adapted.front()) return l;
+  }
+  return head.layers.size();
+}
+
+HeadShape::Activation ActivationOf(ModelOptions::Activation activation) {
+  switch (activation) {
+    case ModelOptions::Activation::kRelu:
+      return HeadShape::Activation::kRelu;
+    case ModelOptions::Activation::kGelu:
+      return HeadShape::Activation::kGelu;
+    case ModelOptions::Activation::kTanh:
+      return HeadShape::Activation::kTanh;
+    case ModelOptions::Activation::kIdentity:
+      break;
+  }
+  return HeadShape::Activation::kIdentity;
+}
+
+const char* NameOf(HeadShape::Activation activation) {
+  constexpr const char* kNames[] = {"relu", "gelu", "tanh", "identity"};
+  return kNames[static_cast<size_t>(activation)];
+}
+
+// The rows of the chunk without padding.
+HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
+  const at::Tensor support = batch.support.entity.to(at::kCPU);
+  const at::Tensor query = batch.query.entity.to(at::kCPU);
+  HeadChunk packed;
+  packed.begin.push_back(0);
+  const auto append = [&](const TaskRows& rows, const at::Tensor& entity, int64_t t) {
+    const auto i = static_cast<size_t>(t);
+    const int64_t* items = entity.const_data_ptr<int64_t>() + t * entity.size(1);
+    packed.item.insert(packed.item.end(), items, items + rows.offsets[i + 1] - rows.offsets[i]);
+    packed.labels.insert(packed.labels.end(), rows.labels.begin() + rows.offsets[i],
+                         rows.labels.begin() + rows.offsets[i + 1]);
+  };
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
+    append(chunk.support, support, t);
+    packed.support.push_back(std::ssize(packed.item) - packed.begin.back());
+    append(chunk.query, query, t);
+    packed.begin.push_back(std::ssize(packed.item));
+  }
+  return packed;
+}
+
+// rows x width, between matrices whose rows are `from_row` and `to_row` apart.
+template <typename From, typename To>
+void CopyMatrix(const From* from, int64_t from_row, int64_t rows, int64_t width, To* to,
+                int64_t to_row) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < width; ++j)
+      to[r * to_row + j] = static_cast<To>(from[r * from_row + j]);
+  }
+}
+
+}  // namespace
+
+std::string FusedEngine::WhyNot(const EngineContext& context, const MetaOptions& options,
+                                at::Device device) {
+  const DenseHead* head = context.model.dense_head();
+  if (head == nullptr) return "the model is not a stack of dense layers";
+  if (context.method.adapts_rows()) return "embedding rows adapt (meta.adapt=all)";
+  if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kPerElement) {
+    return "elements have inner rates of their own";
+  }
+  if (options.loss == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
+  if (!device.is_cpu() && !device.is_cuda()) return "it has no kernels for " + device.str();
+  const size_t first = FirstAdapted(context, *head);
+  const auto count = static_cast<int64_t>(head->layers.size() - first);
+  if (count > HeadShape::kMaxLayers) {
+    return fmt::format("{} layers adapt, at most {} may", count, HeadShape::kMaxLayers);
+  }
+  return {};
+}
+
+FusedEngine::FusedEngine(const EngineContext& context, const MetaOptions& options)
+    : context_(context), options_(options), log_rates_(FindLogInnerRates(context.model.layout())) {
+  const DenseHead& head = *context.model.dense_head();
+  below_ = FirstAdapted(context, head);
+  layers_.assign(head.layers.begin() + static_cast<int64_t>(below_), head.layers.end());
+  const ParameterLayout& layout = context.model.layout();
+  shape_.layer_count = static_cast<int>(layers_.size());
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    shape_.width[l] = layout.spec(layers_[l].weight()).shape[0];
+    shape_.width[l + 1] = layout.spec(layers_[l].weight()).shape[1];
+  }
+  shape_.activation = ActivationOf(head.activation);
+  shape_.loss =
+      options.loss == MetaOptions::Loss::kMse ? HeadShape::Loss::kMse : HeadShape::Loss::kBce;
+  shape_.inner_steps = context.method.adapted().empty() ? 0 : static_cast<int>(options.inner_steps);
+  shape_.second_order = options.method != MetaOptions::Method::kFomaml;
+  shape_.rate_gradient = log_rates_ >= 0;
+}
+
+std::string FusedEngine::Describe() const {
+  std::vector<std::string> widths;
+  for (int l = 0; l <= shape_.layer_count; ++l) widths.push_back(std::to_string(shape_.width[l]));
+  return fmt::format("{} {}", Join(widths, "-"), NameOf(shape_.activation));
+}
+
+ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
+                                 bool hide_item_ids) const {
+  return ComputeFiniteTasks(chunk, [&](const Chunk& tasks) {
+    return parameters.dense.scalar_type() == at::kDouble
+               ? ComputeAs<double>(tasks, parameters, hide_item_ids)
+               : ComputeAs<float>(tasks, parameters, hide_item_ids);
+  });
+}
+
+template <typename Real>
+ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
+                                   bool hide_item_ids) const {
+  const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
+  HeadChunk head = PackRows(chunk, batch);
+  head.support_prior = options_.support_prior;
+  const std::unique_ptr<HeadInputs> inputs =
+      MakeHeadInputs(context_.model, below_, batch, parameters);
+  inputs->Forward(head);
+
+  const at::Tensor dense = parameters.dense.to(at::kCPU);
+  const Real* values = dense.const_data_ptr<Real>();
+  const auto differentiate =
+      parameters.dense.is_cuda() ? DifferentiateHeadOnDevice<Real> : DifferentiateHead<Real>;
+  HeadChunkGradient gradient = differentiate(shape_, PackTail(values), Rates(values),
+                                             context_.model.dense_head()->output_offset, head);
+  ChunkResult result;
+  result.dense_gradient = at::zeros_like(parameters.dense);
+  inputs->Backward(gradient, result);
+  result.dense_gradient = result.dense_gradient.to(at::kCPU);
+  for (at::Tensor& rows : result.row_gradients) rows = rows.to(at::kCPU);
+  UnpackGradients(gradient, values, result.dense_gradient.mutable_data_ptr<Real>());
+  result.table_rows = batch.table_rows;
+  result.query_loss = std::move(gradient.losses);
+  return result;
+}
+
+template <typename Real>
+std::vector<Real> FusedEngine::PackTail(const Real* parameters) const {
+  std::vector<Real> tail(static_cast<size_t>(shape_.tail_size()), Real(0));
+  ForEachTailMatrix([&](const TailMatrix& matrix) {
+    CopyMatrix(parameters + matrix.parameter, matrix.width, matrix.rows, matrix.width,
+               tail.data() + matrix.tail, matrix.tail_row);
+  });
+  return tail;
+}
+
+template <typename Real>
+std::vector<Real> FusedEngine::Rates(const Real* parameters) const {
+  const auto count = static_cast<size_t>(shape_.inner_steps * shape_.rate_count());
+  if (log_rates_ < 0) return std::vector<Real>(count, static_cast<Real>(options_.inner_lr));
+  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
+  std::vector<Real> rates;
+  for (size_t i = 0; i < count; ++i) {
+    const auto place = logs.offset + static_cast<int64_t>(i) % logs.count;
+    rates.push_back(static_cast<Real>(std::exp(static_cast<double>(parameters[place]))));
+  }
+  return rates;
+}
+
+template <typename Real>
+void FusedEngine::UnpackGradients(const HeadChunkGradient& gradient, const Real* parameters,
+                                  Real* gradients) const {
+  ForEachTailMatrix([&](const TailMatrix& matrix) {
+    CopyMatrix(gradient.tail.data() + matrix.tail, matrix.tail_row, matrix.rows, matrix.width,
+               gradients + matrix.parameter, matrix.width);
+  });
+  if (log_rates_ < 0) return;
+  // d / d log a = a d / d a; steps that share a rate add up.
+  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
+  std::vector<double> sums(static_cast<size_t>(logs.count), 0.0);
+  for (size_t i = 0; i < gradient.rates.size(); ++i) sums[i % sums.size()] += gradient.rates[i];
+  for (int64_t i = 0; i < logs.count; ++i) {
+    const double rate = std::exp(static_cast<double>(parameters[logs.offset + i]));
+    gradients[logs.offset + i] = static_cast<Real>(sums[static_cast<size_t>(i)] * rate);
+  }
+}
+
+template <typename Visit>
+void FusedEngine::ForEachTailMatrix(const Visit& visit) const {
+  const ParameterLayout& layout = context_.model.layout();
+  for (int l = 0; l < shape_.layer_count; ++l) {
+    const TaskLinear& layer = layers_[static_cast<size_t>(l)];
+    const int64_t in = shape_.width[l], out = shape_.width[l + 1];
+    visit({layout.spec(layer.bias()).offset, 1, out, shape_.bias_offset(l), shape_.out(l)});
+    if (l == 0) continue;
+    const int64_t weight = layout.spec(layer.weight()).offset;
+    if (shape_.is_output(l)) {
+      visit({weight, 1, in, shape_.weight_offset(l), shape_.Padded(in)});
+    } else {
+      visit({weight, in, out, shape_.weight_offset(l), shape_.out(l)});
+    }
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,187 @@
+#include "trainer/gradient/fused_inputs.h"
+
+#include <numeric>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "trainer/model/field_encoder.h"
+
+namespace hearth {
+namespace {
+
+at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
+  return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong)).to(device);
+}
+
+// Vectors of fields side by side, times W_0: all of it linear, so written out.
+class FieldInputs : public HeadInputs {
+ public:
+  FieldInputs(const Recommender& model, const ChunkBatch& batch, const MetaParameters& parameters)
+      : layout_(model.layout()),
+        theta_(ViewParameters(layout_, parameters.dense)),
+        rows_(GatherTableRows(parameters, batch.table_rows)),
+        first_(model.dense_head()->layers.front().weight()),
+        tasks_(*model.encoders().tasks, batch.tasks, theta_, rows_),
+        items_(*model.encoders().items, batch.items, theta_, rows_) {}
+
+  void Forward(HeadChunk& head) override {
+    const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
+    tasks_.Forward(TaskPart(weight), head.tasks, head.task_start);
+    items_.Forward(ItemPart(weight), head.items, head.item_start);
+  }
+
+  void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
+    for (const at::Tensor& rows : rows_) result.row_gradients.push_back(at::zeros_like(rows));
+    const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
+    const ParameterValues places = ViewParameters(layout_, result.dense_gradient);
+    const at::Tensor& of_weight = places[static_cast<size_t>(first_)];
+    tasks_.Backward(TaskPart(weight), gradient.tasks, gradient.task_start, TaskPart(of_weight),
+                    places, result.row_gradients);
+    items_.Backward(ItemPart(weight), gradient.items, gradient.item_start, ItemPart(of_weight),
+                    places, result.row_gradients);
+  }
+
+ private:
+  // Task side or item side.
+  class Side {
+   public:
+    Side(const FieldEncoder& encoder, const EntityBatch& batch, const ParameterValues& theta,
+         const std::vector<at::Tensor>& rows)
+        : encoder_(encoder),
+          count_(batch.count),
+          encoding_(batch, FieldCombination::kConcatenate),
+          parts_(encoder.Parts(theta, rows)) {}
+
+    int64_t width() const { return encoder_.width(); }
+
+    // weight: this side's rows of W_0.
+    void Forward(const at::Tensor& weight, at::Tensor& vectors, at::Tensor& start) const {
+      if (parts_.empty()) {
+        vectors = at::empty({count_, 0}, weight.options());
+        start = at::zeros({count_, weight.size(1)}, weight.options());
+        return;
+      }
+      vectors = encoding_.Apply(parts_);
+      start = encoding_.ApplyTimes(parts_, weight);
+    }
+
+    // dense, rows: gradients of all parameters and of the rows of all tables, to add to.
+    void Backward(const at::Tensor& weight, const at::Tensor& vectors, const at::Tensor& start,
+                  const at::Tensor& weight_gradient, const ParameterValues& dense,
+                  const std::vector<at::Tensor>& rows) const {
+      if (parts_.empty()) return;
+      std::vector<at::Tensor> gradients = encoder_.Parts(dense, rows);
+      encoding_.AddAdjoint(vectors, gradients);
+      encoding_.AddTimesAdjoint(parts_, weight, start, gradients, weight_gradient);
+    }
+
+   private:
+    const FieldEncoder& encoder_;
+    int64_t count_;
+    FieldEncoding encoding_;
+    std::vector<at::Tensor> parts_;
+  };
+
+  at::Tensor TaskPart(const at::Tensor& weight) const {
+    return weight.narrow(0, 0, tasks_.width());
+  }
+  at::Tensor ItemPart(const at::Tensor& weight) const {
+    return weight.narrow(0, tasks_.width(), items_.width());
+  }
+
+  const ParameterLayout& layout_;
+  ParameterValues theta_;
+  std::vector<at::Tensor> rows_;  // [table]
+  int64_t first_;                 // parameter index of W_0
+  Side tasks_, items_;
+};
+
+// Any model, and layers of the head that do not adapt: every row has inputs of its own.
+class GraphInputs : public HeadInputs {
+ public:
+  GraphInputs(const Recommender& model, size_t below, const ChunkBatch& batch,
+              const MetaParameters& parameters)
+      : model_(model), below_(below), batch_(batch) {
+    theta_ = MakeLeaves(model.layout(), parameters.dense);
+    rows_ = GatherTableRows(parameters, batch.table_rows);
+    for (at::Tensor& of_table : rows_) of_table.requires_grad_(true);
+  }
+
+  void Forward(HeadChunk& head) override {
+    const DenseHead& dense = *model_.dense_head();
+    const EncodedChunk encoded = Encode(model_, theta_, batch_, rows_);
+    const at::Device device = encoded.items.device();
+    const at::Tensor tasks = at::index_select(encoded.tasks, 0, TaskOfRow(head, device));
+    const at::Tensor items = at::index_select(encoded.items, 0, IdTensor(head.item, device));
+    HeadRows rows = model_.MakeHeadRows(model_.MakeInputs(tasks, items.unsqueeze(1)));
+    for (size_t l = 0; l < below_; ++l) {
+      rows.x = Activate(dense.activation, dense.layers[l].Forward(theta_, rows.x));
+    }
+    std::iota(head.item.begin(), head.item.end(), int64_t{0});
+    x_ = rows.x.squeeze(1);
+    start_ = at::mm(x_, theta_[static_cast<size_t>(dense.layers[below_].weight())]);
+    if (rows.shift.defined()) shift_ = rows.shift.squeeze(1);
+    head.items = x_.detach().contiguous();
+    head.item_start = start_.detach();
+    if (shift_.defined()) head.shift = shift_.detach().contiguous();
+    head.tasks = at::empty({batch_.task_count, 0}, head.items.options());
+    head.task_start = at::zeros({batch_.task_count, start_.size(1)}, head.items.options());
+  }
+
+  void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
+    std::vector<at::Tensor> roots = {start_}, weights = {gradient.item_start};
+    const auto enter = [&](const at::Tensor& root, const at::Tensor& weight) {
+      if (!root.defined() || !root.requires_grad()) return;
+      roots.push_back(root);
+      weights.push_back(weight);
+    };
+    enter(x_, gradient.items);
+    enter(shift_, gradient.shift);
+    std::vector<at::Tensor> inputs = theta_.tensors();
+    inputs.insert(inputs.end(), rows_.begin(), rows_.end());
+    const std::vector<at::Tensor> gradients =
+        torch::autograd::grad(roots, inputs, weights, /*retain_graph=*/false,
+                              /*create_graph=*/false, /*allow_unused=*/true);
+    const ParameterLayout& layout = model_.layout();
+    result.dense_gradient =
+        FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
+                         result.dense_gradient.options());
+    result.row_gradients = ToRowGradients(gradients, rows_);
+  }
+
+ private:
+  static at::Tensor TaskOfRow(const HeadChunk& head, at::Device device) {
+    std::vector<int64_t> task_of_row;
+    for (size_t t = 0; t + 1 < head.begin.size(); ++t) {
+      task_of_row.resize(static_cast<size_t>(head.begin[t + 1]), static_cast<int64_t>(t));
+    }
+    return IdTensor(task_of_row, device);
+  }
+
+  const Recommender& model_;
+  size_t below_;
+  const ChunkBatch& batch_;
+  ParameterValues theta_;
+  std::vector<at::Tensor> rows_;  // [table]
+  at::Tensor x_, start_, shift_;  // of all rows, with their graph
+};
+
+}  // namespace
+
+std::unique_ptr<HeadInputs> MakeHeadInputs(const Recommender& model, size_t below,
+                                           const ChunkBatch& batch,
+                                           const MetaParameters& parameters) {
+  if (below == 0 && model.dense_head()->reads_vectors) {
+    return std::make_unique<FieldInputs>(model, batch, parameters);
+  }
+  return std::make_unique<GraphInputs>(model, below, batch, parameters);
+}
+
+}  // namespace hearth

@@ -1,0 +1,162 @@
+#include "trainer/gradient/gradient_check.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/cat.h>
+
+#include "common/random.h"
+#include "trainer/gradient/engine_choice.h"
+#include "trainer/gradient/fused_engine.h"
+#include "trainer/gradient/generic_engine.h"
+
+namespace hearth {
+namespace {
+
+// A model with its start values in one precision.
+class Subject {
+ public:
+  Subject(const Dataset& dataset, const ModelOptions& model, const MetaOptions& meta,
+          at::ScalarType type, uint64_t seed)
+      : learner_(dataset, model, meta, at::TensorOptions().dtype(type)),
+        parameters_(InitializeMetaParameters(learner_.model().layout(), learner_.model().tables(),
+                                             TableOptimizer::kAdagrad, seed,
+                                             learner_.tensor_options())) {}
+
+  EngineContext context() const {
+    return {learner_.model(), learner_.method(), learner_.builder(), learner_.meta().loss};
+  }
+  const MetaLearner& learner() const { return learner_; }
+  MetaParameters& parameters() { return parameters_; }
+
+ private:
+  MetaLearner learner_;
+  MetaParameters parameters_;
+};
+
+at::Tensor Flatten(const ChunkResult& result) {
+  std::vector<at::Tensor> parts = {result.dense_gradient.to(at::kDouble)};
+  for (const at::Tensor& rows : result.row_gradients) {
+    parts.push_back(rows.to(at::kDouble).reshape({-1}));
+  }
+  return at::cat(parts);
+}
+
+double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
+  const double scale = expected.abs().max().item<double>();
+  return (actual - expected).abs().max().item<double>() / std::max(scale, 1e-300);
+}
+
+// One element of the parameters, and what the engine says of it.
+struct Element {
+  double* value;
+  double gradient;
+};
+
+std::vector<Element> ChooseElements(Subject& subject, const ChunkResult& result, int64_t samples) {
+  RandomStream random(1, Purpose::kTest);
+  std::vector<Element> elements;
+  const auto draw = [&](int64_t count) {
+    return static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(count)));
+  };
+  auto* dense = subject.parameters().dense.mutable_data_ptr<double>();
+  const auto* gradient = result.dense_gradient.const_data_ptr<double>();
+  for (const ParameterSpec& spec : subject.learner().model().layout().specs()) {
+    for (int64_t s = 0; s < std::min(samples, spec.count); ++s) {
+      const int64_t i = spec.offset + draw(spec.count);
+      elements.push_back({dense + i, gradient[i]});
+    }
+  }
+  for (size_t t = 0; t < result.table_rows.size(); ++t) {
+    EmbeddingTable& table = subject.parameters().tables[t];
+    const at::Tensor& rows = result.row_gradients[t];
+    for (int64_t s = 0; s < std::min(samples, rows.numel()); ++s) {
+      const int64_t i = draw(rows.numel()), row = i / table.dim(), d = i % table.dim();
+      const int64_t id = result.table_rows[t][static_cast<size_t>(row)];
+      auto* values = table.rows().mutable_data_ptr<double>();
+      elements.push_back(
+          {values + table.LocalRowOf(id) * table.dim() + d, rows.const_data_ptr<double>()[i]});
+    }
+  }
+  return elements;
+}
+
+double CentralDifference(double& value, const Engine& engine, const Chunk& chunk,
+                         const MetaParameters& parameters) {
+  constexpr double kStep = 1e-5;
+  const double saved = value;
+  value = saved + kStep;
+  const double above = engine.Compute(chunk, parameters, false).loss_sum;
+  value = saved - kStep;
+  const double below = engine.Compute(chunk, parameters, false).loss_sum;
+  value = saved;
+  return (above - below) / (2.0 * kStep);
+}
+
+// Fills in difference_error and checked_count.
+void CompareWithDifferences(Subject& subject, const Chunk& chunk, int64_t samples,
+                            GradientCheck& check) {
+  const GenericEngine engine(subject.context());
+  const ChunkResult result = engine.Compute(chunk, subject.parameters(), false);
+  const double scale = Flatten(result).abs().max().item<double>();
+  check.difference_error = 0.0;
+  for (const Element& element : ChooseElements(subject, result, samples)) {
+    const double expected = CentralDifference(*element.value, engine, chunk, subject.parameters());
+    check.difference_error =
+        std::max(*check.difference_error, std::abs(element.gradient - expected) / scale);
+    ++check.checked_count;
+  }
+}
+
+}  // namespace
+
+bool GradientCheck::passed() const {
+  return difference_error.value_or(0.0) <= kTolerance64 &&
+         fused_error.value_or(0.0) <= kTolerance64 && float32_error.value_or(0.0) <= kTolerance32;
+}
+
+GradientCheck CheckGradient(const Dataset& dataset, const ModelOptions& model,
+                            const MetaOptions& meta, const Chunk& chunk, uint64_t seed,
+                            int64_t samples) {
+  Subject exact(dataset, model, meta, at::kDouble, seed);
+  GradientCheck check;
+  check.task_count = chunk.task_count();
+  if (meta.method != MetaOptions::Method::kFomaml) {
+    check.smoothed = model.type == ModelOptions::Type::kEmbeddingMlp &&
+                     model.activation == ModelOptions::Activation::kRelu;
+    if (check.smoothed) {
+      ModelOptions with_gelu = model;
+      with_gelu.activation = ModelOptions::Activation::kGelu;
+      Subject smooth(dataset, with_gelu, meta, at::kDouble, seed);
+      CompareWithDifferences(smooth, chunk, samples, check);
+    } else {
+      CompareWithDifferences(exact, chunk, samples, check);
+    }
+  }
+  const at::Tensor gradient =
+      Flatten(GenericEngine(exact.context()).Compute(chunk, exact.parameters(), false));
+  if (FusedEngine::WhyNot(exact.context(), meta, at::kCPU).empty()) {
+    const FusedEngine fused(exact.context(), meta);
+    check.fused_error =
+        RelativeError(Flatten(fused.Compute(chunk, exact.parameters(), false)), gradient);
+  }
+  Subject single(dataset, model, meta, at::kFloat, seed);
+  const ChosenEngine chosen = ChooseEngine(EngineKind::kAuto, single.context(), meta, at::kCPU);
+  check.engine = chosen.reason;
+  check.float32_error =
+      RelativeError(Flatten(chosen.engine->Compute(chunk, single.parameters(), false)), gradient);
+  if (meta.method == MetaOptions::Method::kMaml) {
+    MetaOptions dropped = meta;
+    dropped.method = MetaOptions::Method::kFomaml;
+    Subject first(dataset, model, dropped, at::kDouble, seed);
+    const at::Tensor of_first =
+        Flatten(GenericEngine(first.context()).Compute(chunk, first.parameters(), false));
+    check.second_order_share =
+        (gradient - of_first).norm().item<double>() / gradient.norm().item<double>();
+  }
+  return check;
+}
+
+}  // namespace hearth

@@ -1,0 +1,117 @@
+#include "trainer/loop/local_steps.h"
+
+#include <algorithm>
+#include <array>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+
+#include "common/error.h"
+#include "common/id_groups.h"
+#include "trainer/tensor/parameters.h"
+
+namespace hearth {
+namespace {
+
+at::Tensor TensorOf(std::vector<double>& values, at::IntArrayRef shape) {
+  return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble));
+}
+
+// Numbers of a row.
+int64_t ColumnsOf(const at::Tensor& state) { return state.dim() == 1 ? 1 : state.size(1); }
+
+}  // namespace
+
+LocalSteps::LocalSteps(MetaParameters& parameters, DenseOptimizer& optimizer,
+                       Communicator& communicator)
+    : parameters_(parameters), optimizer_(optimizer), communicator_(communicator) {
+  for (EmbeddingTable& table : parameters_.tables) {
+    HEARTH_CHECK(!table.shape().sharded && table.dynamic_ids() == nullptr, "table {}",
+                 table.name());
+    table.StartTracking();
+  }
+}
+
+void LocalSteps::Meet() {
+  AverageDense();
+  for (EmbeddingTable& table : parameters_.tables) AverageRows(table);
+}
+
+void LocalSteps::AverageDense() {
+  const std::array<at::Tensor, 3> tensors = {parameters_.dense, optimizer_.first_moment(),
+                                             optimizer_.second_moment()};
+  std::vector<double> values;
+  for (const at::Tensor& tensor : tensors) {
+    const std::vector<double> own = ToDoubles(tensor);
+    values.insert(values.end(), own.begin(), own.end());
+  }
+  communicator_.AllReduce(std::span(values), ReduceOp::kSum);
+  for (double& value : values) value /= communicator_.world_size();
+  const at::Tensor mean = TensorOf(values, {std::ssize(values)});
+  int64_t begin = 0;
+  for (at::Tensor tensor : tensors) {
+    tensor.copy_(mean.narrow(0, begin, tensor.numel()));
+    begin += tensor.numel();
+  }
+}
+
+void LocalSteps::AverageRows(EmbeddingTable& table) {
+  const TrackedRows tracked = table.TakeTracked();
+  // Of each row that this rank touched: its change, then its optimizer state.
+  std::vector<int64_t> local_rows;
+  for (const int64_t id : tracked.ids) local_rows.push_back(table.LocalRowOf(id));
+  const at::Tensor index = at::from_blob(local_rows.data(), {std::ssize(local_rows)},
+                                         at::TensorOptions().dtype(at::kLong))
+                               .to(table.rows().device());
+  std::vector<at::Tensor*> states = {&table.rows(), &table.second_moment(), &table.age()};
+  if (table.first_moment().defined()) states.push_back(&table.first_moment());
+  std::vector<at::Tensor> columns;
+  for (const at::Tensor* state : states) {
+    const at::Tensor now = state->index_select(0, index);
+    columns.push_back((state == &table.rows() ? now - tracked.before : now)
+                          .reshape({std::ssize(tracked.ids), ColumnsOf(*state)}));
+  }
+  const std::vector<double> own = ToDoubles(at::cat(columns, 1));
+  const std::vector<int64_t> ids = communicator_.AllGather(std::span<const int64_t>(tracked.ids));
+  const std::vector<double> values = communicator_.AllGather(std::span<const double>(own));
+  table.rows().index_copy_(0, index, tracked.before);
+  if (ids.empty()) return;
+
+  const IdGroups groups(ids);
+  const auto width = std::ssize(values) / std::ssize(ids);
+  std::vector<double> means(static_cast<size_t>(groups.size() * width));
+  SumRowsByGroup(
+      groups, values.data(), width, [](double x) { return x; }, means.data());
+  const int64_t age_column = table.dim() + 1;
+  for (int64_t group = 0; group < groups.size(); ++group) {
+    const std::span<const int64_t> places = groups.Places(group);
+    double* mean = means.data() + group * width;
+    for (int64_t c = 0; c < width; ++c) mean[c] /= static_cast<double>(places.size());
+    mean[age_column] = 0.0;
+    for (const int64_t place : places) {
+      mean[age_column] =
+          std::max(mean[age_column], values[static_cast<size_t>(place * width + age_column)]);
+    }
+  }
+  std::vector<int64_t> rows;
+  for (const int64_t id : groups.ids()) rows.push_back(table.LocalRowOf(id));
+  table.MarkChanged(rows);
+  const at::Tensor all =
+      at::from_blob(rows.data(), {std::ssize(rows)}, at::TensorOptions().dtype(at::kLong))
+          .to(table.rows().device());
+  const at::Tensor mean = TensorOf(means, {groups.size(), width}).to(table.rows().options());
+  int64_t begin = 0;
+  for (at::Tensor* state : states) {
+    at::Tensor part = mean.narrow(1, begin, ColumnsOf(*state));
+    if (state->dim() == 1) part = part.squeeze(1);
+    if (state == &table.rows()) {
+      state->index_add_(0, all, part);
+    } else {
+      state->index_copy_(0, all, part);
+    }
+    begin += ColumnsOf(*state);
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,34 @@
+#include "trainer/loop/loss_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "common/median.h"
+
+namespace hearth {
+namespace {
+
+constexpr size_t kInARow = 4;
+
+}  // namespace
+
+std::optional<LossSpike> LossWatch::Add(double loss) {
+  if (!std::isfinite(loss)) return std::nullopt;
+  std::optional<LossSpike> spike;
+  if (std::ssize(window_) == kWindow) {
+    const double median = MedianOf({window_.begin(), window_.end()});
+    std::vector<double> deviations;
+    for (const double before : window_) deviations.push_back(std::abs(before - median));
+    const double limit = median + kDeviations * MedianOf(std::move(deviations));
+    // How many before this one lie above; one more than needed were told before.
+    size_t above = 0;
+    while (above < kInARow && window_[window_.size() - 1 - above] > limit) ++above;
+    if (loss > limit && above == kInARow - 1) spike = LossSpike{loss, median};
+    window_.pop_front();
+  }
+  window_.push_back(loss);
+  return spike;
+}
+
+}  // namespace hearth

@@ -1,0 +1,115 @@
+#include "trainer/loop/memory_estimate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/error.h"
+#include "common/machine_memory.h"
+#include "common/text.h"
+#include "sampler/meta_batch_loader.h"
+#include "trainer/tensor/memory_meter.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kMaxRehearsedTasks = 8;
+
+// Of one rank.
+int64_t ParametersBytes(const Recommender& model, const TrainerOptions& options,
+                        int64_t element_bytes, int world_size) {
+  // Values and two moments; the gradient that is applied, and its scaled copy.
+  int64_t elements = model.layout().size() * 5;
+  for (const TableSpec& table : model.tables()) {
+    const TableShape shape = ShapeOf(table, options.tables, element_bytes,
+                                     {0, world_size, options.dist.replicate_bytes});
+    const int64_t copies = options.optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
+    const int64_t rows = shape.partition.row_count() / (shape.sharded ? world_size : 1);
+    elements += rows * (table.dim * copies + 2);
+  }
+  return elements * element_bytes;
+}
+
+void RequireFreeMemory(int64_t bytes) {
+  const int64_t available = ReadMachineMemory().available;
+  if (bytes <= available) return;
+  throw ConfigError(
+      "the parameters, tables and optimizer state alone take {}, but {} are free on this machine; "
+      "lower model.dim, raise model.min_item_events or use a machine with more memory",
+      FormatBytes(bytes), FormatBytes(available));
+}
+
+int64_t RowsOf(const Chunk& chunk, size_t task) {
+  return chunk.support.offsets[task + 1] - chunk.support.offsets[task] +
+         chunk.query.offsets[task + 1] - chunk.query.offsets[task];
+}
+
+// Up to `count` tasks of the first chunk of the data, those with the most rows: a chunk is padded
+// to its longest task.
+Chunk LongestTasks(const Chunk& chunk, int64_t count) {
+  std::vector<int64_t> order(static_cast<size_t>(chunk.task_count()));
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::ranges::greater{},
+                           [&](int64_t t) { return RowsOf(chunk, static_cast<size_t>(t)); });
+  order.resize(static_cast<size_t>(std::min(count, chunk.task_count())));
+  std::ranges::sort(order);
+  return SelectTasks(chunk, order);
+}
+
+// A chunk costs a fixed part, some of it kept from chunk to chunk, and a part for every task.
+int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk,
+                   int64_t chunk_tasks) {
+  const int64_t many = std::min(chunk.task_count(), kMaxRehearsedTasks);
+  const int64_t few = many / 2;
+  MemoryMeter meter;
+  const auto peak_of = [&](int64_t tasks) {
+    meter.ResetPeak();
+    engine.Compute(LongestTasks(chunk, tasks), parameters, /*hide_item_ids=*/false);
+    return meter.peak_bytes();
+  };
+  const int64_t of_few = few > 0 ? peak_of(few) : 0;
+  const int64_t of_many = peak_of(many);
+  if (few == 0 || chunk_tasks <= many) return of_many;
+  return of_many + (of_many - of_few) * (chunk_tasks - many) / (many - few);
+}
+
+int64_t SumsBytes(const Recommender& model, const TaskOptions& tasks, const Chunk& chunk,
+                  int64_t chunks, int64_t element_bytes) {
+  const int64_t rows_per_task =
+      (chunk.support.row_count() + chunk.query.row_count()) / chunk.task_count();
+  int64_t row_width = 0;
+  for (const TableSpec& table : model.tables()) {
+    row_width += std::min(table.row_count, tasks.chunk * rows_per_task) * (table.dim + 2);
+  }
+  // Kept as given until all are there, then added as 64-bit numbers.
+  return (chunks * element_bytes + 8) * (model.layout().size() + row_width);
+}
+
+}  // namespace
+
+MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
+                              const MetaLearner& learner, int world_size, int threads) {
+  const at::TensorOptions tensors = learner.tensor_options();
+  const auto element_bytes = static_cast<int64_t>(tensors.dtype().itemsize());
+  MemoryEstimate estimate;
+  estimate.parameters_bytes = ParametersBytes(learner.model(), options, element_bytes, world_size);
+  RequireFreeMemory(estimate.parameters_bytes);
+  // A row takes as much wherever it comes from: no table needs to be whole for a rehearsal.
+  const MetaParameters parameters = InitializeMetaParameters(
+      learner.model().layout(), learner.model().tables(), options.optim.table_type, options.seed,
+      tensors, {.capacity = RowPartition::kBuckets});
+  const ChosenEngine engine =
+      ChooseEngine(options.train.engine,
+                   {learner.model(), learner.method(), learner.builder(), options.meta.loss},
+                   options.meta, at::kCPU);
+  MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
+  const Chunk& chunk = loader.Next().chunks.front();
+  // Of the rank that is dealt the most.
+  const int64_t chunks =
+      (options.tasks.per_step / options.tasks.chunk + world_size - 1) / world_size;
+  estimate.chunk_bytes = ChunkBytes(*engine.engine, parameters, chunk, options.tasks.chunk) *
+                         std::min<int64_t>(threads, chunks);
+  estimate.sums_bytes = SumsBytes(learner.model(), options.tasks, chunk, chunks, element_bytes);
+  return estimate;
+}
+
+}  // namespace hearth

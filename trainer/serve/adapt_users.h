@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cluster/communicator.h"
+#include "trainer/adapt/meta_learner.h"
+#include "trainer/serve/support_set.h"
+
+namespace hearth {
+
+struct AdaptUsersOptions {
+  bool adapt = true;      ///< false: the base model as it is
+  int64_t negatives = 0;  ///< TaskOptions::negatives of the run, for pairwise losses, else 0
+  uint64_t seed = 1;      ///< of the run
+};
+
+/// Adapts a base model to every user [user]; the ranks share the work, each gets all results, which
+/// do not depend on their number. A user without support rows gets the base model.
+/// Collective: all ranks must call, with the same users.
+std::vector<AdaptedUser> AdaptUsers(const MetaLearner& learner, MetaParameters& parameters,
+                                    std::span<const SupportSet> users,
+                                    const AdaptUsersOptions& options, Communicator& communicator);
+
+/// Whether user number `user` is dealt to this rank.
+inline bool IsOwnUser(size_t user, const Communicator& communicator) {
+  return user % static_cast<size_t>(communicator.world_size()) ==
+         static_cast<size_t>(communicator.rank());
+}
+
+}  // namespace hearth

@@ -1,0 +1,93 @@
+#include "trainer/serve/recommendation.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+
+#include "common/error.h"
+#include "trainer/serve/adapt_users.h"
+#include "trainer/table/sharded_tables.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kItemsPerBlock = 16384;
+
+// Whether a stands before b.
+bool IsBetter(const Recommendation& a, const Recommendation& b) {
+  return a.score != b.score ? a.score > b.score : a.item < b.item;
+}
+
+// The best of what was there and of a block of items.
+void KeepBest(std::span<const int64_t> items, const std::vector<double>& scores, int64_t top_k,
+              std::vector<Recommendation>& best) {
+  for (size_t i = 0; i < items.size(); ++i) best.push_back({items[i], scores[i]});
+  const auto count = std::min(std::ssize(best), top_k);
+  std::partial_sort(best.begin(), best.begin() + count, best.end(), IsBetter);
+  best.resize(static_cast<size_t>(count));
+}
+
+// Every user's list on every rank: lists [user] of the users of this rank, empty for the others.
+void GatherLists(Communicator& communicator, std::vector<std::vector<Recommendation>>& lists) {
+  if (communicator.world_size() == 1) return;
+  std::vector<int64_t> sizes;
+  std::vector<Recommendation> own;
+  for (const auto& list : lists) {
+    sizes.push_back(std::ssize(list));
+    own.insert(own.end(), list.begin(), list.end());
+  }
+  communicator.AllReduce(std::span(sizes), ReduceOp::kMax);
+  std::vector<int64_t> counts;
+  const auto all = communicator.AllGather(std::span<const Recommendation>(own), &counts);
+  std::vector<size_t> next(counts.size(), 0);
+  for (size_t rank = 1; rank < counts.size(); ++rank) {
+    next[rank] = next[rank - 1] + static_cast<size_t>(counts[rank - 1]);
+  }
+  for (size_t u = 0; u < lists.size(); ++u) {
+    size_t& begin = next[u % counts.size()];
+    const auto size = static_cast<size_t>(sizes[u]);
+    lists[u].assign(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                    all.begin() + static_cast<std::ptrdiff_t>(begin + size));
+    begin += size;
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<Recommendation>> Recommend(const MetaLearner& learner,
+                                                   MetaParameters& parameters,
+                                                   std::span<const SupportSet> users,
+                                                   std::span<const AdaptedUser> adapted,
+                                                   int64_t top_k, bool exclude_seen,
+                                                   Communicator& communicator) {
+  HEARTH_CHECK(users.size() == adapted.size(), "{} users, {} adapted", users.size(),
+               adapted.size());
+  std::vector<std::vector<Recommendation>> lists(users.size());
+  std::vector<size_t> own;
+  std::vector<int64_t> owners;
+  std::vector<std::unordered_set<int64_t>> excluded;
+  for (size_t u = 0; u < users.size(); ++u) {
+    if (!IsOwnUser(u, communicator)) continue;
+    own.push_back(u);
+    owners.push_back(users[u].owner);
+    auto& seen = excluded.emplace_back();
+    if (exclude_seen) seen.insert(users[u].items.begin(), users[u].items.end());
+  }
+  const int64_t item_count = learner.item_fields().entity_count();
+  for (int64_t begin = 0; begin < item_count; begin += kItemsPerBlock) {
+    std::vector<int64_t> block(static_cast<size_t>(std::min(kItemsPerBlock, item_count - begin)));
+    std::iota(block.begin(), block.end(), begin);
+    FetchTableRows(communicator, learner.builder().TableRowsOf(owners, block), parameters);
+    for (size_t i = 0; i < own.size(); ++i) {
+      std::vector<int64_t> items = block;
+      std::erase_if(items, [&](int64_t item) { return excluded[i].contains(item); });
+      const std::vector<double> scores =
+          learner.ScoreItems(parameters, adapted[own[i]], owners[i], items);
+      KeepBest(items, scores, top_k, lists[own[i]]);
+    }
+  }
+  GatherLists(communicator, lists);
+  return lists;
+}
+
+}  // namespace hearth

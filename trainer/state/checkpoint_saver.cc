@@ -1,0 +1,217 @@
+#include "trainer/state/checkpoint_saver.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "common/huge_pages.h"
+#include "common/machine_memory.h"
+#include "common/phase.h"
+#include "common/streaming_copy.h"
+#include "storage/checkpoint/folder.h"
+#include "storage/checkpoint/writer.h"
+
+namespace hearth {
+namespace {
+
+constexpr double kShortestIntervalSec = 60.0;
+constexpr int64_t kCacheLine = 64;
+
+double NowSec() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t BytesInCopy(const NamedArray& array) {
+  return (array.size_bytes() + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
+}  // namespace
+
+double BestSaveInterval(double cost_sec, double mtbf_sec) {
+  return std::max(kShortestIntervalSec, std::sqrt(2.0 * cost_sec * mtbf_sec));
+}
+
+int64_t MostCopyBytes(int local_size) {
+  return ReadMachineMemory().available / 4 / std::max(1, local_size);
+}
+
+CheckpointSaver::CheckpointSaver(Options options, Communicator& communicator)
+    : options_(std::move(options)), communicator_(communicator) {}
+
+CheckpointSaver::~CheckpointSaver() {
+  if (thread_.joinable()) thread_.join();
+}
+
+CheckpointSaver::Chain CheckpointSaver::ChainOf(const CheckpointReader& checkpoint) {
+  Chain chain{{checkpoint.manifest().step, checkpoint.manifest().sha256}};
+  for (const CheckpointReader* link = &checkpoint; link->base() != nullptr; link = link->base()) {
+    ++chain.deltas;
+    chain.delta_bytes += link->manifest().size_bytes();
+  }
+  return chain;
+}
+
+void CheckpointSaver::SetBase(const CheckpointReader& checkpoint) {
+  const int64_t step = checkpoint.manifest().step;
+  chain_.reset();
+  // A checkpoint of another folder cannot be found again by its step.
+  if (checkpoint.path() == CheckpointPath(options_.run_dir, step)) chain_ = ChainOf(checkpoint);
+}
+
+bool CheckpointSaver::PrefersDelta(int64_t whole_bytes, int64_t changed_bytes) {
+  HEARTH_CHECK(!in_flight());
+  const bool has_base = communicator_.is_root() && chain_ && chain_->deltas < options_.max_deltas;
+  std::array<int64_t, 4> sums = {whole_bytes, changed_bytes, has_base ? 1 : 0,
+                                 has_base ? chain_->delta_bytes : 0};
+  communicator_.AllReduce(std::span(sums), ReduceOp::kSum);
+  const auto& [whole, changed, any_base, chain] = sums;
+  return any_base == 1 && whole >= options_.delta_from_bytes && 2 * changed <= whole &&
+         chain + changed <= whole;
+}
+
+void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<NamedArray> arrays,
+                            std::vector<int64_t> pinned_steps) {
+  HEARTH_CHECK(!in_flight(), "the save of step {} is in flight", manifest_.step);
+  begin_sec_ = NowSec();
+  manifest_ = std::move(manifest);
+  arrays_ = std::move(arrays);
+  kind_ = kind;
+  if (kind == Kind::kDelta && communicator_.is_root()) manifest_.base = chain_->head;
+  pinned_steps_ = std::move(pinned_steps);
+  outcome_ = {};
+  outcome_.step = manifest_.step;
+  folder_.clear();
+  failure_.reset();
+  copied_ = Copy();
+  std::array<uint8_t, 1> all_copied = {copied_ ? uint8_t{1} : uint8_t{0}};
+  communicator_.AllReduce(std::span(all_copied), ReduceOp::kMin);
+  stage_ = Stage::kPreparing;
+  if (communicator_.is_root()) RunInThread([this] { Prepare(); });
+  if (all_copied[0] == 0) BeginWriting();
+  outcome_.stall_sec = NowSec() - begin_sec_;
+}
+
+// Rank 0.
+void CheckpointSaver::Prepare() {
+  PassBeside(Phase::kSavePrepare);
+  folder_ =
+      PrepareCheckpoint(options_.run_dir, manifest_.step, manifest_.run_id, options_.start_number);
+}
+
+// Collective. Without a folder rank 0 has a failure to tell of.
+void CheckpointSaver::BeginWriting() {
+  if (thread_.joinable()) thread_.join();
+  folder_ = BroadcastText(communicator_, folder_);
+  stage_ = Stage::kWriting;
+  if (folder_.empty()) return;
+  if (copied_) {
+    RunInThread([this] { Write(); });
+  } else {
+    failure_ = Attempt([this] { Write(); });
+  }
+}
+
+bool CheckpointSaver::Copy() {
+  int64_t bytes = 0;
+  for (const NamedArray& array : arrays_) bytes += BytesInCopy(array);
+  if (bytes > options_.copy_bytes) return false;
+  if (bytes > copy_capacity_) {
+    copy_.reset();
+    copy_.reset(new std::byte[static_cast<size_t>(bytes)]);
+    copy_capacity_ = bytes;
+    PreferHugePages(copy_.get(), bytes);
+  }
+  std::byte* to = copy_.get();
+  for (NamedArray& array : arrays_) {
+    if (array.size_bytes() == 0) continue;
+    StreamingCopy(to, array.data, array.size_bytes());
+    array.data = to;
+    to += BytesInCopy(array);
+  }
+  return true;
+}
+
+void CheckpointSaver::Write() {
+  PassBeside(Phase::kSaveWrite);
+  part_ = WriteCheckpointPart(
+      folder_, {manifest_.run_id, manifest_.step, communicator_.rank(), communicator_.world_size()},
+      arrays_);
+}
+
+// Rank 0.
+void CheckpointSaver::Commit() {
+  if (options_.require_run_dir) options_.require_run_dir();
+  PassBeside(Phase::kSaveCommit);
+  outcome_.path = CommitCheckpoint(options_.run_dir, folder_, manifest_);
+  chain_.reset();
+  const std::optional<RankFailure> not_read_back =
+      Attempt([&] { chain_ = ChainOf(CheckpointReader(outcome_.path, Author::kThisJob)); });
+  if (not_read_back) {
+    spdlog::warn("step {} is saved, but no delta can follow it: {}", manifest_.step,
+                 not_read_back->message);
+  }
+  PassBeside(Phase::kSavePrune);
+  const std::optional<RankFailure> not_pruned =
+      Attempt([&] { PruneCheckpoints(options_.run_dir, options_.keep, pinned_steps_); });
+  if (not_pruned) {
+    spdlog::warn("step {} is saved, but older checkpoints stay: {}", manifest_.step,
+                 not_pruned->message);
+  }
+}
+
+void CheckpointSaver::RunInThread(std::function<void()> work) {
+  busy_ = true;
+  thread_ = std::thread([this, work = std::move(work)] {
+    failure_ = Attempt(work);
+    busy_ = false;
+  });
+}
+
+std::optional<SaveOutcome> CheckpointSaver::Advance() {
+  HEARTH_CHECK(in_flight());
+  if (stage_ == Stage::kPreparing) {
+    BeginWriting();
+    if (!folder_.empty()) return std::nullopt;
+  }
+  if (thread_.joinable()) thread_.join();
+  const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
+  if (failure || stage_ == Stage::kCommitting) return End(failure);
+  GatherParts();
+  stage_ = Stage::kCommitting;
+  if (communicator_.is_root()) RunInThread([this] { Commit(); });
+  return std::nullopt;
+}
+
+void CheckpointSaver::GatherParts() {
+  EnterPhase(Phase::kSaveGather);
+  manifest_.parts.clear();
+  for (const std::string& text : AllGatherText(communicator_, SerializePart(part_))) {
+    manifest_.parts.push_back(ParsePart(text, folder_));
+  }
+}
+
+SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
+  if (failure && communicator_.is_root() && !folder_.empty()) AbandonCheckpoint(folder_);
+  if (failure) chain_.reset();  // what had changed was for the save that failed
+  stage_ = Stage::kIdle;
+  arrays_.clear();
+  SaveOutcome outcome = std::exchange(outcome_, {});
+  outcome.path = BroadcastText(communicator_, outcome.path);
+  outcome.size_bytes = manifest_.size_bytes();
+  outcome.is_delta = kind_ == Kind::kDelta;
+  outcome.save_sec = NowSec() - begin_sec_;
+  outcome.failure = std::move(failure);
+  return outcome;
+}
+
+SaveOutcome CheckpointSaver::Finish() {
+  while (true) {
+    if (std::optional<SaveOutcome> outcome = Advance()) return *std::move(outcome);
+  }
+}
+
+}  // namespace hearth

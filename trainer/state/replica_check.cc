@@ -1,0 +1,47 @@
+#include "trainer/state/replica_check.h"
+
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include "cluster/consensus.h"
+#include "common/error.h"
+#include "common/hash.h"
+
+namespace hearth {
+namespace {
+
+uint64_t HashOf(const at::Tensor& tensor, uint64_t seed) {
+  if (!tensor.defined()) return seed;
+  const at::Tensor bytes = tensor.to(at::kCPU).contiguous();
+  return Xxh3(bytes.const_data_ptr(), bytes.nbytes(), seed);
+}
+
+uint64_t HashOfReplicas(RunState& state) {
+  uint64_t hash = HashOf(state.parameters.dense, 0);
+  hash = HashOf(state.optimizer.first_moment(), hash);
+  hash = HashOf(state.optimizer.second_moment(), hash);
+  for (EmbeddingTable& table : state.parameters.tables) {
+    if (table.shape().sharded) continue;
+    hash = HashOf(table.rows(), hash);
+    hash = HashOf(table.first_moment(), hash);
+    hash = HashOf(table.second_moment(), hash);
+    hash = HashOf(table.age(), hash);
+  }
+  return hash;
+}
+
+}  // namespace
+
+void RequireEqualReplicas(RunState& state, Communicator& communicator) {
+  if (communicator.world_size() == 1) return;
+  const std::vector<int> ranks = RanksUnlikeMost(communicator, HashOfReplicas(state));
+  if (ranks.empty()) return;
+  throw NumericError(
+      "after step {}: the parameters of rank {} are not those of most ranks, though all took the "
+      "same steps: suspect memory or processor there; nothing was saved, resume from the last "
+      "checkpoint on other hardware",
+      state.counters.step, fmt::join(ranks, ", "));
+}
+
+}  // namespace hearth

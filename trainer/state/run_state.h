@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "sampler/deal.h"
+#include "storage/checkpoint/array.h"
+#include "storage/checkpoint/reader.h"
+#include "trainer/optimize/dense_optimizer.h"
+#include "trainer/state/train_state.h"
+#include "trainer/table/meta_parameters.h"
+
+namespace hearth {
+
+/// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint: those
+/// of model_arrays.h and
+///   optimizer/parameters/N.NAME/{first,second}   moments of the dense optimizer
+///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
+///   optimizer/tables/N.NAME/waiting/{ids,last_step,count}  ids that wait for a row
+struct RunState {
+  MetaParameters parameters;
+  DenseOptimizer optimizer;
+  TrainState counters;
+};
+
+/// Arrays of a checkpoint, and the memory they point into where that is not the state itself.
+struct SavedArrays {
+  std::vector<NamedArray> arrays;
+  std::vector<at::Tensor> memory;
+};
+
+/// Whether a checkpoint holds everything, or of tables only the rows that changed since the last
+/// EmbeddingTable::ForgetChanges.
+enum class SaveScope { kWhole, kChanges };
+
+/// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows
+/// (of a sharded table those it owns). They are valid until the state changes.
+SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPlace place,
+                         SaveScope scope);
+
+/// Bytes of the arrays that this rank would write.
+struct SaveBytes {
+  int64_t whole = 0, changes = 0;
+};
+SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place);
+
+/// Reads parameters and the rows this rank owns into `parameters`, which has the model's shapes.
+/// Any number of ranks may have written them; tables stream through a buffer.
+/// Throws DataError naming the array and both shapes when the checkpoint is of another model.
+void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
+                    MetaParameters& parameters);
+
+/// LoadParameters, and optimizer state and counters. No row counts as changed afterwards.
+void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
+                  RunState& state);
+
+nlohmann::json ToJson(const TrainState& state);
+
+}  // namespace hearth

@@ -1,0 +1,54 @@
+#include "trainer/table/dynamic_ids.h"
+
+#include "common/error.h"
+
+namespace hearth {
+
+DynamicIds::DynamicIds(const TableOptions& options, int64_t first_bucket, int64_t bucket_count,
+                       int64_t slots)
+    : options_(options),
+      rows_(first_bucket, bucket_count, slots),
+      waiting_(first_bucket, bucket_count, slots),
+      waiting_counts_(static_cast<size_t>(bucket_count * slots), 0) {
+  HEARTH_CHECK(options.admit_after >= 1, "admit after {}", options.admit_after);
+}
+
+bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
+  if (options_.admit_after == 1) return true;
+  int64_t slot = waiting_.Find(id);
+  if (slot == LruSlots::kEmpty) {
+    slot = waiting_.Insert(id, step);
+    if (slot == LruSlots::kEmpty) return false;
+    waiting_counts_[static_cast<size_t>(slot)] = 0;
+  }
+  waiting_.Touch(slot, step);
+  if (++waiting_counts_[static_cast<size_t>(slot)] < options_.admit_after) return false;
+  waiting_.Erase(slot);
+  waiting_counts_[static_cast<size_t>(slot)] = 0;
+  return true;
+}
+
+std::vector<DynamicIds::NewRow> DynamicIds::See(std::span<const int64_t> ids, int64_t step) {
+  if (options_.evict_after > 0) {
+    rows_.EraseUnusedSince(step - options_.evict_after);
+    waiting_.EraseUnusedSince(step - options_.evict_after);
+  }
+  // What the step uses is safe from it.
+  for (const int64_t id : ids) {
+    if (const int64_t row = rows_.Find(id); row != LruSlots::kEmpty) rows_.Touch(row, step);
+  }
+  std::vector<NewRow> admitted;
+  for (const int64_t id : ids) {
+    if (rows_.Find(id) != LruSlots::kEmpty || !IsAdmitted(id, step)) continue;
+    if (const int64_t row = rows_.Insert(id, step); row != LruSlots::kEmpty) {
+      admitted.push_back({row, id});
+    }
+  }
+  // Old and new ones in the order of ids, which is what a checkpoint restores.
+  for (const int64_t id : ids) {
+    if (const int64_t row = rows_.Find(id); row != LruSlots::kEmpty) rows_.Touch(row, step);
+  }
+  return admitted;
+}
+
+}  // namespace hearth

@@ -1,0 +1,126 @@
+#include "trainer/table/lru_slots.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "cluster/row_partition.h"
+#include "common/error.h"
+
+namespace hearth {
+
+LruSlots::LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots)
+    : first_bucket_(first_bucket),
+      slots_(slots),
+      buckets_(static_cast<size_t>(bucket_count)),
+      changed_(bucket_count * slots) {
+  HEARTH_CHECK(slots >= 1, "{} slots", slots);
+  const auto count = static_cast<size_t>(bucket_count * slots);
+  ids_.assign(count, kEmpty);
+  last_steps_.assign(count, 0);
+  before_.assign(count, kEmpty);
+  after_.assign(count, kEmpty);
+}
+
+void LruSlots::Link(int64_t slot) {
+  Bucket& bucket = BucketOf(slot);
+  before_[static_cast<size_t>(slot)] = bucket.newest;
+  after_[static_cast<size_t>(slot)] = kEmpty;
+  if (bucket.newest != kEmpty) after_[static_cast<size_t>(bucket.newest)] = slot;
+  if (bucket.oldest == kEmpty) bucket.oldest = slot;
+  bucket.newest = slot;
+}
+
+void LruSlots::Unlink(int64_t slot) {
+  Bucket& bucket = BucketOf(slot);
+  const int64_t before = before_[static_cast<size_t>(slot)];
+  const int64_t after = after_[static_cast<size_t>(slot)];
+  (before == kEmpty ? bucket.oldest : after_[static_cast<size_t>(before)]) = after;
+  (after == kEmpty ? bucket.newest : before_[static_cast<size_t>(after)]) = before;
+}
+
+void LruSlots::Touch(int64_t slot, int64_t step) {
+  changed_.Mark(slot);
+  last_steps_[static_cast<size_t>(slot)] = step;
+  Unlink(slot);
+  Link(slot);
+}
+
+int64_t LruSlots::Insert(int64_t id, int64_t step) {
+  const int64_t number = RowPartition::BucketOf(id) - first_bucket_;
+  HEARTH_CHECK(number >= 0 && number < std::ssize(buckets_), "id {} is of another rank", id);
+  Bucket& bucket = buckets_[static_cast<size_t>(number)];
+  if (bucket.holes.empty() && bucket.unused == slots_) {
+    if (last_steps_[static_cast<size_t>(bucket.oldest)] == step) return kEmpty;
+    Erase(bucket.oldest);
+  }
+  int64_t slot = number * slots_;
+  if (bucket.holes.empty()) {
+    slot += bucket.unused++;
+  } else {
+    std::ranges::pop_heap(bucket.holes, std::greater());
+    slot = bucket.holes.back();
+    bucket.holes.pop_back();
+  }
+  ids_[static_cast<size_t>(slot)] = id;
+  last_steps_[static_cast<size_t>(slot)] = step;
+  index_[id] = slot;
+  changed_.Mark(slot);
+  Link(slot);
+  return slot;
+}
+
+void LruSlots::Erase(int64_t slot) {
+  changed_.Mark(slot);
+  Unlink(slot);
+  index_.erase(ids_[static_cast<size_t>(slot)]);
+  ids_[static_cast<size_t>(slot)] = kEmpty;
+  last_steps_[static_cast<size_t>(slot)] = 0;
+  Bucket& bucket = BucketOf(slot);
+  bucket.holes.push_back(slot);
+  std::ranges::push_heap(bucket.holes, std::greater());
+}
+
+void LruSlots::EraseUnusedSince(int64_t step) {
+  for (const Bucket& bucket : buckets_) {
+    while (bucket.oldest != kEmpty && last_steps_[static_cast<size_t>(bucket.oldest)] < step) {
+      Erase(bucket.oldest);
+    }
+  }
+}
+
+void LruSlots::Restore(std::span<const int64_t> ids, std::span<const int64_t> last_steps) {
+  HEARTH_CHECK(ids.size() == ids_.size() && last_steps.size() == ids_.size(), "{} slots of {}",
+               ids.size(), ids_.size());
+  const auto bucket_count = static_cast<int64_t>(buckets_.size());
+  *this = LruSlots(first_bucket_, bucket_count, slots_);
+  for (int64_t number = 0; number < bucket_count; ++number) {
+    std::vector<int64_t> used;
+    for (int64_t slot = number * slots_; slot < (number + 1) * slots_; ++slot) {
+      const int64_t id = ids[static_cast<size_t>(slot)];
+      if (id == kEmpty) continue;
+      if (id < 0 || RowPartition::BucketOf(id) != first_bucket_ + number ||
+          !index_.emplace(id, slot).second) {
+        throw DataError("row {}: id {} stands twice or in bucket {}, which is not its own", slot,
+                        id, first_bucket_ + number);
+      }
+      used.push_back(slot);
+    }
+    Bucket& bucket = buckets_[static_cast<size_t>(number)];
+    bucket.unused = used.empty() ? 0 : used.back() + 1 - number * slots_;
+    for (int64_t i = 0; i < bucket.unused; ++i) {
+      const int64_t slot = number * slots_ + i;
+      if (ids[static_cast<size_t>(slot)] == kEmpty) bucket.holes.push_back(slot);
+    }
+    // Ids of one step were touched in ascending order.
+    std::ranges::sort(used, {}, [&](int64_t slot) {
+      return std::pair(last_steps[static_cast<size_t>(slot)], ids[static_cast<size_t>(slot)]);
+    });
+    for (const int64_t slot : used) {
+      ids_[static_cast<size_t>(slot)] = ids[static_cast<size_t>(slot)];
+      last_steps_[static_cast<size_t>(slot)] = last_steps[static_cast<size_t>(slot)];
+      Link(slot);
+    }
+  }
+}
+
+}  // namespace hearth

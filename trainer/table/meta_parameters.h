@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/table/embedding_table.h"
+#include "trainer/tensor/parameter_layout.h"
+
+namespace hearth {
+
+/// Everything that is learned: the flat dense parameters and the embedding tables.
+struct MetaParameters {
+  at::Tensor dense;                    ///< [layout.size()]
+  std::vector<EmbeddingTable> tables;  ///< in the order of the model's tables
+};
+
+/// Copies of the rows a batch touches: table_rows[table] ids -> [table] tensor [ids, dim].
+std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
+                                        const std::vector<std::vector<int64_t>>& table_rows);
+
+/// First values: a pure function of (layout, tables, seed), whatever the placement.
+MetaParameters InitializeMetaParameters(const ParameterLayout& layout,
+                                        const std::vector<TableSpec>& tables,
+                                        TableOptimizer optimizer, uint64_t seed,
+                                        at::TensorOptions options,
+                                        const TableOptions& table_options = {},
+                                        const TablePlacement& placement = {});
+
+}  // namespace hearth

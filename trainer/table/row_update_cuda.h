@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "trainer/table/row_step.h"
+
+// As the CUDA runtime declares it; the headers of CUDA stay out of the room's other sources.
+struct CUstream_st;
+
+namespace hearth {
+
+/// GatherRows and StepRows on a CUDA device: all pointers, those of the ids and of the table
+/// included, are device pointers of the current device. Queued on `stream`, so nothing is finished
+/// when they return. Returns the runtime's description of an error in the launch, else null. Every
+/// row is written by one group of lanes alone: the results do not depend on the schedule.
+template <typename Real>
+const char* LaunchGatherRows(const Real* rows, int64_t dim, const int64_t* ids, int64_t id_count,
+                             Real* out, CUstream_st* stream);
+template <typename Real>
+const char* LaunchStepRows(const TableMemory<Real>& table, const int64_t* ids, int64_t id_count,
+                           const Real* gradient, const RowStep& step, CUstream_st* stream);
+
+/// IdGroups in device memory.
+struct DeviceIdGroups {
+  const int64_t* ids;     ///< [group]
+  const int64_t* begins;  ///< [group + 1]
+  const int64_t* places;  ///< [place]
+  int64_t size;
+};
+/// sums [groups, dim]: overwritten.
+template <typename Real>
+const char* LaunchStepRows(const TableMemory<Real>& table, const DeviceIdGroups& groups,
+                           const Real* gradient, const RowStep& step, Real* sums,
+                           CUstream_st* stream);
+
+}  // namespace hearth
