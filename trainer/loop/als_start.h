@@ -2,6 +2,7 @@
 
 #include "storage/shard/dataset.h"
 #include "trainer/model/fields.h"
+#include "trainer/model/recommender.h"
 #include "trainer/table/meta_parameters.h"
 
 namespace hearth {
