@@ -31,6 +31,8 @@ struct Chunk {
   TaskRows query;                 ///< >= 1 row per task
   std::vector<int64_t> history;   ///< items of all tasks' histories, back to back; see TaskRows
   int64_t negatives_per_row = 0;
+  /// Every item uses the row of the unknown, as if all were new (TaskOptions::hidden_item_share).
+  bool hide_item_ids = false;
 
   int64_t task_count() const { return static_cast<int64_t>(task_ids.size()); }
 };

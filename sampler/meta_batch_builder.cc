@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/error.h"
+#include "common/random.h"
 
 namespace hearth {
 
@@ -63,6 +64,12 @@ void MetaBatchBuilder::PrefetchAfter(int64_t chunk_position) {
   }
 }
 
+bool MetaBatchBuilder::HidesItemIds(int64_t step, int64_t chunk) const {
+  if (options_.hidden_item_share == 0.0) return false;
+  RandomStream random(seed_, Purpose::kDropout, step, chunk);
+  return random.NextDouble() < options_.hidden_item_share;
+}
+
 MetaBatch MetaBatchBuilder::Build(int64_t step) {
   EnterEpoch(step / steps_per_epoch_);
   const int64_t begin = step % steps_per_epoch_ * chunks_per_step_;
@@ -91,6 +98,7 @@ MetaBatch MetaBatchBuilder::Build(int64_t step) {
     batch.chunks.push_back(
         chunk_builder_.Build(tasks_.shard(places[i].shard), TasksOf(places[i]), draw));
     batch.chunks.back().number = static_cast<int64_t>(i);
+    batch.chunks.back().hide_item_ids = HidesItemIds(step, i);
   }
   return batch;
 }

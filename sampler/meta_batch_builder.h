@@ -32,6 +32,8 @@ class MetaBatchBuilder {
   void EnterEpoch(int64_t epoch);
   // Tasks of a chunk of the current epoch: positions in the shard.
   std::span<const int64_t> TasksOf(const ChunkPlace& place);
+  // Whether a chunk plays tasks whose items are all new: a function of (seed, step, chunk).
+  bool HidesItemIds(int64_t step, int64_t chunk) const;
   // Asks for the shards that come into use within the next window.
   void PrefetchAfter(int64_t chunk_position);
 

@@ -46,6 +46,10 @@ struct TaskOptions {
   int64_t negatives = 0;  ///< negatives per support and query row; 0 = none
   NegativeSampling negative_sampling = NegativeSampling::kUniform;
 
+  /// Share of training chunks in which all item ids are hidden: tasks whose items are all new.
+  /// Config key model.id_dropout. [0, 1)
+  double hidden_item_share = 0.0;
+
   int64_t shard_window = 4;  ///< shards that tasks are drawn from at once; >= 1
 };
 

@@ -27,15 +27,14 @@ int Run(const Options& options, Job& job) {
   job.StartTogether();
   const ChosenCommunicator chosen =
       MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());
-  std::vector<AdaptedUser> adapted =
-      AdaptUsers(*base.learner, base.parameters, users,
-                 {.adapt = true,
-                  .negatives = NegativesFor(base.config),
-                  .seed = static_cast<uint64_t>(base.config.run.seed)},
-                 *chosen.communicator);
+  std::vector<TaskState> states = AdaptUsers(base.learner(), base.parameters, base.data(), users,
+                                             {.adapt = true,
+                                              .negatives = NegativesFor(base.config),
+                                              .seed = static_cast<uint64_t>(base.config.run.seed)},
+                                             *chosen.communicator);
   if (!job.is_root()) return 0;
-  SaveAdaptedUsers(options.output, *base.learner, *base.dataset,
-                   {base.checkpoint.path(), base.Hash(), users, std::move(adapted)});
+  SaveAdaptedUsers(options.output, base.data(),
+                   {base.checkpoint.path(), base.Hash(), users, std::move(states)});
   std::printf("%zu users adapted to %s, written to %s\n", users.size(),
               base.checkpoint.path().c_str(), options.output.c_str());
   return 0;

@@ -59,19 +59,17 @@ TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job) {
   RequireSameData(checkpoint, *dataset);
   if (job.is_root()) AnnounceLeftOut(*dataset);
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
-  auto learner = std::make_unique<MetaLearner>(*dataset, config.model, config.meta, tensors);
-  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(learner)};
+  auto on_data = std::make_unique<LearnerOfDataset>(*dataset, config.learner(), tensors);
+  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(on_data)};
 }
 
 BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   TrainedModel model = FindTrainedModel(request, job);
   const Config& config = model.config;
-  const Recommender& recommender = model.learner->model();
-  MetaParameters parameters = InitializeMetaParameters(
-      recommender.layout(), recommender.tables(), config.optim.table_type,
-      static_cast<uint64_t>(config.run.seed), model.learner->tensor_options(), config.tables,
+  MetaParameters parameters = model.learner().InitialParameters(
+      config.optim.table_type, config.run.seed, config.tables,
       {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
-  LoadParameters(model.checkpoint, recommender.layout(), parameters);
+  LoadParameters(model.checkpoint, model.learner().layout(), parameters);
   return {std::move(model), std::move(parameters)};
 }
 

@@ -10,7 +10,7 @@
 #include "launch/config/config.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/shard/dataset.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/table/meta_parameters.h"
 
 namespace hearth {
@@ -30,7 +30,10 @@ struct TrainedModel {
   Config config;
   CheckpointReader checkpoint;
   std::unique_ptr<Dataset> dataset;
-  std::unique_ptr<MetaLearner> learner;
+  std::unique_ptr<LearnerOfDataset> on_data;
+
+  const Learner& learner() const { return on_data->learner; }
+  const DataBinding& data() const { return on_data->data; }
 };
 
 /// A trained model, opened.

@@ -11,6 +11,7 @@
 #include "launch/command/commands.h"
 #include "launch/command/run_communicator.h"
 #include "launch/command/train_run.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/loop/trainer.h"
 
@@ -21,16 +22,14 @@ namespace {
 struct Training {
   Training(const TrainerOptions& options, const Dataset& dataset, RankPlace place,
            at::TensorOptions tensors)
-      : learner(dataset, options.model, options.meta, tensors),
-        state(InitialState(options, learner, place)),
-        engine(
-            ChooseEngine(options.train.engine,
-                         {learner.model(), learner.method(), learner.builder(), options.meta.loss},
-                         options.meta, tensors.device())),
+      : on_data(dataset, options.learner(), tensors),
+        state(InitialState(options, on_data.learner, place)),
+        engine(ChooseEngine(options.train.engine, {on_data.learner, on_data.data.builder()},
+                            tensors.device())),
         threads(static_cast<int>(options.train.threads), [] { at::set_num_threads(1); }),
-        loader(dataset, kTrainPart, options.tasks, options.seed, place) {}
+        loader(dataset, kTrainPart, TrainingTasks(options), options.seed, place) {}
 
-  MetaLearner learner;
+  LearnerOfDataset on_data;
   RunState state;
   ChosenEngine engine;
   WorkerThreads threads;
@@ -43,7 +42,7 @@ class CountedSteps {
   CountedSteps(const OuterLoop::Options& options, Training& training, Communicator& communicator)
       : loader_(training.loader),
         counting_(communicator),
-        outer_loop_(options, *training.engine.engine, training.learner.builder(),
+        outer_loop_(options, *training.engine.engine, training.on_data.data.builder(),
                     training.state.parameters, training.state.optimizer, counting_,
                     training.threads) {}
 

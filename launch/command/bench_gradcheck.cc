@@ -61,8 +61,7 @@ int Run(const Options& options) {
   at::set_num_threads(1);
   const Chunk chunk = FirstChunk(config, dataset, options.tasks);
   const GradientCheck check =
-      CheckGradient(dataset, config.model, config.meta, chunk,
-                    static_cast<uint64_t>(config.run.seed), options.samples);
+      CheckGradient(dataset, config.learner(), chunk, config.run.seed, options.samples);
   std::printf("meta-gradient of %lld tasks of %s; engine: %s\n",
               static_cast<long long>(check.task_count), dataset.manifest().name.c_str(),
               check.engine.c_str());

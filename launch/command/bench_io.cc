@@ -11,7 +11,7 @@
 #include "launch/command/commands.h"
 #include "launch/command/train_run.h"
 #include "sampler/meta_batch_loader.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/gradient/engine_choice.h"
 #include "trainer/loop/tensor_setup.h"
 
@@ -112,14 +112,14 @@ Contestant TimedNext(const std::string& name, Source* source) {
 
 // Times everything between the files and the engine.
 std::vector<Contestant> TimeAll(const Config& config, const Dataset& dataset,
-                                const MetaLearner& learner, int64_t rounds, ShardPasses* passes) {
+                                const LearnerOfDataset& on_data, int64_t rounds,
+                                ShardPasses* passes) {
   const auto seed = static_cast<uint64_t>(config.run.seed);
   const MetaParameters parameters =
-      InitializeMetaParameters(learner.model().layout(), learner.model().tables(),
-                               config.optim.table_type, seed, learner.tensor_options());
-  const ChosenEngine engine = ChooseEngine(
-      config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
-      config.meta, parameters.dense.device());
+      on_data.learner.InitialParameters(config.optim.table_type, seed);
+  const BatchBuilder& builder = on_data.data.builder();
+  const ChosenEngine engine =
+      ChooseEngine(config.train.engine, {on_data.learner, builder}, parameters.dense.device());
   MetaBatches batches(dataset, config);
   MetaBatchLoader loader(dataset, kTrainPart, config.tasks, seed);
   MemoryCopy copy(passes->first());
@@ -127,8 +127,7 @@ std::vector<Contestant> TimeAll(const Config& config, const Dataset& dataset,
       {"read shards again", [passes] { return passes->ReadNext(); }},
       TimedNext("build episodes", &batches),
       TimedNext("loader with prefetch", &loader),
-      ForEachChunk("make tensors", &batches,
-                   [&](const Chunk& chunk) { learner.builder().Build(chunk); }),
+      ForEachChunk("make tensors", &batches, [&](const Chunk& chunk) { builder.Build(chunk); }),
       MetaGradients(kGradients, &batches, *engine.engine, parameters),
       {"copy in memory", [&] { return copy.Run(); }}};
   RunRounds({.rounds = rounds}, &contestants);
@@ -172,7 +171,7 @@ int Run(const BenchOptions& options) {
   ShardPasses passes(dataset);
   const Work& first = passes.first();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
-  const MetaLearner learner(dataset, config.model, config.meta, tensors);
+  const LearnerOfDataset on_data(dataset, config.learner(), tensors);
   std::printf(
       "storage and sampling of %s, %lld tasks per step, data.read=%s, one thread, %s, %lld rounds\n"
       "first pass over %s in %zu shard files: %.4f s, %.0f MB/s, %.0f tasks/s\n"
@@ -182,7 +181,7 @@ int Run(const BenchOptions& options) {
       static_cast<long long>(options.rounds), FormatBytes(std::llround(first.bytes)).c_str(),
       passes.shard_count(), first.seconds, 1e-6 * first.bytes / first.seconds,
       first.tasks / first.seconds);
-  nlohmann::json json = Report(TimeAll(config, dataset, learner, options.rounds, &passes));
+  nlohmann::json json = Report(TimeAll(config, dataset, on_data, options.rounds, &passes));
   json["first pass"] = {{"bytes", first.bytes},
                         {"seconds", first.seconds},
                         {"mb_per_s", 1e-6 * first.bytes / first.seconds},

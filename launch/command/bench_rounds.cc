@@ -97,7 +97,7 @@ Contestant ForEachChunk(const std::string& name, MetaBatches* batches,
 Contestant MetaGradients(const std::string& name, MetaBatches* batches, const Engine& engine,
                          const MetaParameters& parameters) {
   return ForEachChunk(name, batches, [&engine, &parameters](const Chunk& chunk) {
-    engine.Compute(chunk, parameters, /*hide_item_ids=*/false);
+    engine.Compute(chunk, parameters);
   });
 }
 

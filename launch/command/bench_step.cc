@@ -6,7 +6,7 @@
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
 #include "launch/command/train_run.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/gradient/fused_engine.h"
 #include "trainer/gradient/generic_engine.h"
 #include "trainer/loop/tensor_setup.h"
@@ -14,14 +14,13 @@
 namespace hearth {
 namespace {
 
-std::vector<Contestant> MakeContestants(const MetaLearner& learner,
+std::vector<Contestant> MakeContestants(const LearnerOfDataset& on_data,
                                         const MetaParameters& parameters, MetaBatches* batches,
                                         std::vector<std::unique_ptr<Engine>>* engines) {
-  const EngineContext context = {learner.model(), learner.method(), learner.builder(),
-                                 learner.meta().loss};
+  const EngineContext context = {on_data.learner, on_data.data.builder()};
   engines->push_back(std::make_unique<GenericEngine>(context));
-  if (FusedEngine::WhyNot(context, learner.meta(), parameters.dense.device()).empty()) {
-    engines->push_back(std::make_unique<FusedEngine>(context, learner.meta()));
+  if (FusedEngine::WhyNot(on_data.learner, parameters.dense.device()).empty()) {
+    engines->push_back(std::make_unique<FusedEngine>(context));
   }
   std::vector<Contestant> contestants;
   for (const auto& engine : *engines) {
@@ -54,13 +53,12 @@ int Run(const BenchOptions& options) {
   at::set_num_threads(1);
   KeepFreedMemory();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
-  const MetaLearner learner(dataset, config.model, config.meta, tensors);
-  const auto seed = static_cast<uint64_t>(config.run.seed);
-  const MetaParameters parameters = InitializeMetaParameters(
-      learner.model().layout(), learner.model().tables(), config.optim.table_type, seed, tensors);
+  const LearnerOfDataset on_data(dataset, config.learner(), tensors);
+  const MetaParameters parameters =
+      on_data.learner.InitialParameters(config.optim.table_type, config.run.seed);
   MetaBatches batches(dataset, config);
   std::vector<std::unique_ptr<Engine>> engines;
-  std::vector<Contestant> contestants = MakeContestants(learner, parameters, &batches, &engines);
+  std::vector<Contestant> contestants = MakeContestants(on_data, parameters, &batches, &engines);
   std::printf("meta-gradients of %s, %lld tasks per step, one thread, %s, %lld rounds\n",
               dataset.manifest().name.c_str(), static_cast<long long>(config.tasks.per_step),
               DeviceName(tensors).c_str(), static_cast<long long>(options.rounds));

@@ -26,8 +26,8 @@ struct Options {
 std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
                                           Communicator& communicator) {
   const auto seed = static_cast<uint64_t>(base.config.run.seed);
-  const Evaluator evaluator(*base.learner, *base.dataset, base.config.tasks, base.config.eval, seed,
-                            communicator);
+  const Evaluator evaluator(base.learner(), base.data(), *base.dataset, base.config.tasks,
+                            base.config.eval, seed, communicator);
   const auto baselines = FitBaselines(ReadTrainingLog(*base.dataset), seed);
   std::vector<ScenarioResult> results;
   for (const Scenario scenario : kAllScenarios) {

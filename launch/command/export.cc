@@ -19,8 +19,7 @@ int Run(const Options& options, Job& job) {
   const TrainedModel model = FindTrainedModel(options.model, job);
   job.StartTogether();
   const auto communicator = job.MakeCommunicator({.deadline_sec = model.config.dist.timeout_sec});
-  ExportModel({model.checkpoint, *model.learner, *model.dataset,
-               ShowConfig(model.config, /*minimal=*/false)},
+  ExportModel({model.checkpoint, model.learner(), ShowConfig(model.config, /*minimal=*/false)},
               options.output, *communicator);
   if (job.is_root()) {
     std::printf("%s exported to %s\n", model.checkpoint.path().c_str(), options.output.c_str());

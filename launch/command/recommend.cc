@@ -27,7 +27,7 @@ struct Options {
 /// The users asked for, those of --adapted with their adapted parameters.
 AdaptedUsers ReadUsers(const Options& options, const BaseModel& base) {
   if (!options.adapted.empty()) {
-    return LoadAdaptedUsers(options.adapted, *base.learner, *base.dataset, base.parameters,
+    return LoadAdaptedUsers(options.adapted, base.learner(), base.data(), base.parameters,
                             base.Hash());
   }
   AdaptedUsers users;
@@ -40,14 +40,15 @@ AdaptedUsers ReadUsers(const Options& options, const BaseModel& base) {
 std::string Answers(const Options& options, BaseModel& base, AdaptedUsers users,
                     Communicator& communicator) {
   if (options.adapted.empty()) {
-    users.adapted = AdaptUsers(*base.learner, base.parameters, users.users,
-                               {.adapt = !options.no_adapt,
-                                .negatives = NegativesFor(base.config),
-                                .seed = static_cast<uint64_t>(base.config.run.seed)},
-                               communicator);
+    users.states = AdaptUsers(base.learner(), base.parameters, base.data(), users.users,
+                              {.adapt = !options.no_adapt,
+                               .negatives = NegativesFor(base.config),
+                               .seed = static_cast<uint64_t>(base.config.run.seed)},
+                              communicator);
   }
-  const auto lists = Recommend(*base.learner, base.parameters, users.users, users.adapted,
-                               options.top_k, options.exclude_seen, communicator);
+  const auto lists =
+      Recommend(base.learner(), base.parameters, base.data(), users.users, users.states,
+                {.top_k = options.top_k, .exclude_seen = options.exclude_seen}, communicator);
   const bool tsv = options.format == "tsv";
   std::string text = tsv ? RecommendationTsvHeader() : "";
   for (size_t u = 0; u < lists.size(); ++u) {

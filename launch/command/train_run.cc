@@ -25,6 +25,7 @@
 #include "launch/report/train_reporter.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/run/run_lease.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/memory_estimate.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/loop/trainer.h"
@@ -106,6 +107,7 @@ TrainerOptions TrainerOptionsOf(const Config& config) {
   options.model = config.model;
   options.tables = config.tables;
   options.meta = config.meta;
+  options.descent = config.descent;
   options.optim = config.optim;
   options.train = config.train;
   options.eval = config.eval;
@@ -145,17 +147,17 @@ int DryRun(const Config& config, Job& job) {
   dataset.LeaveOut(dataset.CheckShards(0, 1));  // all of them: nobody is asked
   const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
   // On the processor also for a GPU: nothing is trained.
-  const MetaLearner learner(dataset, config.model, config.meta, tensors.device(at::kCPU));
-  const ChosenEngine engine = ChooseEngine(
-      config.train.engine, {learner.model(), learner.method(), learner.builder(), config.meta.loss},
-      config.meta, tensors.device());
+  const LearnerOfDataset on_data(dataset, config.learner(), tensors.device(at::kCPU));
+  const Learner& learner = on_data.learner;
+  const ChosenEngine engine =
+      ChooseEngine(config.train.engine, {learner, on_data.data.builder()}, tensors.device());
   if (!job.is_root()) return 0;
   AnnounceLeftOut(dataset);
   const int threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
   at::set_num_threads(1);
   KeepFreedMemory();
-  const MemoryEstimate memory =
-      EstimateMemory(TrainerOptionsOf(config), dataset, learner, job.world_size(), threads);
+  const MemoryEstimate memory = EstimateMemory(TrainerOptionsOf(config), dataset, learner,
+                                               on_data.data, job.world_size(), threads);
   const DatasetManifest& data = dataset.manifest();
   std::printf(
       "configuration and data are good; nothing was trained\n"
@@ -168,7 +170,7 @@ int DryRun(const Config& config, Job& job) {
       "  memory      %s per rank, above start-up; while a checkpoint is saved at most %s more\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
       static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
-      engine.reason.c_str(), static_cast<long long>(learner.model().layout().size()),
+      engine.reason.c_str(), static_cast<long long>(learner.layout().size()),
       FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
       static_cast<long long>(config.tasks.chunk), threads, FormatBytes(memory.sums_bytes).c_str(),
       FormatBytes(memory.total_bytes()).c_str(), FormatBytes(CopyBytes(config, job)).c_str());

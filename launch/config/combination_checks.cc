@@ -25,22 +25,29 @@ class Checker {
   }
 
   void CheckMeta() {
+    using Method = MetaOptions::Method;
     const MetaOptions& meta = config_.meta;
-    if (meta.method == MetaOptions::Method::kJoint) {
-      for (const char* key :
-           {"meta.inner_steps", "meta.inner_lr", "meta.learn_inner_lr", "meta.adapt"}) {
-        RefuseIdle(key, "meta.method", "meta.method joint does not adapt");
-      }
+    const GradientDescentOptions& descent = config_.descent;
+    const bool descends = meta.method == Method::kMaml || meta.method == Method::kFomaml ||
+                          meta.method == Method::kAnil;
+    if (meta.method == Method::kJoint) {
+      RefuseIdleDescent("meta.method joint does not adapt");
+    } else if (!descends) {
+      RefuseIdleDescent("the chosen meta.method takes no gradient steps");
     }
-    if (meta.method == MetaOptions::Method::kAnil && meta.adapt != MetaOptions::Adapt::kHead) {
+    if (meta.method == Method::kAnil && descent.adapt != GradientDescentOptions::Adapt::kHead) {
       RefuseIdle("meta.adapt", "meta.method", "meta.method anil always adapts the last layer");
     }
-    Require(meta.learn_inner_lr != MetaOptions::LearnInnerLr::kPerElement ||
-                meta.fast_weights != MetaOptions::FastWeights::kFactored,
+    Require(meta.method != Method::kRidge || meta.loss == MetaOptions::Loss::kMse, "meta.method",
+            "meta.loss",
+            "meta.method ridge solves least squares and needs meta.loss=mse; for other losses use "
+            "meta.method=maml");
+    Require(descent.learn_inner_lr != GradientDescentOptions::LearnInnerLr::kPerElement ||
+                descent.fast_weights != GradientDescentOptions::FastWeights::kFactored,
             "meta.learn_inner_lr", "meta.fast_weights",
             "meta.fast_weights factored needs one inner rate per parameter, and "
             "meta.learn_inner_lr is per_element; use meta.fast_weights=auto");
-    if (meta.learn_inner_lr == MetaOptions::LearnInnerLr::kNo) {
+    if (descends && descent.learn_inner_lr == GradientDescentOptions::LearnInnerLr::kNo) {
       RefuseIdle("optim.inner_lr_lr", "meta.learn_inner_lr", "meta.learn_inner_lr is no");
     }
   }
@@ -144,6 +151,13 @@ class Checker {
     if (by != origins_.end() && by->second.layer > set->second.layer) return;
     problems_->Add(set->second.place, fmt::format("{} has no effect: {}", key, reason),
                    "remove one of the two");
+  }
+
+  void RefuseIdleDescent(const std::string& reason) {
+    for (const char* key : {"meta.inner_steps", "meta.inner_lr", "meta.learn_inner_lr",
+                            "meta.adapt", "meta.support_prior"}) {
+      RefuseIdle(key, "meta.method", reason);
+    }
   }
 
   const Config& config_;

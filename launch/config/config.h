@@ -32,12 +32,15 @@ struct Config {
   ModelOptions model;
   TableOptions tables;
   MetaOptions meta;
+  GradientDescentOptions descent;
   OptimizerOptions optim;
   TrainOptions train;
   EvalOptions eval;
   CheckpointOptions checkpoint;
   DistOptions dist;
   ReportOptions log;
+
+  LearnerOptions learner() const { return {model, meta, descent}; }
 };
 
 }  // namespace hearth

@@ -137,44 +137,51 @@ void AddTables(std::vector<Key>* keys) {
 
 void AddMeta(std::vector<Key>* keys) {
   using Method = MetaOptions::Method;
-  using Adapt = MetaOptions::Adapt;
-  using Learn = MetaOptions::LearnInnerLr;
   using Loss = MetaOptions::Loss;
-  using FastWeights = MetaOptions::FastWeights;
+  using Adapt = GradientDescentOptions::Adapt;
+  using Learn = GradientDescentOptions::LearnInnerLr;
+  using FastWeights = GradientDescentOptions::FastWeights;
   SectionBuilder meta(keys, "meta", &Config::meta);
+  SectionBuilder descent(keys, "meta", &Config::descent);
   meta.Choice("method", &MetaOptions::method,
               Names<Method>{{"joint", Method::kJoint},
                             {"maml", Method::kMaml},
                             {"fomaml", Method::kFomaml},
-                            {"anil", Method::kAnil}},
-              "meta-learning algorithm; joint: no adaptation");
-  meta.Int("inner_steps", &MetaOptions::inner_steps, Between(1, 1000),
-           "gradient steps on the support set");
-  meta.Float("inner_lr", &MetaOptions::inner_lr, Above(0),
-             "inner learning rate; its start value where it is learned");
-  meta.Float("support_prior", &MetaOptions::support_prior, AtLeast(0),
-             "pseudo-observations: the inner loss of n support rows is scaled by n / (n + this)");
-  meta.Choice("learn_inner_lr", &MetaOptions::learn_inner_lr,
-              Names<Learn>{{"no", Learn::kNo},
-                           {"per_parameter", Learn::kPerParameter},
-                           {"per_parameter_and_step", Learn::kPerParameterAndStep},
-                           {"per_element", Learn::kPerElement}},
-              "learn one inner rate per parameter tensor, per tensor and inner step, per element "
-              "(Meta-SGD), or none");
-  meta.Choice(
-      "adapt", &MetaOptions::adapt,
+                            {"anil", Method::kAnil},
+                            {"ridge", Method::kRidge},
+                            {"prototypes", Method::kPrototypes}},
+              "meta-learning method; joint: no adaptation");
+  descent.Int("inner_steps", &GradientDescentOptions::inner_steps, Between(1, 1000),
+              "gradient steps on the support set");
+  descent.Float("inner_lr", &GradientDescentOptions::inner_lr, Above(0),
+                "inner learning rate; its start value where it is learned");
+  descent.Float(
+      "support_prior", &GradientDescentOptions::support_prior, AtLeast(0),
+      "pseudo-observations: the inner loss of n support rows is scaled by n / (n + this)");
+  descent.Choice(
+      "learn_inner_lr", &GradientDescentOptions::learn_inner_lr,
+      Names<Learn>{{"no", Learn::kNo},
+                   {"per_parameter", Learn::kPerParameter},
+                   {"per_parameter_and_step", Learn::kPerParameterAndStep},
+                   {"per_element", Learn::kPerElement}},
+      "learn one inner rate per parameter tensor, per tensor and inner step, per element "
+      "(Meta-SGD), or none");
+  descent.Choice(
+      "adapt", &GradientDescentOptions::adapt,
       Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}, {"all", Adapt::kAll}},
       "what adapts: all dense layers, the last one, or the dense layers and the embeddings");
   meta.Choice("loss", &MetaOptions::loss,
               Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
               "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");
-  meta.Choice("fast_weights", &MetaOptions::fast_weights,
+  descent
+      .Choice("fast_weights", &GradientDescentOptions::fast_weights,
               Names<FastWeights>{{"auto", FastWeights::kAuto},
                                  {"explicit", FastWeights::kExplicit},
                                  {"factored", FastWeights::kFactored}},
               "how the generic engine holds adapted weights; auto: the cheaper, by layer and step")
       .MayChangeOnResume();
-  meta.Bool("recompute", &MetaOptions::recompute,
+  descent
+      .Bool("recompute", &GradientDescentOptions::recompute,
             "the generic engine keeps one inner step in memory and repeats each on the way back")
       .MayChangeOnResume();
 }

@@ -51,10 +51,12 @@ Dataset::Dataset(const DatasetOptions& options)
       manifest_(ReadManifest(options_.path)),
       gate_(options_.verify ? std::make_unique<FileGate>() : nullptr),
       readers_(std::make_unique<Readers>(manifest_.shards.size())) {
-  users_ = OpenEntities(options_.path + "/" + manifest_.users_file, manifest_.users_sha256,
-                        manifest_.user_count, gate_.get());
-  items_ = OpenEntities(options_.path + "/" + manifest_.items_file, manifest_.items_sha256,
-                        manifest_.item_count, gate_.get());
+  users_ = std::make_shared<const EntityTable>(
+      OpenEntities(options_.path + "/" + manifest_.users_file, manifest_.users_sha256,
+                   manifest_.user_count, gate_.get()));
+  items_ = std::make_shared<const EntityTable>(
+      OpenEntities(options_.path + "/" + manifest_.items_file, manifest_.items_sha256,
+                   manifest_.item_count, gate_.get()));
 }
 
 Dataset::~Dataset() = default;

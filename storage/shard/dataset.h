@@ -88,12 +88,19 @@ class Dataset {
 
   const DatasetManifest& manifest() const { return manifest_; }
   const std::string& path() const { return options_.path; }
-  const EntityTable& users() const { return users_; }
-  const EntityTable& items() const { return items_; }
+  const EntityTable& users() const { return *users_; }
+  const EntityTable& items() const { return *items_; }
 
   /// The side that owns tasks and the side an event refers to (swapped when task_by is "item").
-  const EntityTable& task_entities() const { return by_item() ? items_ : users_; }
-  const EntityTable& event_entities() const { return by_item() ? users_ : items_; }
+  const EntityTable& task_entities() const { return by_item() ? *items_ : *users_; }
+  const EntityTable& event_entities() const { return by_item() ? *users_ : *items_; }
+  /// The same tables, which may outlive the data set.
+  std::shared_ptr<const EntityTable> shared_task_entities() const {
+    return by_item() ? items_ : users_;
+  }
+  std::shared_ptr<const EntityTable> shared_event_entities() const {
+    return by_item() ? users_ : items_;
+  }
 
   /// Indexes into manifest().shards of one part, in order.
   std::vector<int64_t> ShardsOf(Part part) const;
@@ -129,7 +136,7 @@ class Dataset {
   DatasetOptions options_;
   DatasetManifest manifest_;  // without the shards that were left out
   std::vector<BadShard> left_out_;
-  EntityTable users_, items_;
+  std::shared_ptr<const EntityTable> users_, items_;
   std::unique_ptr<FileGate> gate_;  // null when the files are trusted
   struct Readers;
   std::unique_ptr<Readers> readers_;

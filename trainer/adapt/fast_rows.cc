@@ -1,129 +1,172 @@
 #include "trainer/adapt/fast_rows.h"
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
-
-#include "common/error.h"
-#include "trainer/model/field_encoding.h"
 
 namespace hearth {
 namespace {
 
-// Positions in ChunkBatch::items of the items of rows, then of their negatives.
-at::Tensor MetItems(const RowBatch& rows) {
-  if (!rows.negatives.defined()) return rows.entity;
-  return at::cat({rows.entity, rows.negatives.reshape({rows.negatives.size(0), -1})}, 1);
+at::Tensor OwnerPositions(const ChunkBatch& batch, const at::TensorOptions& integer) {
+  return at::arange(batch.tasks.count, integer).unsqueeze(1);
 }
 
-std::vector<at::Tensor> Grams(const EntityBatch& entities, const at::Tensor& left,
-                              const at::Tensor& right, at::TensorOptions real) {
+// Positions of the items of the support rows, then of their negatives.
+at::Tensor SupportItems(const LabelledRows& support) {
+  if (!support.negatives.defined()) return support.rows.entity;
+  return at::cat({support.rows.entity, support.negatives.entity}, 1);
+}
+
+std::span<const std::vector<int64_t>> ItemTables(const ChunkBatch& batch) {
+  const auto of_tasks = std::ranges::count_if(
+      batch.tasks.fields, [](const FieldBatch& field) { return field.index.defined(); });
+  return std::span(batch.table_rows).subspan(of_tasks);
+}
+
+std::vector<FastField> StartSide(const FieldEncoder& encoder, std::vector<FieldKeys> keys) {
+  std::vector<FastField> fields;
+  for (size_t f = 0; f < keys.size(); ++f) {
+    fields.push_back(
+        {.name = encoder.fields()[f].name, .support = std::move(keys[f]), .change = {}});
+  }
+  return fields;
+}
+
+std::vector<at::Tensor> GramsWith(const std::vector<FieldKeys>& rows,
+                                  const std::vector<FastField>& fast, at::TensorOptions real) {
   std::vector<at::Tensor> grams;
-  for (const FieldBatch& field : entities.fields) {
-    grams.push_back(FieldGram(field, entities.count, left, right, real));
+  for (size_t f = 0; f < fast.size(); ++f) {
+    grams.push_back(FieldGram(rows[f], fast[f].support, real));
   }
   return grams;
 }
 
-at::Tensor AdaptedSide(const FieldEncoder& encoder, const at::Tensor& vectors,
-                       const std::vector<at::Tensor>& grams,
-                       const std::vector<at::Tensor>& deltas) {
-  if (deltas.empty()) return vectors;
+std::vector<at::Tensor> OwnGrams(const std::vector<FastField>& fast, at::TensorOptions real) {
+  std::vector<at::Tensor> grams;
+  for (const FastField& field : fast) {
+    grams.push_back(FieldGram(field.support, field.support, real));
+  }
+  return grams;
+}
+
+bool HasMoved(const std::vector<FastField>& fast) {
+  return !fast.empty() && fast.front().change.defined();
+}
+
+at::Tensor MovedSide(const FieldEncoder& encoder, const at::Tensor& vectors,
+                     const std::vector<at::Tensor>& grams, const std::vector<FastField>& fast) {
+  if (!HasMoved(fast)) return vectors;
   std::vector<at::Tensor> changes;
-  for (size_t f = 0; f < deltas.size(); ++f) changes.push_back(at::bmm(grams[f], deltas[f]));
+  for (size_t f = 0; f < fast.size(); ++f) changes.push_back(at::bmm(grams[f], fast[f].change));
   return encoder.Minus(vectors, changes);
 }
 
-// The unit of inner rates of what a field's vectors are made of.
-size_t UnitOf(const FieldEncoder::Source& source, const std::vector<int64_t>& adapted) {
-  if (source.table >= 0) return adapted.size() + static_cast<size_t>(source.table);
-  const auto place = std::ranges::find(adapted, source.projection);
-  HEARTH_CHECK(place != adapted.end());
-  return static_cast<size_t>(place - adapted.begin());
+void AddSide(const std::vector<FastField>& fast, TaskState& state) {
+  if (!HasMoved(fast)) return;
+  for (const FastField& field : fast) AddFieldToState(field, state);
 }
 
-void FormSide(const FieldEncoder& encoder, const EntityBatch& entities, const at::Tensor& met,
-              const std::vector<at::Tensor>& deltas, ParameterValues& values,
-              std::vector<at::Tensor>& table_rows) {
-  for (size_t f = 0; f < deltas.size(); ++f) {
-    const at::Tensor delta = deltas[f].select(0, 0);
-    const at::Tensor vectors = at::zeros({entities.count, delta.size(1)}, delta.options())
-                                   .index_add_(0, met.select(0, 0), delta);
-    const FieldEncoder::Source& source = encoder.fields()[f];
-    const bool is_table = source.table >= 0;
-    at::Tensor& part = is_table ? table_rows[static_cast<size_t>(source.table)]
-                                : values[static_cast<size_t>(source.projection)];
-    const at::Tensor change = at::zeros_like(part);
-    AddPartGradient(entities.fields[f], vectors, change);
-    part = part - change;
-    if (!is_table) part = part.unsqueeze(0);
+std::vector<FastField> SideOf(const TaskState& state, const FieldEncoder& encoder) {
+  const auto find = [&](const FieldEncoder::Source& source, const char* part) {
+    const at::Tensor* tensor = state.Find(source.name + part);
+    return tensor == nullptr ? at::Tensor() : *tensor;
+  };
+  std::vector<FastField> fields;
+  for (const FieldEncoder::Source& source : encoder.fields()) {
+    FastField field{.name = source.name,
+                    .support = {.ids = find(source, "/ids"),
+                                .weights = find(source, "/weights"),
+                                .numbers = find(source, "/numbers")},
+                    .change = find(source, "/change")};
+    if (!field.change.defined()) return {};
+    fields.push_back(std::move(field));
   }
+  return fields;
 }
 
 }  // namespace
 
-MetVectors MeetVectors(const at::Tensor& tasks, const at::Tensor& items, const RowBatch& rows) {
-  return {.tasks = tasks.unsqueeze(1), .items = GatherRows(items, MetItems(rows))};
+RowVectors VectorsOf(const LabelledRows& rows) {
+  if (!rows.negatives.defined()) return {.tasks = rows.rows.context, .items = rows.rows.items};
+  return {.tasks = rows.rows.context, .items = at::cat({rows.rows.items, rows.negatives.items}, 1)};
 }
 
-MetGrams MeetSupport(const ChunkBatch& batch, const RowBatch& rows) {
-  const at::TensorOptions real = batch.support.labels.options();
-  const at::Tensor owners = at::arange(batch.tasks.count, rows.entity.options()).unsqueeze(1);
-  return {.tasks = Grams(batch.tasks, owners, owners, real),
-          .items = Grams(batch.items, MetItems(rows), MetItems(batch.support), real)};
+FastRows StartFastRows(const EntityEncoders& encoders, const EncodedChunk& chunk) {
+  const ChunkBatch& batch = chunk.batch;
+  const at::Tensor items = SupportItems(chunk.support);
+  const at::Tensor owners = OwnerPositions(batch, items.options());
+  return {.tasks = StartSide(encoders.tasks, KeysOf(batch.tasks, batch.table_rows, owners)),
+          .items = StartSide(encoders.items, KeysOf(batch.items, ItemTables(batch), items))};
 }
 
-MetVectors Adapted(const Recommender& model, const MetVectors& vectors, const MetGrams& grams,
-                   const FastRows& rows) {
-  const EntityEncoders encoders = model.encoders();
-  return {.tasks = AdaptedSide(*encoders.tasks, vectors.tasks, grams.tasks, rows.tasks),
-          .items = AdaptedSide(*encoders.items, vectors.items, grams.items, rows.items)};
+RowGrams SupportGrams(const FastRows& fast, at::TensorOptions real) {
+  return {.tasks = OwnGrams(fast.tasks, real), .items = OwnGrams(fast.items, real)};
 }
 
-RowInputs InputsOf(const Recommender& model, const MetVectors& vectors, int64_t row_count) {
-  const at::Tensor tasks = vectors.tasks.squeeze(1);
-  const int64_t negatives = vectors.items.size(1) - row_count;
-  RowInputs inputs{.rows = model.MakeInputs(tasks, vectors.items.narrow(1, 0, row_count)),
-                   .negatives = {}};
-  if (negatives > 0) {
-    inputs.negatives = model.MakeInputs(tasks, vectors.items.narrow(1, row_count, negatives));
+RowVectors MovedVectors(const EntityEncoders& encoders, const RowVectors& vectors,
+                        const RowGrams& grams, const FastRows& fast) {
+  return {.tasks = MovedSide(encoders.tasks, vectors.tasks, grams.tasks, fast.tasks),
+          .items = MovedSide(encoders.items, vectors.items, grams.items, fast.items)};
+}
+
+EncodedRows MovedRows(const EntityEncoders& encoders, const ChunkBatch& batch,
+                      const EncodedRows& rows, const FastRows& fast) {
+  const at::TensorOptions real = rows.items.options().requires_grad(false);
+  EncodedRows moved = rows;
+  if (HasMoved(fast.tasks)) {
+    const auto keys =
+        KeysOf(batch.tasks, batch.table_rows, OwnerPositions(batch, rows.entity.options()));
+    moved.context =
+        MovedSide(encoders.tasks, rows.context, GramsWith(keys, fast.tasks, real), fast.tasks);
   }
-  return inputs;
+  if (HasMoved(fast.items)) {
+    const auto keys = KeysOf(batch.items, ItemTables(batch), rows.entity);
+    moved.items =
+        MovedSide(encoders.items, rows.items, GramsWith(keys, fast.items, real), fast.items);
+  }
+  return moved;
 }
 
-void Descend(const Recommender& model, const InnerRates& rates, const std::vector<int64_t>& adapted,
-             const ParameterValues& values, int64_t step, const MetVectors& gradients,
-             FastRows& rows) {
+void DescendRows(const EntityEncoders& encoders, const InnerRates& rates,
+                 const ParameterValues& values, int64_t step, const RowVectors& gradients,
+                 FastRows& fast) {
   const auto descend = [&](const FieldEncoder& encoder, const at::Tensor& gradient,
-                           std::vector<at::Tensor>& deltas) {
-    const bool first = deltas.empty();
+                           std::vector<FastField>& side) {
     for (int64_t f = 0; gradient.defined() && f < encoder.field_count(); ++f) {
-      const auto i = static_cast<size_t>(f);
-      const at::Tensor delta = rates.Scale(values, step, UnitOf(encoder.fields()[i], adapted),
-                                           encoder.OfField(gradient, f));
-      if (first) {
-        deltas.push_back(delta);
-      } else {
-        deltas[i] = deltas[i] + delta;
-      }
+      const FieldEncoder::Source& source = encoder.fields()[f];
+      const int64_t unit = source.table >= 0 ? rates.UnitOfTable(source.table)
+                                             : rates.UnitOfParameter(source.projection);
+      const at::Tensor step_change = rates.Scale(values, step, unit, encoder.OfField(gradient, f));
+      at::Tensor& change = side[f].change;
+      change = change.defined() ? change + step_change : step_change;
     }
   };
-  descend(*model.encoders().tasks, gradients.tasks, rows.tasks);
-  descend(*model.encoders().items, gradients.items, rows.items);
+  descend(encoders.tasks, gradients.tasks, fast.tasks);
+  descend(encoders.items, gradients.items, fast.items);
 }
 
-void FormFastRows(const Recommender& model, const ChunkBatch& batch, const FastRows& rows,
-                  ParameterValues& values, std::vector<at::Tensor>& table_rows) {
-  HEARTH_CHECK(batch.task_count == 1);
-  const EntityEncoders encoders = model.encoders();
-  const at::Tensor owner = at::zeros({1, 1}, batch.support.entity.options());
-  FormSide(*encoders.tasks, batch.tasks, owner, rows.tasks, values, table_rows);
-  FormSide(*encoders.items, batch.items, MetItems(batch.support), rows.items, values, table_rows);
+void AddFieldToState(const FastField& field, TaskState& state) {
+  const auto add = [&](const char* part, const at::Tensor& tensor) {
+    if (tensor.defined()) state.Add(field.name + part, tensor);
+  };
+  add("/ids", field.support.ids);
+  add("/weights", field.support.weights);
+  add("/numbers", field.support.numbers);
+  add("/change", field.change);
+}
+
+void AddToState(const FastRows& fast, TaskState& state) {
+  AddSide(fast.tasks, state);
+  AddSide(fast.items, state);
+}
+
+FastRows FastRowsOf(const TaskState& state, const EntityEncoders& encoders) {
+  return {.tasks = SideOf(state, encoders.tasks), .items = SideOf(state, encoders.items)};
 }
 
 }  // namespace hearth

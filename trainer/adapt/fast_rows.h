@@ -1,58 +1,63 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "trainer/adapt/adaptation.h"
 #include "trainer/adapt/inner_rates.h"
-#include "trainer/adapt/task_loss.h"
-#include "trainer/model/field_encoder.h"
+#include "trainer/model/field_keys.h"
 
 namespace hearth {
 
-/// Fast weights of what encodes entities: embedding rows and projections of numbers. They are never
-/// formed: a field's vector of an entity is linear in them, so after gradient steps
-///   v'(entity) = v(entity) - sum over occurrences o of gram(entity, o) delta[o],
-/// with the gradients of the loss by the vectors that the task's support has met, times inner
-/// rates, and products of coefficients (FieldGram) that no parameter changes. Sides of the model
-/// are apart. Empty where rows do not adapt or no step was taken.
+/// Fast weights of the encoders: table rows and projections of numbers. No fast row is formed,
+/// because a field's vector of an entity is linear in them. After gradient steps
+///   v'(e) = v(e) - sum over support rows s of gram(e, s) change[s],
+/// with the inner gradients by the vectors of the support, times inner rates, as `change`, and
+/// products of coefficients (FieldGram) that no parameter enters.
+struct FastField {
+  std::string name;   ///< FieldSchema::name
+  FieldKeys support;  ///< keys of the support rows (task side: of the owner)
+  at::Tensor change;  ///< [tasks, support rows, dim]; undefined: no step was taken
+};
 struct FastRows {
-  std::vector<at::Tensor> tasks;  ///< [field] [tasks, 1, dim]
-  std::vector<at::Tensor> items;  ///< [field] [tasks, occurrences, dim]
+  std::vector<FastField> tasks, items;  ///< [field]
 };
 
-/// Vectors of entities as rows of a batch meet them: the owner of each task, and the items of the
-/// rows, then of their negatives.
-struct MetVectors {
+/// The vectors that the head reads of some rows, before they are joined: the owner of each task,
+/// and the items of the rows, then of their negatives.
+struct RowVectors {
   at::Tensor tasks;  ///< [tasks, 1, a]
   at::Tensor items;  ///< [tasks, rows + rows * negatives, b]
 };
+RowVectors VectorsOf(const LabelledRows& rows);
 
-/// The FieldGrams of what some rows meet with what the support rows meet.
-struct MetGrams {
+/// [field] FieldGrams of some rows with the support rows.
+struct RowGrams {
   std::vector<at::Tensor> tasks;  ///< [field] [tasks, 1, 1]
-  std::vector<at::Tensor> items;  ///< [field] [tasks, met, met by the support]
+  std::vector<at::Tensor> items;  ///< [field] [tasks, rows, support rows]
 };
 
-/// tasks [tasks, a], items [unique, b]: vectors of a chunk.
-MetVectors MeetVectors(const at::Tensor& tasks, const at::Tensor& items, const RowBatch& rows);
-MetGrams MeetSupport(const ChunkBatch& batch, const RowBatch& rows);
+/// Fast rows before the first step.
+FastRows StartFastRows(const EntityEncoders& encoders, const EncodedChunk& chunk);
+/// Grams of the support rows with themselves.
+RowGrams SupportGrams(const FastRows& fast, at::TensorOptions real);
 
 /// The vectors after adaptation.
-MetVectors Adapted(const Recommender& model, const MetVectors& vectors, const MetGrams& grams,
-                   const FastRows& rows);
+RowVectors MovedVectors(const EntityEncoders& encoders, const RowVectors& vectors,
+                        const RowGrams& grams, const FastRows& fast);
+/// The same for rows of any chunk.
+EncodedRows MovedRows(const EntityEncoders& encoders, const ChunkBatch& batch,
+                      const EncodedRows& rows, const FastRows& fast);
 
-/// What Score reads of rows that meet these vectors; there are `row_count` rows per task.
-RowInputs InputsOf(const Recommender& model, const MetVectors& vectors, int64_t row_count);
+/// Takes an inner step, given the gradients of the loss by the support's vectors.
+void DescendRows(const EntityEncoders& encoders, const InnerRates& rates,
+                 const ParameterValues& values, int64_t step, const RowVectors& gradients,
+                 FastRows& fast);
 
-/// Takes an inner step, given the gradients of the loss by the support's vectors. Units of tables
-/// come after `adapted`, the units of parameters (InnerRates).
-void Descend(const Recommender& model, const InnerRates& rates, const std::vector<int64_t>& adapted,
-             const ParameterValues& values, int64_t step, const MetVectors& gradients,
-             FastRows& rows);
-
-/// Forms the fast weights of a batch of one task: subtracts their updates from the table rows that
-/// the batch has gathered, `table_rows` [table] [rows, dim], and makes projections the task's own,
-/// [1, numbers, dim].
-void FormFastRows(const Recommender& model, const ChunkBatch& batch, const FastRows& rows,
-                  ParameterValues& values, std::vector<at::Tensor>& table_rows);
+/// Puts a field that has moved into a state.
+void AddFieldToState(const FastField& field, TaskState& state);
+/// Puts fast rows into a state and reads them from one. A state without them gives empty rows.
+void AddToState(const FastRows& fast, TaskState& state);
+FastRows FastRowsOf(const TaskState& state, const EntityEncoders& encoders);
 
 }  // namespace hearth

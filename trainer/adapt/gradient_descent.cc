@@ -4,12 +4,12 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 
 #include "common/error.h"
 #include "common/text.h"
-#include "trainer/model/field_encoder.h"
 
 namespace hearth {
 namespace {
@@ -44,57 +44,127 @@ void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std:
       layer, Join(OperatorsOf(loss), ", "));
 }
 
-bool IsHeadOnly(const MetaOptions& options) {
-  return options.method == MetaOptions::Method::kAnil || options.adapt == MetaOptions::Adapt::kHead;
+// LayerInputs::id of the head's inputs.
+constexpr int64_t kSupportRows = 0, kSupportNegatives = 1;
+
+bool IsHeadOnly(const MetaOptions& meta, const GradientDescentOptions& options) {
+  return meta.method == MetaOptions::Method::kAnil ||
+         options.adapt == GradientDescentOptions::Adapt::kHead;
+}
+
+std::vector<int64_t> AdaptedOfHead(bool last_layer_alone, const Model& model) {
+  if (!last_layer_alone) return model.adaptable();
+  return {model.last_layer().weight(), model.last_layer().bias()};
+}
+
+bool AdaptsRows(const MetaOptions& meta, const GradientDescentOptions& options,
+                const Model& model) {
+  if (IsHeadOnly(meta, options) || options.adapt != GradientDescentOptions::Adapt::kAll) {
+    return false;
+  }
+  if (model.encoders() != nullptr) return true;
+  throw ConfigError(
+      "meta.adapt=all adapts the embeddings of users and items, and this model.type does not "
+      "encode them by fields; use meta.adapt=dense");
+}
+
+// The adapted parameters of the head, then projections of numbers.
+std::vector<int64_t> AllAdapted(std::vector<int64_t> adapted, bool adapts_rows,
+                                const Model& model) {
+  if (!adapts_rows) return adapted;
+  for (const FieldEncoder* encoder : {&model.encoders()->tasks, &model.encoders()->items}) {
+    for (const FieldEncoder::Source& source : encoder->fields()) {
+      if (source.projection >= 0) adapted.push_back(source.projection);
+    }
+  }
+  return adapted;
+}
+
+HeadRows WithId(HeadRows rows, int64_t id) {
+  rows.x.id = id;
+  return rows;
+}
+
+std::string InputsName(const std::string& parameter, size_t term) {
+  return fmt::format("{}/inputs.{}", parameter, term);
+}
+std::string DeltasName(const std::string& parameter, size_t term) {
+  return fmt::format("{}/deltas.{}", parameter, term);
+}
+
+// The terms of a factored weight: those in the Gram form, then all single steps as one.
+std::vector<FactoredTerm> JoinedTerms(const std::vector<FactoredTerm>& terms) {
+  std::vector<FactoredTerm> joined;
+  for (const FactoredTerm& term : terms) {
+    if (term.is_gram_form()) joined.push_back(term);
+  }
+  FactoredTerm steps = JoinSteps(terms);
+  if (steps.inputs.defined()) joined.push_back(std::move(steps));
+  return joined;
 }
 
 }  // namespace
 
-GradientDescent::GradientDescent(const MetaOptions& options, Recommender& model)
-    : options_(options),
+GradientDescent::GradientDescent(const MetaOptions& meta, const GradientDescentOptions& options,
+                                 const Model& model, ParameterLayout& layout)
+    : loss_(meta.loss),
+      options_(options),
+      second_order_(meta.method != MetaOptions::Method::kFomaml),
       model_(model),
-      scored_(IsHeadOnly(options) ? model.head() : model.adaptable()),
-      adapted_(scored_),
-      adapts_rows_(!IsHeadOnly(options) && options.adapt == MetaOptions::Adapt::kAll) {
-  if (adapts_rows_) {
-    const EntityEncoders encoders = model.encoders();
-    HEARTH_CHECK(encoders.tasks != nullptr && encoders.items != nullptr);
-    for (const FieldEncoder* encoder : {encoders.tasks, encoders.items}) {
-      for (const FieldEncoder::Source& source : encoder->fields()) {
-        if (source.projection >= 0) adapted_.push_back(source.projection);
-      }
-    }
-  }
-  InnerRates::Declare(options, adapted_, adapts_rows_, model);
-  rates_.emplace(options, adapted_, adapts_rows_, model);
-}
+      layout_(layout),
+      head_(AdaptedOfHead(IsHeadOnly(meta, options), model)),
+      adapts_rows_(AdaptsRows(meta, options, model)),
+      rates_(options, AllAdapted(head_, adapts_rows_, model), adapts_rows_, model, layout) {}
 
 bool GradientDescent::PrefersFactors(int64_t weight, int64_t rows) const {
-  const ParameterSpec& spec = model_.layout().spec(weight);
-  if (!spec.linear || spec.shape.size() != 2 || rates_->per_element()) return false;
-  if (options_.fast_weights != MetaOptions::FastWeights::kAuto) {
-    return options_.fast_weights == MetaOptions::FastWeights::kFactored;
+  const ParameterSpec& spec = layout_.spec(weight);
+  if (!spec.linear || spec.shape.size() != 2 || rates_.per_element()) return false;
+  if (options_.fast_weights != GradientDescentOptions::FastWeights::kAuto) {
+    return options_.fast_weights == GradientDescentOptions::FastWeights::kFactored;
   }
   const int64_t in = spec.shape[0], out = spec.shape[1];
   return rows * (in + out) <= kFactorsWorth * in * out;
 }
 
-AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& encoded,
-                                    const ChunkBatch& batch, bool differentiable) const {
-  const bool second_order = differentiable && options_.method != MetaOptions::Method::kFomaml;
-  const Support support{.rows = batch.support,
-                        .grams = adapts_rows_ ? MeetSupport(batch, batch.support) : MetGrams{}};
+HeadOffer GradientDescent::OffersHeadProgram() const {
+  if (adapts_rows_) return {.program = {}, .refusal = "embedding rows adapt (meta.adapt=all)"};
+  if (rates_.per_element()) {
+    return {.program = {}, .refusal = "elements have inner rates of their own"};
+  }
+  return {.program = {.adapted_layers = std::ssize(head_) / 2,
+                      .inner_steps = options_.inner_steps,
+                      .second_order = second_order_,
+                      .support_prior = options_.support_prior,
+                      .inner_rate = rates_.constant(),
+                      .log_rates = rates_.log_rates()},
+          .refusal = ""};
+}
+
+InnerState GradientDescent::Start(const ParameterValues& theta, const EncodedChunk& chunk) const {
+  const LabelledRows& support = chunk.support;
   InnerState state{.values = theta};
   if (adapts_rows_) {
-    state.vectors = MeetVectors(encoded.tasks, encoded.items, batch.support);
+    state.vectors = VectorsOf(support);
+    state.fast = StartFastRows(*model_.encoders(), chunk);
   } else {
-    state.inputs = MakeRowInputs(model_, encoded.tasks, encoded.items, batch.support);
-    state.values.AddFixedInputs(state.inputs.rows);
-    if (state.inputs.negatives.defined()) state.values.AddFixedInputs(state.inputs.negatives);
+    state.rows = WithId(model_.MakeHeadRows(support.rows), kSupportRows);
+    if (support.negatives.defined()) {
+      state.negatives = WithId(model_.MakeHeadRows(support.negatives), kSupportNegatives);
+    }
   }
-  for (const int64_t p : scored_) {
-    if (PrefersFactors(p, batch.support.entity.size(1))) state.values.StartFactored(p);
+  for (const int64_t p : head_) {
+    if (PrefersFactors(p, support.labels.size(1))) state.values.StartFactored(p);
   }
+  return state;
+}
+
+TaskState GradientDescent::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
+                                 Graph graph) const {
+  const bool differentiable = graph == Graph::kDifferentiable;
+  const bool second_order = differentiable && second_order_;
+  InnerState state = Start(theta, chunk);
+  Support support{.rows = chunk.support, .grams = {}};
+  if (adapts_rows_) support.grams = SupportGrams(state.fast, chunk.support.labels.options());
   for (int64_t k = 0; k < options_.inner_steps; ++k) {
     if (second_order && options_.recompute) {
       StepRecomputed(
@@ -104,58 +174,72 @@ AdaptedTasks GradientDescent::Adapt(const ParameterValues& theta, const EncodedC
       Step(support, k, second_order, state);
     }
   }
-  if (!differentiable) Finish(batch.task_count, state);
-  return {.values = std::move(state.values), .rows = std::move(state.rows)};
+  if (!differentiable) Finish(chunk.batch.task_count, state);
+  return ToState(state);
+}
+
+at::Tensor GradientDescent::SupportLosses(const InnerState& state, const RowVectors& moved,
+                                          const LabelledRows& rows,
+                                          std::vector<LayerTap>* taps) const {
+  HeadRows of_rows = state.rows, of_negatives = state.negatives;
+  if (adapts_rows_) {
+    const int64_t count = rows.labels.size(1), negatives = moved.items.size(1) - count;
+    of_rows =
+        model_.MakeHeadRows({.context = moved.tasks, .items = moved.items.narrow(1, 0, count)});
+    if (negatives > 0) {
+      of_negatives = model_.MakeHeadRows(
+          {.context = moved.tasks, .items = moved.items.narrow(1, count, negatives)});
+    }
+  }
+  RowScores scores{.rows = model_.Score(state.values, of_rows, taps), .negatives = {}};
+  if (loss_ == MetaOptions::Loss::kBpr) {
+    scores.negatives = model_.Score(state.values, of_negatives, taps);
+  }
+  const at::Tensor losses = TaskLosses(loss_, scores, rows);
+  if (options_.support_prior == 0.0) return losses;
+  return losses / (rows.inverse_count * options_.support_prior + 1.0);
 }
 
 void GradientDescent::Step(const Support& support, int64_t step, bool second_order,
                            InnerState& state) const {
   ParameterValues& values = state.values;
-  MetVectors met;  // where rows adapt
-  RowInputs inputs = state.inputs;
+  RowVectors moved;  // where table rows adapt
   if (adapts_rows_) {
-    met = Adapted(model_, state.vectors, support.grams, state.rows);
-    for (at::Tensor* vectors : {&met.tasks, &met.items}) {
+    moved = MovedVectors(*model_.encoders(), state.vectors, support.grams, state.fast);
+    for (at::Tensor* vectors : {&moved.tasks, &moved.items}) {
       if (!vectors->requires_grad()) *vectors = vectors->detach().requires_grad_(true);
     }
-    inputs = InputsOf(model_, met, support.rows.entity.size(1));
   }
-  std::vector<at::Tensor> wanted = StartDirect(support.rows.entity.size(0), step, values);
-  const size_t direct_count = wanted.size();
+  std::vector<at::Tensor> wanted = StartDirect(support.rows.labels.size(0), step, values);
+  const int64_t direct_count = std::ssize(wanted);
   std::vector<LayerTap> taps;
-  values.set_taps(&taps);
   // Tasks are independent, so the gradient of the sum of their losses is each task's own.
-  const at::Tensor loss = SupportLosses(options_, model_, values, inputs, support.rows).sum();
-  values.set_taps(nullptr);
+  const at::Tensor loss = SupportLosses(state, moved, support.rows, &taps).sum();
   std::erase_if(taps, [&](const LayerTap& tap) {
-    return UnitOf(tap.weight) == adapted_.size() && UnitOf(tap.bias) == adapted_.size();
+    return !rates_.Adapts(tap.weight) && !rates_.Adapts(tap.bias);
   });
   for (const LayerTap& tap : taps) wanted.push_back(tap.outputs);
-  if (adapts_rows_) wanted.insert(wanted.end(), {met.tasks, met.items});
+  if (adapts_rows_) wanted.insert(wanted.end(), {moved.tasks, moved.items});
   const std::vector<at::Tensor> gradients = torch::autograd::grad(
       {loss}, wanted, {}, /*retain_graph=*/second_order, /*create_graph=*/second_order,
       /*allow_unused=*/true);
   const std::span<const at::Tensor> all = gradients;
   for (size_t t = 0; second_order && t < taps.size(); ++t) {
-    RequireGraph(gradients[direct_count + t], loss, model_.layout().spec(taps[t].weight).name);
+    RequireGraph(gradients[direct_count + t], loss, layout_.spec(taps[t].weight).name);
   }
   DescendDirect(all.first(direct_count), step, values);
   DescendLayers(taps, all.subspan(direct_count, taps.size()), step, second_order, values);
   if (!adapts_rows_) return;
-  const MetVectors of_met{.tasks = gradients[gradients.size() - 2], .items = gradients.back()};
-  Descend(model_, *rates_, adapted_, values, step, of_met, state.rows);
-}
-
-size_t GradientDescent::UnitOf(int64_t parameter) const {
-  return static_cast<size_t>(std::ranges::find(adapted_, parameter) - adapted_.begin());
+  const RowVectors of_moved{.tasks = gradients[gradients.size() - 2], .items = gradients.back()};
+  DescendRows(*model_.encoders(), rates_, values, step, of_moved, state.fast);
 }
 
 std::vector<at::Tensor> GradientDescent::StartDirect(int64_t task_count, int64_t step,
                                                      ParameterValues& values) const {
   std::vector<at::Tensor> wanted;
-  for (const int64_t p : scored_) {
-    if (model_.layout().spec(p).linear) continue;
-    at::Tensor& value = values[static_cast<size_t>(p)];
+  for (const int64_t p : head_) {
+    if (layout_.spec(p).linear) continue;
+    at::Tensor& value = values[p];
     if (step == 0) value = ShareAcrossTasks(value, task_count);
     if (!value.requires_grad()) value.requires_grad_(true);
     wanted.push_back(value);
@@ -166,12 +250,11 @@ std::vector<at::Tensor> GradientDescent::StartDirect(int64_t task_count, int64_t
 void GradientDescent::DescendDirect(std::span<const at::Tensor> gradients, int64_t step,
                                     ParameterValues& values) const {
   size_t next = 0;
-  for (const int64_t p : scored_) {
-    if (model_.layout().spec(p).linear) continue;
+  for (const int64_t p : head_) {
+    if (layout_.spec(p).linear) continue;
     const at::Tensor& gradient = gradients[next++];
     if (!gradient.defined()) continue;
-    at::Tensor& value = values[static_cast<size_t>(p)];
-    value = value - rates_->Scale(values, step, UnitOf(p), gradient);
+    values[p] = values[p] - rates_.Scale(values, step, rates_.UnitOfParameter(p), gradient);
   }
 }
 
@@ -181,35 +264,82 @@ void GradientDescent::DescendLayers(std::span<const LayerTap> taps,
   for (size_t t = 0; t < taps.size(); ++t) {
     const LayerTap& tap = taps[t];
     if (!gradients[t].defined()) continue;
-    const size_t of_weight = UnitOf(tap.weight), of_bias = UnitOf(tap.bias);
-    if (of_weight < adapted_.size() && rates_->per_element()) {
-      const at::Tensor inputs = second_order ? tap.inputs : tap.inputs.detach();
-      at::Tensor& weight = values[static_cast<size_t>(tap.weight)];
-      weight = weight - rates_->Scale(values, step, of_weight,
-                                      at::bmm(inputs.transpose(1, 2), gradients[t]));
-    } else if (of_weight < adapted_.size()) {
-      values.Subtract(tap, rates_->Scale(values, step, of_weight, gradients[t]), !second_order);
+    const int64_t weight_unit = rates_.UnitOfParameter(tap.weight);
+    const int64_t bias_unit = rates_.UnitOfParameter(tap.bias);
+    if (weight_unit >= 0 && rates_.per_element()) {
+      const at::Tensor& x = tap.inputs.x;
+      const at::Tensor inputs = second_order ? x : x.detach();
+      at::Tensor& weight = values[tap.weight];
+      weight = weight - rates_.Scale(values, step, weight_unit,
+                                     at::bmm(inputs.transpose(1, 2), gradients[t]));
+    } else if (weight_unit >= 0) {
+      values.Subtract(tap, rates_.Scale(values, step, weight_unit, gradients[t]), !second_order);
     }
-    if (of_bias < adapted_.size()) {
-      at::Tensor& bias = values[static_cast<size_t>(tap.bias)];
-      bias = bias - rates_->Scale(values, step, of_bias, gradients[t].sum(1));
+    if (bias_unit >= 0) {
+      at::Tensor& bias = values[tap.bias];
+      bias = bias - rates_.Scale(values, step, bias_unit, gradients[t].sum(1));
     }
   }
-  for (const int64_t p : scored_) {
+  for (const int64_t p : head_) {
     if (values.factored(p) == nullptr) continue;
     if (!PrefersFactors(p, values.FactoredRows(p))) values.MakeExplicit(p);
   }
 }
 
 void GradientDescent::Finish(int64_t task_count, InnerState& state) const {
-  for (const int64_t p : scored_) {
+  for (const int64_t p : head_) {
     if (state.values.factored(p) != nullptr) state.values.MakeExplicit(p);
-    at::Tensor& value = state.values[static_cast<size_t>(p)];
-    const bool is_shared = value.dim() == std::ssize(model_.layout().spec(p).shape);
-    value = (is_shared ? ShareAcrossTasks(value, task_count) : value).detach();
+    at::Tensor& value = state.values[p];
+    const bool is_shared = value.dim() == std::ssize(layout_.spec(p).shape);
+    if (is_shared) value = ShareAcrossTasks(value, task_count);
+    value = value.detach();
   }
-  for (at::Tensor& delta : state.rows.tasks) delta = delta.detach();
-  for (at::Tensor& delta : state.rows.items) delta = delta.detach();
+  for (std::vector<FastField>* side : {&state.fast.tasks, &state.fast.items}) {
+    for (FastField& field : *side) field.change = field.change.detach();
+  }
+}
+
+TaskState GradientDescent::ToState(const InnerState& state) const {
+  TaskState result;
+  for (const int64_t p : head_) {
+    const ParameterSpec& spec = layout_.spec(p);
+    const std::vector<FactoredTerm>* terms = state.values.factored(p);
+    if (terms == nullptr) {
+      const at::Tensor& value = state.values[p];
+      if (value.dim() > std::ssize(spec.shape)) result.Add(spec.name, value);
+      continue;
+    }
+    const std::vector<FactoredTerm> joined = JoinedTerms(*terms);
+    for (size_t k = 0; k < joined.size(); ++k) {
+      result.Add(InputsName(spec.name, k), joined[k].inputs);
+      result.Add(DeltasName(spec.name, k), joined[k].deltas);
+    }
+  }
+  AddToState(state.fast, result);
+  return result;
+}
+
+ParameterValues GradientDescent::ValuesOf(const ParameterValues& theta,
+                                          const TaskState& state) const {
+  ParameterValues values = theta;
+  for (const int64_t p : head_) {
+    const std::string& name = layout_.spec(p).name;
+    if (const at::Tensor* explicit_value = state.Find(name)) values[p] = *explicit_value;
+    for (size_t k = 0; const at::Tensor* inputs = state.Find(InputsName(name, k)); ++k) {
+      const int64_t id = static_cast<int64_t>(k);  // keeps the terms apart
+      values.AddTerm(p, {.inputs = *inputs, .deltas = *state.Find(DeltasName(name, k)), .id = id});
+    }
+  }
+  return values;
+}
+
+at::Tensor GradientDescent::Score(const ParameterValues& theta, const TaskState& state,
+                                  const ChunkBatch& batch, const EncodedRows& rows) const {
+  const ParameterValues values = ValuesOf(theta, state);
+  if (!adapts_rows_) return model_.Score(values, model_.MakeHeadRows(rows));
+  const FastRows fast = FastRowsOf(state, *model_.encoders());
+  return model_.Score(values,
+                      model_.MakeHeadRows(MovedRows(*model_.encoders(), batch, rows, fast)));
 }
 
 }  // namespace hearth

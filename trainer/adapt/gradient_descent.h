@@ -1,45 +1,58 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <span>
 #include <vector>
 
+#include "trainer/adapt/adaptation.h"
+#include "trainer/adapt/inner_rates.h"
 #include "trainer/adapt/inner_state.h"
-#include "trainer/adapt/meta_method.h"
+#include "trainer/adapt/task_loss.h"
 
 namespace hearth {
 
 /// Adaptation by gradient descent on the support loss:
 ///   theta_t^{k+1} = theta_t^k - alpha_{p,k} grad L(theta_t^k; S_t),  k = 0..K-1
 /// for all tasks t of a chunk at once, with inner rates alpha that are constant or learned
-/// (InnerRates). Sources: MAML
-/// and its first-order form, Finn et al. 2017, Alg. 1-2; ANIL (only the head adapts), Raghu et al.
-/// 2020; learned rates per layer and step, Antoniou et al. 2019.
-class GradientDescent : public MetaMethod {
+/// (InnerRates). A state holds the fast weights under the names of their parameters, explicit or as
+/// factors ("NAME/inputs.K", "NAME/deltas.K"), and fast table rows (fast_rows.h).
+/// Sources: MAML and its first-order form, Finn et al. 2017, Alg. 1-2; ANIL (the last layer
+/// adapts), Raghu et al. 2020; learned rates per layer and step, Antoniou et al. 2019.
+class GradientDescent : public Adaptation {
  public:
-  GradientDescent(const MetaOptions& options, Recommender& model);
+  /// meta.method: kMaml, kFomaml or kAnil.
+  GradientDescent(const MetaOptions& meta, const GradientDescentOptions& options,
+                  const Model& model, ParameterLayout& layout);
 
-  AdaptedTasks Adapt(const ParameterValues& theta, const EncodedChunk& encoded,
-                     const ChunkBatch& batch, bool differentiable) const override;
-  const std::vector<int64_t>& adapted() const override { return adapted_; }
-  bool adapts_rows() const override { return adapts_rows_; }
+  TaskState Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
+                  Graph graph) const override;
+  at::Tensor Score(const ParameterValues& theta, const TaskState& state, const ChunkBatch& batch,
+                   const EncodedRows& rows) const override;
+  HeadOffer OffersHeadProgram() const override;
+  bool is_exact_gradient() const override { return second_order_; }
+
+  const InnerRates& rates() const { return rates_; }
+  bool adapts_rows() const { return adapts_rows_; }
 
  private:
   // The support rows of a chunk.
   struct Support {
-    RowBatch rows;
-    MetGrams grams;  // where rows adapt
+    LabelledRows rows;
+    RowGrams grams;  // where table rows adapt
   };
 
-  // Position among `adapted_`, its size for parameters that do not adapt.
-  size_t UnitOf(int64_t parameter) const;
+  InnerState Start(const ParameterValues& theta, const EncodedChunk& chunk) const;
   // Whether a pass is cheaper with factors of `rows` rows per task than with a weight per task.
   bool PrefersFactors(int64_t weight, int64_t rows) const;
-  // One inner step of all tasks. The weights of linear layers get theirs from the gradients of the
-  // layers' outputs, so that no gradient of a weight per task is formed, and embedding rows from
-  // those of the vectors they make.
+  // One inner step of all tasks. The weights of linear layers step by the gradients of the layers'
+  // outputs, so that no gradient of a weight per task is formed, and table rows by the gradients of
+  // the vectors they make.
   void Step(const Support& support, int64_t step, bool second_order, InnerState& state) const;
-  // Of the scored parameters that are not of linear layers: the values to differentiate by, and
+  // The loss that the inner loop descends on: TaskLosses of the support rows, each scaled by
+  // n / (n + support_prior) for a task of n rows. [tasks]
+  at::Tensor SupportLosses(const InnerState& state, const RowVectors& moved,
+                           const LabelledRows& rows, std::vector<LayerTap>* taps) const;
+  // The parameters of the head that are not of linear layers: the values to differentiate by, and
   // their step.
   std::vector<at::Tensor> StartDirect(int64_t task_count, int64_t step,
                                       ParameterValues& values) const;
@@ -50,13 +63,17 @@ class GradientDescent : public MetaMethod {
                      int64_t step, bool second_order, ParameterValues& values) const;
   // Explicit weights of every task, without a graph.
   void Finish(int64_t task_count, InnerState& state) const;
+  TaskState ToState(const InnerState& state) const;
+  ParameterValues ValuesOf(const ParameterValues& theta, const TaskState& state) const;
 
-  MetaOptions options_;
-  const Recommender& model_;
-  std::vector<int64_t> scored_;   // adapted parameters that Score reads
-  std::vector<int64_t> adapted_;  // these, then projections
+  MetaOptions::Loss loss_;
+  GradientDescentOptions options_;
+  bool second_order_;
+  const Model& model_;
+  const ParameterLayout& layout_;
+  std::vector<int64_t> head_;  // adapted parameters of the head
   bool adapts_rows_;
-  std::optional<InnerRates> rates_;
+  InnerRates rates_;
 };
 
 }  // namespace hearth

@@ -18,10 +18,13 @@ using torch::autograd::variable_list;
 
 std::vector<at::Tensor*> TensorsOf(InnerState& state) {
   std::vector<at::Tensor*> all = state.values.Tensors();
-  all.insert(all.end(), {&state.inputs.rows, &state.inputs.negatives, &state.vectors.tasks,
-                         &state.vectors.items});
-  for (at::Tensor& delta : state.rows.tasks) all.push_back(&delta);
-  for (at::Tensor& delta : state.rows.items) all.push_back(&delta);
+  for (HeadRows* rows : {&state.rows, &state.negatives}) {
+    all.insert(all.end(), {&rows->x.x, &rows->shift});
+  }
+  all.insert(all.end(), {&state.vectors.tasks, &state.vectors.items});
+  for (std::vector<FastField>* side : {&state.fast.tasks, &state.fast.items}) {
+    for (FastField& field : *side) all.push_back(&field.change);
+  }
   return all;
 }
 

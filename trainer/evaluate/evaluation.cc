@@ -72,9 +72,11 @@ double MeanOf(const MetricValues& values, const std::string& name) {
 
 }  // namespace
 
-Evaluator::Evaluator(const MetaLearner& learner, const Dataset& dataset, const TaskOptions& tasks,
-                     const EvalOptions& options, uint64_t seed, Communicator& communicator)
+Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
+                     const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
+                     Communicator& communicator)
     : learner_(learner),
+      data_(data),
       dataset_(dataset),
       tasks_(tasks),
       options_(options),
@@ -103,7 +105,7 @@ void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes
     std::vector<Chunk> chunks;
     for (int64_t c = begin; c < end; ++c) chunks.push_back(episodes.Build(c));
     if (any_sharded) {
-      FetchTableRows(communicator_, learner_.builder().TableRowsOf(chunks), parameters);
+      FetchTableRows(communicator_, data_.builder().TableRowsOf(chunks), parameters);
     }
     for (const Chunk& chunk : chunks) visit(chunk);
   }
@@ -112,14 +114,14 @@ void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes
 void Evaluator::EvaluateLearner(const MetaParameters& parameters, const Chunk& chunk, bool adapt,
                                 std::span<const Metric> metrics,
                                 std::vector<TaskValues>& out) const {
-  const ChunkPredictions predictions = learner_.Predict(parameters, chunk, adapt);
+  const ChunkPredictions predictions = learner_.Predict(parameters, data_.builder(), chunk, adapt);
   for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
     const std::vector<double> labels = QueryLabels(chunk, t);
     const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
                                             labels.size());
     std::vector<double> values =
         EvaluateTask(metrics, predicted, labels, metric_options_, predictions.query_loss[t]);
-    if (learner_.meta().loss == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
+    if (learner_.loss() == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
     out.push_back({chunk.number, static_cast<int64_t>(t), chunk.task_ids[t], std::move(values)});
   }
 }

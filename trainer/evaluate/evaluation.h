@@ -12,7 +12,7 @@
 #include "sampler/evaluation_episodes.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/evaluate/baseline.h"
 #include "trainer/evaluate/bootstrap.h"
 #include "trainer/evaluate/eval_options.h"
@@ -60,8 +60,10 @@ struct ScenarioResult {
 class Evaluator {
  public:
   /// All references must outlive the evaluator.
-  Evaluator(const MetaLearner& learner, const Dataset& dataset, const TaskOptions& tasks,
-            const EvalOptions& options, uint64_t seed, Communicator& communicator);
+  /// `data`: the binding of `dataset`.
+  Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
+            const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
+            Communicator& communicator);
 
   /// Collective. The validation parts, at most EvalOptions::max_tasks tasks of each scenario.
   ValidationResult Validate(MetaParameters& parameters);
@@ -91,7 +93,8 @@ class Evaluator {
   void VisitChunks(MetaParameters& parameters, const EvaluationEpisodes& episodes,
                    const std::function<void(const Chunk&)>& visit) const;
 
-  const MetaLearner& learner_;
+  const Learner& learner_;
+  const DataBinding& data_;
   const Dataset& dataset_;
   TaskOptions tasks_;
   EvalOptions options_;

@@ -104,6 +104,7 @@ Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep) {
   selected.query = SelectRows(chunk.query, keep, chunk.negatives_per_row);
   selected.history = chunk.history;  // rows' windows index into the whole list
   selected.negatives_per_row = chunk.negatives_per_row;
+  selected.hide_item_ids = chunk.hide_item_ids;
   return selected;
 }
 

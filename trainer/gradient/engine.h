@@ -8,8 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "sampler/meta_batch.h"
-#include "trainer/adapt/meta_method.h"
-#include "trainer/model/chunk_batch.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/table/meta_parameters.h"
 
 namespace hearth {
@@ -24,24 +23,21 @@ struct ChunkResult {
   double loss_sum = 0.0;  ///< of query_loss over finite tasks
 };
 
-/// The fixed parts of a computation. All must outlive the engine.
+/// The fixed parts of a computation. Both must outlive the engine.
 struct EngineContext {
-  const Recommender& model;
-  const MetaMethod& method;
+  const Learner& learner;
   const BatchBuilder& builder;
-  MetaOptions::Loss loss;
 };
 
 /// *How* the meta-gradient of a chunk is computed, and nothing else: the gradient of
-/// sum over tasks of L(Predict(Adapt(theta; S_t)); Q_t) with respect to theta and to the embedding
-/// rows. A task with a non-finite loss or gradient is left out (weight 0) and reported; the others'
+/// sum over tasks of L(Score(Adapt(theta; S_t)); Q_t) with respect to theta and to the table rows.
+/// A task with a non-finite loss or gradient is left out (weight 0) and reported; the others'
 /// results do not depend on it. Not collective. Only the outer loop calls an engine.
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string name() const = 0;
-  virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                              bool hide_item_ids) const = 0;
+  virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const = 0;
 };
 
 /// ChunkResult::row_gradients of the embedding rows `rows` [table] from gradients of autograd, of

@@ -6,9 +6,8 @@
 
 namespace hearth {
 
-ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, const MetaOptions& options,
-                          at::Device device) {
-  const std::string why_not = FusedEngine::WhyNot(context, options, device);
+ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, at::Device device) {
+  const std::string why_not = FusedEngine::WhyNot(context.learner, device);
   if (kind == EngineKind::kFused && !why_not.empty()) {
     throw ConfigError("train.engine=fused does not apply here: {}; use train.engine=auto", why_not);
   }
@@ -16,7 +15,7 @@ ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, const M
     const std::string reason = kind == EngineKind::kGeneric ? "asked for" : why_not;
     return {std::make_unique<GenericEngine>(context), "generic (" + reason + ")"};
   }
-  auto fused = std::make_unique<FusedEngine>(context, options);
+  auto fused = std::make_unique<FusedEngine>(context);
   std::string reason = "fused (" + fused->Describe() + ")";
   return {std::move(fused), std::move(reason)};
 }

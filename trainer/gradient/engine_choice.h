@@ -21,7 +21,6 @@ struct ChosenEngine {
 
 /// `device`: of the parameters. Throws ConfigError when `kind` is kFused and it does not apply,
 /// saying why.
-ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, const MetaOptions& options,
-                          at::Device device);
+ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, at::Device device);
 
 }  // namespace hearth

@@ -14,14 +14,9 @@
 namespace hearth {
 namespace {
 
-// Adapted layers are the last ones of the head; joint training counts them all.
-size_t FirstAdapted(const EngineContext& context, const DenseHead& head) {
-  const std::vector<int64_t>& adapted = context.method.adapted();
-  if (adapted.empty()) return 0;
-  for (size_t l = 0; l < head.layers.size(); ++l) {
-    if (head.layers[l].weight() == adapted.front()) return l;
-  }
-  return head.layers.size();
+// Layers of the head below those that the kernels compute: none where nothing adapts.
+int64_t LayersBelow(const DenseHead& head, const HeadProgram& program) {
+  return program.adapted_layers == 0 ? 0 : std::ssize(head.layers) - program.adapted_layers;
 }
 
 HeadShape::Activation ActivationOf(ModelOptions::Activation activation) {
@@ -40,7 +35,7 @@ HeadShape::Activation ActivationOf(ModelOptions::Activation activation) {
 
 const char* NameOf(HeadShape::Activation activation) {
   constexpr const char* kNames[] = {"relu", "gelu", "tanh", "identity"};
-  return kNames[static_cast<size_t>(activation)];
+  return kNames[static_cast<int>(activation)];
 }
 
 // The rows of the chunk without padding.
@@ -50,11 +45,10 @@ HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
   HeadChunk packed;
   packed.begin.push_back(0);
   const auto append = [&](const TaskRows& rows, const at::Tensor& entity, int64_t t) {
-    const auto i = static_cast<size_t>(t);
     const int64_t* items = entity.const_data_ptr<int64_t>() + t * entity.size(1);
-    packed.item.insert(packed.item.end(), items, items + rows.offsets[i + 1] - rows.offsets[i]);
-    packed.labels.insert(packed.labels.end(), rows.labels.begin() + rows.offsets[i],
-                         rows.labels.begin() + rows.offsets[i + 1]);
+    packed.item.insert(packed.item.end(), items, items + rows.offsets[t + 1] - rows.offsets[t]);
+    packed.labels.insert(packed.labels.end(), rows.labels.begin() + rows.offsets[t],
+                         rows.labels.begin() + rows.offsets[t + 1]);
   };
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
     append(chunk.support, support, t);
@@ -77,41 +71,38 @@ void CopyMatrix(const From* from, int64_t from_row, int64_t rows, int64_t width,
 
 }  // namespace
 
-std::string FusedEngine::WhyNot(const EngineContext& context, const MetaOptions& options,
-                                at::Device device) {
-  const DenseHead* head = context.model.dense_head();
+std::string FusedEngine::WhyNot(const Learner& learner, at::Device device) {
+  const DenseHead* head = learner.model().dense_head();
   if (head == nullptr) return "the model is not a stack of dense layers";
-  if (context.method.adapts_rows()) return "embedding rows adapt (meta.adapt=all)";
-  if (options.learn_inner_lr == MetaOptions::LearnInnerLr::kPerElement) {
-    return "elements have inner rates of their own";
-  }
-  if (options.loss == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
+  const HeadOffer offer = learner.adaptation().OffersHeadProgram();
+  if (!offer.refusal.empty()) return offer.refusal;
+  if (learner.loss() == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
   if (!device.is_cpu() && !device.is_cuda()) return "it has no kernels for " + device.str();
-  const size_t first = FirstAdapted(context, *head);
-  const auto count = static_cast<int64_t>(head->layers.size() - first);
+  const int64_t count = std::ssize(head->layers) - LayersBelow(*head, offer.program);
   if (count > HeadShape::kMaxLayers) {
     return fmt::format("{} layers adapt, at most {} may", count, HeadShape::kMaxLayers);
   }
   return {};
 }
 
-FusedEngine::FusedEngine(const EngineContext& context, const MetaOptions& options)
-    : context_(context), options_(options), log_rates_(FindLogInnerRates(context.model.layout())) {
-  const DenseHead& head = *context.model.dense_head();
-  below_ = FirstAdapted(context, head);
-  layers_.assign(head.layers.begin() + static_cast<int64_t>(below_), head.layers.end());
-  const ParameterLayout& layout = context.model.layout();
+FusedEngine::FusedEngine(const EngineContext& context)
+    : context_(context), program_(context.learner.adaptation().OffersHeadProgram().program) {
+  const Learner& learner = context.learner;
+  const DenseHead& head = *learner.model().dense_head();
+  below_ = LayersBelow(head, program_);
+  layers_.assign(head.layers.begin() + below_, head.layers.end());
   shape_.layer_count = static_cast<int>(layers_.size());
   for (size_t l = 0; l < layers_.size(); ++l) {
-    shape_.width[l] = layout.spec(layers_[l].weight()).shape[0];
-    shape_.width[l + 1] = layout.spec(layers_[l].weight()).shape[1];
+    const ParameterSpec& weight = learner.layout().spec(layers_[l].weight());
+    shape_.width[l] = weight.shape[0];
+    shape_.width[l + 1] = weight.shape[1];
   }
   shape_.activation = ActivationOf(head.activation);
-  shape_.loss =
-      options.loss == MetaOptions::Loss::kMse ? HeadShape::Loss::kMse : HeadShape::Loss::kBce;
-  shape_.inner_steps = context.method.adapted().empty() ? 0 : static_cast<int>(options.inner_steps);
-  shape_.second_order = options.method != MetaOptions::Method::kFomaml;
-  shape_.rate_gradient = log_rates_ >= 0;
+  shape_.loss = HeadShape::Loss::kMse;
+  if (learner.loss() == MetaOptions::Loss::kBce) shape_.loss = HeadShape::Loss::kBce;
+  shape_.inner_steps = static_cast<int>(program_.inner_steps);
+  shape_.second_order = program_.second_order;
+  shape_.rate_gradient = program_.log_rates >= 0;
 }
 
 std::string FusedEngine::Describe() const {
@@ -120,23 +111,20 @@ std::string FusedEngine::Describe() const {
   return fmt::format("{} {}", Join(widths, "-"), NameOf(shape_.activation));
 }
 
-ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
-                                 bool hide_item_ids) const {
+ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
   return ComputeFiniteTasks(chunk, [&](const Chunk& tasks) {
-    return parameters.dense.scalar_type() == at::kDouble
-               ? ComputeAs<double>(tasks, parameters, hide_item_ids)
-               : ComputeAs<float>(tasks, parameters, hide_item_ids);
+    return parameters.dense.scalar_type() == at::kDouble ? ComputeAs<double>(tasks, parameters)
+                                                         : ComputeAs<float>(tasks, parameters);
   });
 }
 
 template <typename Real>
-ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
-                                   bool hide_item_ids) const {
-  const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
+ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters) const {
+  const ChunkBatch batch = context_.builder.Build(chunk);
   HeadChunk head = PackRows(chunk, batch);
-  head.support_prior = options_.support_prior;
+  head.support_prior = program_.support_prior;
   const std::unique_ptr<HeadInputs> inputs =
-      MakeHeadInputs(context_.model, below_, batch, parameters);
+      MakeHeadInputs(context_.learner, below_, batch, parameters);
   inputs->Forward(head);
 
   const at::Tensor dense = parameters.dense.to(at::kCPU);
@@ -144,7 +132,7 @@ ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& par
   const auto differentiate =
       parameters.dense.is_cuda() ? DifferentiateHeadOnDevice<Real> : DifferentiateHead<Real>;
   HeadChunkGradient gradient = differentiate(shape_, PackTail(values), Rates(values),
-                                             context_.model.dense_head()->output_offset, head);
+                                             context_.learner.model().output_offset(), head);
   ChunkResult result;
   result.dense_gradient = at::zeros_like(parameters.dense);
   inputs->Backward(gradient, result);
@@ -169,8 +157,9 @@ std::vector<Real> FusedEngine::PackTail(const Real* parameters) const {
 template <typename Real>
 std::vector<Real> FusedEngine::Rates(const Real* parameters) const {
   const auto count = static_cast<size_t>(shape_.inner_steps * shape_.rate_count());
-  if (log_rates_ < 0) return std::vector<Real>(count, static_cast<Real>(options_.inner_lr));
-  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
+  if (program_.log_rates < 0)
+    return std::vector<Real>(count, static_cast<Real>(program_.inner_rate));
+  const ParameterSpec& logs = context_.learner.layout().spec(program_.log_rates);
   std::vector<Real> rates;
   for (size_t i = 0; i < count; ++i) {
     const auto place = logs.offset + static_cast<int64_t>(i) % logs.count;
@@ -186,9 +175,9 @@ void FusedEngine::UnpackGradients(const HeadChunkGradient& gradient, const Real*
     CopyMatrix(gradient.tail.data() + matrix.tail, matrix.tail_row, matrix.rows, matrix.width,
                gradients + matrix.parameter, matrix.width);
   });
-  if (log_rates_ < 0) return;
+  if (program_.log_rates < 0) return;
   // d / d log a = a d / d a; steps that share a rate add up.
-  const ParameterSpec& logs = context_.model.layout().spec(log_rates_);
+  const ParameterSpec& logs = context_.learner.layout().spec(program_.log_rates);
   std::vector<double> sums(static_cast<size_t>(logs.count), 0.0);
   for (size_t i = 0; i < gradient.rates.size(); ++i) sums[i % sums.size()] += gradient.rates[i];
   for (int64_t i = 0; i < logs.count; ++i) {
@@ -199,9 +188,9 @@ void FusedEngine::UnpackGradients(const HeadChunkGradient& gradient, const Real*
 
 template <typename Visit>
 void FusedEngine::ForEachTailMatrix(const Visit& visit) const {
-  const ParameterLayout& layout = context_.model.layout();
+  const ParameterLayout& layout = context_.learner.layout();
   for (int l = 0; l < shape_.layer_count; ++l) {
-    const TaskLinear& layer = layers_[static_cast<size_t>(l)];
+    const TaskLinear& layer = layers_[l];
     const int64_t in = shape_.width[l], out = shape_.width[l + 1];
     visit({layout.spec(layer.bias()).offset, 1, out, shape_.bias_offset(l), shape_.out(l)});
     if (l == 0) continue;

@@ -13,24 +13,22 @@ namespace hearth {
 /// second order or first. What lies below the adapted layers goes through autograd, once per chunk.
 class FusedEngine : public Engine {
  public:
-  /// Why the engine cannot compute this, or "". `device`: of the parameters.
-  static std::string WhyNot(const EngineContext& context, const MetaOptions& options,
-                            at::Device device);
+  /// Why the engine cannot compute this, or "": the method must offer a program, the model a dense
+  /// head, and the loss must be of single rows. `device`: of the parameters.
+  static std::string WhyNot(const Learner& learner, at::Device device);
 
   /// WhyNot must be "".
-  FusedEngine(const EngineContext& context, const MetaOptions& options);
+  explicit FusedEngine(const EngineContext& context);
 
   std::string name() const override { return "fused"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                      bool hide_item_ids) const override;
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override;
 
   /// "256-64-64-1 relu", for people.
   std::string Describe() const;
 
  private:
   template <typename Real>
-  ChunkResult ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
-                        bool hide_item_ids) const;
+  ChunkResult ComputeAs(const Chunk& chunk, const MetaParameters& parameters) const;
   template <typename Real>
   std::vector<Real> PackTail(const Real* parameters) const;
   template <typename Real>
@@ -50,9 +48,8 @@ class FusedEngine : public Engine {
   void ForEachTailMatrix(const Visit& visit) const;
 
   EngineContext context_;
-  MetaOptions options_;
-  int64_t log_rates_;               // FindLogInnerRates
-  size_t below_;                    // layers of the head before those that adapt
+  HeadProgram program_;
+  int64_t below_;                   // layers of the head before those that adapt
   std::vector<TaskLinear> layers_;  // those that adapt
   HeadShape shape_;
 };

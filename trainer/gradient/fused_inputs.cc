@@ -23,25 +23,25 @@ at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
 // Vectors of fields side by side, times W_0: all of it linear, so written out.
 class FieldInputs : public HeadInputs {
  public:
-  FieldInputs(const Recommender& model, const ChunkBatch& batch, const MetaParameters& parameters)
-      : layout_(model.layout()),
+  FieldInputs(const Learner& learner, const ChunkBatch& batch, const MetaParameters& parameters)
+      : layout_(learner.layout()),
         theta_(ViewParameters(layout_, parameters.dense)),
         rows_(GatherTableRows(parameters, batch.table_rows)),
-        first_(model.dense_head()->layers.front().weight()),
-        tasks_(*model.encoders().tasks, batch.tasks, theta_, rows_),
-        items_(*model.encoders().items, batch.items, theta_, rows_) {}
+        first_(learner.model().dense_head()->layers.front().weight()),
+        tasks_(learner.model().encoders()->tasks, batch.tasks, theta_, rows_),
+        items_(learner.model().encoders()->items, batch.items, theta_, rows_) {}
 
   void Forward(HeadChunk& head) override {
-    const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
+    const at::Tensor& weight = theta_[first_];
     tasks_.Forward(TaskPart(weight), head.tasks, head.task_start);
     items_.Forward(ItemPart(weight), head.items, head.item_start);
   }
 
   void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
     for (const at::Tensor& rows : rows_) result.row_gradients.push_back(at::zeros_like(rows));
-    const at::Tensor& weight = theta_[static_cast<size_t>(first_)];
+    const at::Tensor& weight = theta_[first_];
     const ParameterValues places = ViewParameters(layout_, result.dense_gradient);
-    const at::Tensor& of_weight = places[static_cast<size_t>(first_)];
+    const at::Tensor& of_weight = places[first_];
     tasks_.Backward(TaskPart(weight), gradient.tasks, gradient.task_start, TaskPart(of_weight),
                     places, result.row_gradients);
     items_.Backward(ItemPart(weight), gradient.items, gradient.item_start, ItemPart(of_weight),
@@ -106,27 +106,29 @@ class FieldInputs : public HeadInputs {
 // Any model, and layers of the head that do not adapt: every row has inputs of its own.
 class GraphInputs : public HeadInputs {
  public:
-  GraphInputs(const Recommender& model, size_t below, const ChunkBatch& batch,
+  GraphInputs(const Learner& learner, int64_t below, const ChunkBatch& batch,
               const MetaParameters& parameters)
-      : model_(model), below_(below), batch_(batch) {
-    theta_ = MakeLeaves(model.layout(), parameters.dense);
+      : learner_(learner), below_(below), batch_(batch) {
+    theta_ = MakeLeaves(learner.layout(), parameters.dense);
     rows_ = GatherTableRows(parameters, batch.table_rows);
     for (at::Tensor& of_table : rows_) of_table.requires_grad_(true);
   }
 
   void Forward(HeadChunk& head) override {
-    const DenseHead& dense = *model_.dense_head();
-    const EncodedChunk encoded = Encode(model_, theta_, batch_, rows_);
+    const DenseHead& dense = *learner_.model().dense_head();
+    const EncodedEntities encoded = learner_.model().Encode(theta_, batch_, rows_);
     const at::Device device = encoded.items.device();
     const at::Tensor tasks = at::index_select(encoded.tasks, 0, TaskOfRow(head, device));
     const at::Tensor items = at::index_select(encoded.items, 0, IdTensor(head.item, device));
-    HeadRows rows = model_.MakeHeadRows(model_.MakeInputs(tasks, items.unsqueeze(1)));
-    for (size_t l = 0; l < below_; ++l) {
-      rows.x = Activate(dense.activation, dense.layers[l].Forward(theta_, rows.x));
+    HeadRows rows =
+        learner_.model().MakeHeadRows({.context = tasks.unsqueeze(1), .items = items.unsqueeze(1)});
+    at::Tensor x = rows.x.x;
+    for (int64_t l = 0; l < below_; ++l) {
+      x = Activate(dense.activation, dense.layers[l].Forward(theta_, x));
     }
     std::iota(head.item.begin(), head.item.end(), int64_t{0});
-    x_ = rows.x.squeeze(1);
-    start_ = at::mm(x_, theta_[static_cast<size_t>(dense.layers[below_].weight())]);
+    x_ = x.squeeze(1);
+    start_ = at::mm(x_, theta_[dense.layers[below_].weight()]);
     if (rows.shift.defined()) shift_ = rows.shift.squeeze(1);
     head.items = x_.detach().contiguous();
     head.item_start = start_.detach();
@@ -149,7 +151,7 @@ class GraphInputs : public HeadInputs {
     const std::vector<at::Tensor> gradients =
         torch::autograd::grad(roots, inputs, weights, /*retain_graph=*/false,
                               /*create_graph=*/false, /*allow_unused=*/true);
-    const ParameterLayout& layout = model_.layout();
+    const ParameterLayout& layout = learner_.layout();
     result.dense_gradient =
         FlattenGradients(layout, {gradients.begin(), gradients.begin() + layout.parameter_count()},
                          result.dense_gradient.options());
@@ -160,13 +162,13 @@ class GraphInputs : public HeadInputs {
   static at::Tensor TaskOfRow(const HeadChunk& head, at::Device device) {
     std::vector<int64_t> task_of_row;
     for (size_t t = 0; t + 1 < head.begin.size(); ++t) {
-      task_of_row.resize(static_cast<size_t>(head.begin[t + 1]), static_cast<int64_t>(t));
+      task_of_row.resize(head.begin[t + 1], static_cast<int64_t>(t));
     }
     return IdTensor(task_of_row, device);
   }
 
-  const Recommender& model_;
-  size_t below_;
+  const Learner& learner_;
+  int64_t below_;
   const ChunkBatch& batch_;
   ParameterValues theta_;
   std::vector<at::Tensor> rows_;  // [table]
@@ -175,13 +177,14 @@ class GraphInputs : public HeadInputs {
 
 }  // namespace
 
-std::unique_ptr<HeadInputs> MakeHeadInputs(const Recommender& model, size_t below,
+std::unique_ptr<HeadInputs> MakeHeadInputs(const Learner& learner, int64_t below,
                                            const ChunkBatch& batch,
                                            const MetaParameters& parameters) {
-  if (below == 0 && model.dense_head()->reads_vectors) {
-    return std::make_unique<FieldInputs>(model, batch, parameters);
+  const Model& model = learner.model();
+  if (below == 0 && model.dense_head()->reads_vectors && model.encoders() != nullptr) {
+    return std::make_unique<FieldInputs>(learner, batch, parameters);
   }
-  return std::make_unique<GraphInputs>(model, below, batch, parameters);
+  return std::make_unique<GraphInputs>(learner, below, batch, parameters);
 }
 
 }  // namespace hearth

@@ -6,7 +6,6 @@
 
 #include "trainer/gradient/engine.h"
 #include "trainer/gradient/fused_chunk.h"
-#include "trainer/model/recommender.h"
 #include "trainer/table/meta_parameters.h"
 
 namespace hearth {
@@ -27,7 +26,7 @@ class HeadInputs {
 /// The first `below` layers of the head do not adapt. `batch` and `parameters` must outlive the
 /// inputs; all tensors are on the device of the parameters. By hand where the head says what
 /// encodes its inputs and all of its layers adapt, else by autograd.
-std::unique_ptr<HeadInputs> MakeHeadInputs(const Recommender& model, size_t below,
+std::unique_ptr<HeadInputs> MakeHeadInputs(const Learner& learner, int64_t below,
                                            const ChunkBatch& batch,
                                            const MetaParameters& parameters);
 

@@ -3,23 +3,18 @@
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "trainer/adapt/task_loss.h"
-
 namespace hearth {
 
-ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
-                                      bool hide_item_ids) const {
-  const ParameterLayout& layout = context_.model.layout();
-  const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
-  ParameterValues theta = MakeLeaves(layout, parameters.dense);
+ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& parameters) const {
+  const Learner& learner = context_.learner;
+  const ParameterLayout& layout = learner.layout();
+  const ChunkBatch batch = context_.builder.Build(chunk);
+  const ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
   for (at::Tensor& of_table : rows) of_table.requires_grad_(true);
-  const EncodedChunk encoded = Encode(context_.model, theta, batch, rows);
-  const AdaptedTasks adapted =
-      context_.method.Adapt(theta, encoded, batch, /*differentiable=*/true);
-  const at::Tensor losses = TaskLosses(
-      context_.loss, context_.model, adapted.values,
-      MakeAdaptedInputs(context_.model, adapted, encoded, batch, batch.query), batch.query);
+  const EncodedChunk encoded = learner.Encode(theta, batch, rows);
+  const TaskState state = learner.adaptation().Adapt(theta, encoded, Graph::kDifferentiable);
+  const at::Tensor losses = learner.QueryLosses(theta, state, encoded);
 
   std::vector<at::Tensor> inputs = theta.tensors();
   inputs.insert(inputs.end(), rows.begin(), rows.end());
@@ -37,10 +32,9 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   return result;
 }
 
-ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
-                                   bool hide_item_ids) const {
-  return ComputeFiniteTasks(
-      chunk, [&](const Chunk& tasks) { return ComputeAll(tasks, parameters, hide_item_ids); });
+ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
+  return ComputeFiniteTasks(chunk,
+                            [&](const Chunk& tasks) { return ComputeAll(tasks, parameters); });
 }
 
 }  // namespace hearth

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
@@ -18,21 +20,19 @@ namespace {
 // A model with its start values in one precision.
 class Subject {
  public:
-  Subject(const Dataset& dataset, const ModelOptions& model, const MetaOptions& meta,
-          at::ScalarType type, uint64_t seed)
-      : learner_(dataset, model, meta, at::TensorOptions().dtype(type)),
-        parameters_(InitializeMetaParameters(learner_.model().layout(), learner_.model().tables(),
-                                             TableOptimizer::kAdagrad, seed,
-                                             learner_.tensor_options())) {}
+  Subject(std::shared_ptr<const InputSchema> schema, const Dataset& dataset,
+          const LearnerOptions& options, at::ScalarType type, uint64_t seed)
+      : learner_(std::move(schema), options, at::TensorOptions().dtype(type)),
+        data_(*learner_.schema(), dataset, learner_.tensor_options()),
+        parameters_(learner_.InitialParameters(TableOptimizer::kAdagrad, seed)) {}
 
-  EngineContext context() const {
-    return {learner_.model(), learner_.method(), learner_.builder(), learner_.meta().loss};
-  }
-  const MetaLearner& learner() const { return learner_; }
+  EngineContext context() const { return {learner_, data_.builder()}; }
+  const Learner& learner() const { return learner_; }
   MetaParameters& parameters() { return parameters_; }
 
  private:
-  MetaLearner learner_;
+  Learner learner_;
+  DataBinding data_;
   MetaParameters parameters_;
 };
 
@@ -63,7 +63,7 @@ std::vector<Element> ChooseElements(Subject& subject, const ChunkResult& result,
   };
   auto* dense = subject.parameters().dense.mutable_data_ptr<double>();
   const auto* gradient = result.dense_gradient.const_data_ptr<double>();
-  for (const ParameterSpec& spec : subject.learner().model().layout().specs()) {
+  for (const ParameterSpec& spec : subject.learner().layout().specs()) {
     for (int64_t s = 0; s < std::min(samples, spec.count); ++s) {
       const int64_t i = spec.offset + draw(spec.count);
       elements.push_back({dense + i, gradient[i]});
@@ -74,7 +74,7 @@ std::vector<Element> ChooseElements(Subject& subject, const ChunkResult& result,
     const at::Tensor& rows = result.row_gradients[t];
     for (int64_t s = 0; s < std::min(samples, rows.numel()); ++s) {
       const int64_t i = draw(rows.numel()), row = i / table.dim(), d = i % table.dim();
-      const int64_t id = result.table_rows[t][static_cast<size_t>(row)];
+      const int64_t id = result.table_rows[t][row];
       auto* values = table.rows().mutable_data_ptr<double>();
       elements.push_back(
           {values + table.LocalRowOf(id) * table.dim() + d, rows.const_data_ptr<double>()[i]});
@@ -88,9 +88,9 @@ double CentralDifference(double& value, const Engine& engine, const Chunk& chunk
   constexpr double kStep = 1e-5;
   const double saved = value;
   value = saved + kStep;
-  const double above = engine.Compute(chunk, parameters, false).loss_sum;
+  const double above = engine.Compute(chunk, parameters).loss_sum;
   value = saved - kStep;
-  const double below = engine.Compute(chunk, parameters, false).loss_sum;
+  const double below = engine.Compute(chunk, parameters).loss_sum;
   value = saved;
   return (above - below) / (2.0 * kStep);
 }
@@ -99,7 +99,7 @@ double CentralDifference(double& value, const Engine& engine, const Chunk& chunk
 void CompareWithDifferences(Subject& subject, const Chunk& chunk, int64_t samples,
                             GradientCheck& check) {
   const GenericEngine engine(subject.context());
-  const ChunkResult result = engine.Compute(chunk, subject.parameters(), false);
+  const ChunkResult result = engine.Compute(chunk, subject.parameters());
   const double scale = Flatten(result).abs().max().item<double>();
   check.difference_error = 0.0;
   for (const Element& element : ChooseElements(subject, result, samples)) {
@@ -117,42 +117,39 @@ bool GradientCheck::passed() const {
          fused_error.value_or(0.0) <= kTolerance64 && float32_error.value_or(0.0) <= kTolerance32;
 }
 
-GradientCheck CheckGradient(const Dataset& dataset, const ModelOptions& model,
-                            const MetaOptions& meta, const Chunk& chunk, uint64_t seed,
-                            int64_t samples) {
-  Subject exact(dataset, model, meta, at::kDouble, seed);
+GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& options,
+                            const Chunk& chunk, uint64_t seed, int64_t samples) {
+  const auto schema = std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model));
+  const auto subject = [&](const LearnerOptions& of, at::ScalarType type) {
+    return std::make_unique<Subject>(schema, dataset, of, type, seed);
+  };
+  const auto generic_gradient = [&](Subject& of) {
+    return Flatten(GenericEngine(of.context()).Compute(chunk, of.parameters()));
+  };
+  const auto exact = subject(options, at::kDouble);
   GradientCheck check;
   check.task_count = chunk.task_count();
-  if (meta.method != MetaOptions::Method::kFomaml) {
-    check.smoothed = model.type == ModelOptions::Type::kEmbeddingMlp &&
-                     model.activation == ModelOptions::Activation::kRelu;
-    if (check.smoothed) {
-      ModelOptions with_gelu = model;
-      with_gelu.activation = ModelOptions::Activation::kGelu;
-      Subject smooth(dataset, with_gelu, meta, at::kDouble, seed);
-      CompareWithDifferences(smooth, chunk, samples, check);
-    } else {
-      CompareWithDifferences(exact, chunk, samples, check);
-    }
+  if (exact->learner().adaptation().is_exact_gradient()) {
+    check.smoothed = options.model.type == ModelOptions::Type::kEmbeddingMlp &&
+                     options.model.activation == ModelOptions::Activation::kRelu;
+    LearnerOptions smooth = options;
+    if (check.smoothed) smooth.model.activation = ModelOptions::Activation::kGelu;
+    CompareWithDifferences(*subject(smooth, at::kDouble), chunk, samples, check);
   }
-  const at::Tensor gradient =
-      Flatten(GenericEngine(exact.context()).Compute(chunk, exact.parameters(), false));
-  if (FusedEngine::WhyNot(exact.context(), meta, at::kCPU).empty()) {
-    const FusedEngine fused(exact.context(), meta);
-    check.fused_error =
-        RelativeError(Flatten(fused.Compute(chunk, exact.parameters(), false)), gradient);
+  const at::Tensor gradient = generic_gradient(*exact);
+  if (FusedEngine::WhyNot(exact->learner(), at::kCPU).empty()) {
+    const FusedEngine fused(exact->context());
+    check.fused_error = RelativeError(Flatten(fused.Compute(chunk, exact->parameters())), gradient);
   }
-  Subject single(dataset, model, meta, at::kFloat, seed);
-  const ChosenEngine chosen = ChooseEngine(EngineKind::kAuto, single.context(), meta, at::kCPU);
+  const auto single = subject(options, at::kFloat);
+  const ChosenEngine chosen = ChooseEngine(EngineKind::kAuto, single->context(), at::kCPU);
   check.engine = chosen.reason;
   check.float32_error =
-      RelativeError(Flatten(chosen.engine->Compute(chunk, single.parameters(), false)), gradient);
-  if (meta.method == MetaOptions::Method::kMaml) {
-    MetaOptions dropped = meta;
-    dropped.method = MetaOptions::Method::kFomaml;
-    Subject first(dataset, model, dropped, at::kDouble, seed);
-    const at::Tensor of_first =
-        Flatten(GenericEngine(first.context()).Compute(chunk, first.parameters(), false));
+      RelativeError(Flatten(chosen.engine->Compute(chunk, single->parameters())), gradient);
+  if (options.meta.method == MetaOptions::Method::kMaml) {
+    LearnerOptions dropped = options;
+    dropped.meta.method = MetaOptions::Method::kFomaml;
+    const at::Tensor of_first = generic_gradient(*subject(dropped, at::kDouble));
     check.second_order_share =
         (gradient - of_first).norm().item<double>() / gradient.norm().item<double>();
   }

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 
 namespace hearth {
 
@@ -32,8 +32,7 @@ struct GradientCheck {
 
 /// Checks the gradient at the start values of a model: `samples` elements of each dense parameter
 /// and of each table by central differences.
-GradientCheck CheckGradient(const Dataset& dataset, const ModelOptions& model,
-                            const MetaOptions& meta, const Chunk& chunk, uint64_t seed,
-                            int64_t samples);
+GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& options,
+                            const Chunk& chunk, uint64_t seed, int64_t samples);
 
 }  // namespace hearth

@@ -34,9 +34,8 @@ void StartUserVector(const ParameterLayout& layout, const std::vector<double>& m
 
 }  // namespace
 
-void StartFromAls(const Dataset& dataset, const ModelOptions& options,
-                  const EntityFields& item_fields, const Recommender& model, uint64_t seed,
-                  MetaParameters& parameters) {
+void StartFromAls(const Dataset& dataset, const ModelOptions& options, const BoundEntities& items,
+                  const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters) {
   EmbeddingTable& table = IdTable(parameters);
   const int64_t factors = std::min(kMaxFactors, table.dim() - 1);
   if (factors < 1) throw ConfigError("model.start=als needs model.dim >= 2, it is {}", options.dim);
@@ -51,18 +50,18 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options,
   }
   at::Tensor rows = at::zeros(table.rows().sizes(), at::TensorOptions().dtype(at::kDouble));
   auto* values = rows.mutable_data_ptr<double>();
-  for (int64_t item = 0; item < item_fields.entity_count(); ++item) {
-    const int64_t id = item_fields.IdRowOf(item);
+  for (int64_t item = 0; item < items.entity_count(); ++item) {
+    const int64_t id = items.IdRowOf(item);
     const int64_t row = table.LocalRowOf(id);
     if (id == 0 || row < 0) continue;
     const std::span<const double> vector = als.ItemVector(item);
     double* to = values + row * table.dim();
-    for (int64_t k = 0; k < factors; ++k) to[k] = vector[static_cast<size_t>(k) + 1];
+    for (int64_t k = 0; k < factors; ++k) to[k] = vector[k + 1];
     to[table.dim() - 1] = vector[0];
   }
   table.rows().copy_(rows);
   if (options.type == ModelOptions::Type::kEmbeddingDot) {
-    StartUserVector(model.layout(), als.mean_user(), parameters);
+    StartUserVector(layout, als.mean_user(), parameters);
   }
 }
 

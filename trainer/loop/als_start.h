@@ -1,9 +1,9 @@
 #pragma once
 
 #include "storage/shard/dataset.h"
-#include "trainer/model/fields.h"
-#include "trainer/model/recommender.h"
+#include "trainer/model/bound_entities.h"
 #include "trainer/table/meta_parameters.h"
+#include "trainer/tensor/parameter_layout.h"
 
 namespace hearth {
 
@@ -12,8 +12,7 @@ namespace hearth {
 /// that is what a row means, and the adaptable user vector starts at the mean training user; for
 /// embedding_mlp it is an informed input. Deterministic, so every rank computes the same.
 /// Throws ConfigError when the model has no item id table, or its width leaves no room for factors.
-void StartFromAls(const Dataset& dataset, const ModelOptions& options,
-                  const EntityFields& item_fields, const Recommender& model, uint64_t seed,
-                  MetaParameters& parameters);
+void StartFromAls(const Dataset& dataset, const ModelOptions& options, const BoundEntities& items,
+                  const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters);
 
 }  // namespace hearth

@@ -15,11 +15,11 @@ namespace {
 constexpr int64_t kMaxRehearsedTasks = 8;
 
 // Of one rank.
-int64_t ParametersBytes(const Recommender& model, const TrainerOptions& options,
+int64_t ParametersBytes(const Learner& learner, const TrainerOptions& options,
                         int64_t element_bytes, int world_size) {
   // Values and two moments; the gradient that is applied, and its scaled copy.
-  int64_t elements = model.layout().size() * 5;
-  for (const TableSpec& table : model.tables()) {
+  int64_t elements = learner.layout().size() * 5;
+  for (const TableSpec& table : learner.tables()) {
     const TableShape shape = ShapeOf(table, options.tables, element_bytes,
                                      {0, world_size, options.dist.replicate_bytes});
     const int64_t copies = options.optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
@@ -63,7 +63,7 @@ int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const
   MemoryMeter meter;
   const auto peak_of = [&](int64_t tasks) {
     meter.ResetPeak();
-    engine.Compute(LongestTasks(chunk, tasks), parameters, /*hide_item_ids=*/false);
+    engine.Compute(LongestTasks(chunk, tasks), parameters);
     return meter.peak_bytes();
   };
   const int64_t of_few = few > 0 ? peak_of(few) : 0;
@@ -72,35 +72,32 @@ int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const
   return of_many + (of_many - of_few) * (chunk_tasks - many) / (many - few);
 }
 
-int64_t SumsBytes(const Recommender& model, const TaskOptions& tasks, const Chunk& chunk,
+int64_t SumsBytes(const Learner& learner, const TaskOptions& tasks, const Chunk& chunk,
                   int64_t chunks, int64_t element_bytes) {
   const int64_t rows_per_task =
       (chunk.support.row_count() + chunk.query.row_count()) / chunk.task_count();
   int64_t row_width = 0;
-  for (const TableSpec& table : model.tables()) {
+  for (const TableSpec& table : learner.tables()) {
     row_width += std::min(table.row_count, tasks.chunk * rows_per_task) * (table.dim + 2);
   }
   // Kept as given until all are there, then added as 64-bit numbers.
-  return (chunks * element_bytes + 8) * (model.layout().size() + row_width);
+  return (chunks * element_bytes + 8) * (learner.layout().size() + row_width);
 }
 
 }  // namespace
 
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
-                              const MetaLearner& learner, int world_size, int threads) {
-  const at::TensorOptions tensors = learner.tensor_options();
-  const auto element_bytes = static_cast<int64_t>(tensors.dtype().itemsize());
+                              const Learner& learner, const DataBinding& data, int world_size,
+                              int threads) {
+  const auto element_bytes = static_cast<int64_t>(learner.tensor_options().dtype().itemsize());
   MemoryEstimate estimate;
-  estimate.parameters_bytes = ParametersBytes(learner.model(), options, element_bytes, world_size);
+  estimate.parameters_bytes = ParametersBytes(learner, options, element_bytes, world_size);
   RequireFreeMemory(estimate.parameters_bytes);
   // A row takes as much wherever it comes from: no table needs to be whole for a rehearsal.
-  const MetaParameters parameters = InitializeMetaParameters(
-      learner.model().layout(), learner.model().tables(), options.optim.table_type, options.seed,
-      tensors, {.capacity = RowPartition::kBuckets});
+  const MetaParameters parameters = learner.InitialParameters(
+      options.optim.table_type, options.seed, {.capacity = RowPartition::kBuckets});
   const ChosenEngine engine =
-      ChooseEngine(options.train.engine,
-                   {learner.model(), learner.method(), learner.builder(), options.meta.loss},
-                   options.meta, at::kCPU);
+      ChooseEngine(options.train.engine, {learner, data.builder()}, at::kCPU);
   MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
   const Chunk& chunk = loader.Next().chunks.front();
   // Of the rank that is dealt the most.
@@ -108,7 +105,7 @@ MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& data
       (options.tasks.per_step / options.tasks.chunk + world_size - 1) / world_size;
   estimate.chunk_bytes = ChunkBytes(*engine.engine, parameters, chunk, options.tasks.chunk) *
                          std::min<int64_t>(threads, chunks);
-  estimate.sums_bytes = SumsBytes(learner.model(), options.tasks, chunk, chunks, element_bytes);
+  estimate.sums_bytes = SumsBytes(learner, options.tasks, chunk, chunks, element_bytes);
   return estimate;
 }
 

@@ -18,9 +18,10 @@ struct MemoryEstimate {
   int64_t total_bytes() const { return parameters_bytes + chunk_bytes + sums_bytes; }
 };
 
-/// `learner`: of the options and the data set, on the CPU. `threads`: chunks that a rank computes
-/// at the same time. Throws ConfigError when less memory is free than the parameters take.
+/// `learner`, `data`: of the options and the data set, on the CPU. `threads`: chunks that a rank
+/// computes at the same time. Throws ConfigError when less memory is free than the parameters take.
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
-                              const MetaLearner& learner, int world_size, int threads);
+                              const Learner& learner, const DataBinding& data, int world_size,
+                              int threads);
 
 }  // namespace hearth

@@ -11,7 +11,6 @@
 
 #include "common/error.h"
 #include "common/phase.h"
-#include "common/random.h"
 #include "common/stopwatch.h"
 #include "common/usable_cores.h"
 #include "trainer/table/sharded_tables.h"
@@ -82,17 +81,8 @@ StepResult OuterLoop::Step(const MetaBatch& meta_batch,
                                                         : StepAs<float>(meta_batch, next, wishes);
 }
 
-bool OuterLoop::HidesItemIds(int64_t step, int64_t chunk) const {
-  RandomStream random(options_.seed, Purpose::kDropout, static_cast<uint64_t>(step),
-                      static_cast<uint64_t>(chunk));
-  return random.NextDouble() < options_.id_dropout;
-}
-
 RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
-  const auto hides = [&](const Chunk& chunk) {
-    return HidesItemIds(meta_batch.step, chunk.number);
-  };
-  return RequestRows(parameters_, builder_.TableRowsOf(meta_batch.chunks, hides));
+  return RequestRows(parameters_, builder_.TableRowsOf(meta_batch.chunks));
 }
 
 std::future<OuterLoop::NextRows> OuterLoop::LookAhead(
@@ -132,11 +122,9 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums
     sums.EndChunk();
   };
   threads_.Run(std::ssize(results), [&](int64_t c) {
-    const Chunk& chunk = meta_batch.chunks[static_cast<size_t>(c)];
-    const bool hide = HidesItemIds(meta_batch.step, chunk.number);
-    ChunkResult result = engine_.Compute(chunk, parameters_, hide);
+    ChunkResult result = engine_.Compute(meta_batch.chunks[c], parameters_);
     const std::lock_guard lock(mutex);
-    results[static_cast<size_t>(c)] = std::move(result);
+    results[c] = std::move(result);
     // In the order of chunks, so that threads do not change what sums in float give.
     for (; added < results.size() && results[added]; ++added) {
       add(meta_batch.chunks[added], *results[added]);

@@ -53,8 +53,6 @@ class OuterLoop {
     OptimizerOptions optimizer;
     ReduceMode reduce = ReduceMode::kExact;
     int64_t max_steps = 1;
-    double id_dropout = 0.0;
-    uint64_t seed = 0;
   };
 
   /// All references must outlive the loop.
@@ -76,8 +74,6 @@ class OuterLoop {
   const StepTimes& times() const { return times_; }
 
  private:
-  // Whether a chunk plays tasks whose items are all new (ModelOptions::id_dropout).
-  bool HidesItemIds(int64_t step, int64_t chunk) const;
   // The rows of sharded tables that a meta-batch needs.
   RowRequest RequestFor(const MetaBatch& meta_batch) const;
   // The rows of the step to come.

@@ -57,22 +57,23 @@ void RequireEqualRanks(RunState& state, CountingCommunicator& communicator) {
 
 }  // namespace
 
-RunState InitialState(const TrainerOptions& options, const MetaLearner& learner, RankPlace place) {
-  return {.parameters = InitializeMetaParameters(learner.model().layout(), learner.model().tables(),
-                                                 options.optim.table_type, options.seed,
-                                                 learner.tensor_options(), options.tables,
-                                                 PlacementOf(options.dist, place)),
-          .optimizer =
-              DenseOptimizer(options.optim, learner.model().layout(), learner.tensor_options()),
+RunState InitialState(const TrainerOptions& options, const Learner& learner, RankPlace place) {
+  return {.parameters = learner.InitialParameters(options.optim.table_type, options.seed,
+                                                  options.tables, PlacementOf(options.dist, place)),
+          .optimizer = DenseOptimizer(options.optim, learner.layout(), learner.tensor_options()),
           .counters = {}};
+}
+
+TaskOptions TrainingTasks(const TrainerOptions& options) {
+  TaskOptions tasks = options.tasks;
+  if (options.model.item_id) tasks.hidden_item_share = options.model.id_dropout;
+  return tasks;
 }
 
 OuterLoop::Options OuterLoopOptions(const TrainerOptions& options) {
   return {.optimizer = options.optim,
           .reduce = options.dist.reduce,
-          .max_steps = options.train.max_steps,
-          .id_dropout = options.model.item_id ? options.model.id_dropout : 0.0,
-          .seed = options.seed};
+          .max_steps = options.train.max_steps};
 }
 
 Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communicator& communicator,
@@ -84,15 +85,15 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       observer_(observer),
       stop_requested_(stop_requested),
       data_hash_(dataset.Hash()),
-      learner_(dataset, options.model, options.meta, tensor_options),
+      learner_(std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model)),
+               options.learner(), tensor_options),
+      data_(*learner_.schema(), dataset, tensor_options),
       state_(InitialState(options, learner_, {communicator.rank(), communicator.world_size()})),
       engine_(
-          ChooseEngine(options.train.engine,
-                       {learner_.model(), learner_.method(), learner_.builder(), options.meta.loss},
-                       options.meta, tensor_options.device())),
+          ChooseEngine(options.train.engine, {learner_, data_.builder()}, tensor_options.device())),
       threads_(std::max(1, static_cast<int>(options.train.threads)), UseOneThreadPerOperator),
       outer_loop_(
-          OuterLoopOptions(options), *engine_.engine, learner_.builder(), state_.parameters,
+          OuterLoopOptions(options), *engine_.engine, data_.builder(), state_.parameters,
           state_.optimizer,
           StepsAlone(options, communicator) ? static_cast<Communicator&>(alone_) : communicator_,
           threads_),
@@ -105,7 +106,8 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
               .delta_from_bytes = options.checkpoint_delta_from_bytes,
               .require_run_dir = options.require_run_dir},
              communicator_),
-      evaluator_(learner_, dataset, options.tasks, options.eval, options.seed, communicator_),
+      evaluator_(learner_, data_, dataset, options.tasks, options.eval, options.seed,
+                 communicator_),
       save_begin_(Clock::now()) {
   UseOneThreadPerOperator();
   if (StepsAlone(options, communicator)) {
@@ -118,7 +120,7 @@ Trainer::~Trainer() = default;
 TrainOutcome Trainer::Run() {
   observer_.OnEngine(engine_.reason, threads_.count());
   Restore();
-  MetaBatchLoader loader(dataset_, kTrainPart, options_.tasks, options_.seed,
+  MetaBatchLoader loader(dataset_, kTrainPart, TrainingTasks(options_), options_.seed,
                          {communicator_.rank(), communicator_.world_size()});
   loader.SeekToStep(state_.counters.step);
   const Clock::time_point begin = Clock::now();
@@ -213,8 +215,8 @@ void Trainer::Restore() {
   path = BroadcastText(communicator_, path);
   if (path.empty()) {
     if (options_.model.start == ModelOptions::Start::kAls) {
-      StartFromAls(dataset_, options_.model, learner_.item_fields(), learner_.model(),
-                   options_.seed, state_.parameters);
+      StartFromAls(dataset_, options_.model, data_.items(), learner_.layout(), options_.seed,
+                   state_.parameters);
     }
     run_id_ = BroadcastText(communicator_, NewRunId());
     return;
@@ -233,7 +235,7 @@ void Trainer::Load(const std::string& path) {
         path, checkpoint.manifest().data_hash.substr(0, 12), dataset_.path(),
         data_hash_.substr(0, 12));
   }
-  LoadRunState(checkpoint, learner_.model().layout(), state_);
+  LoadRunState(checkpoint, learner_.layout(), state_);
   saver_.SetBase(checkpoint);
   run_id_ = checkpoint.manifest().run_id;
 }
@@ -364,7 +366,7 @@ void Trainer::BeginSave() {
     manifest.metric = CheckpointMetric{options_.eval.metric, last_metric_};
   }
   manifest.scalars = ToJson(state_.counters);
-  const ParameterLayout& layout = learner_.model().layout();
+  const ParameterLayout& layout = learner_.layout();
   const RankPlace place{communicator_.rank(), communicator_.world_size()};
   const SaveBytes bytes = BytesToSave(state_, layout, place);
   const bool is_delta = saver_.PrefersDelta(bytes.whole, bytes.changes);

@@ -15,7 +15,7 @@
 #include "sampler/meta_batch_loader.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/gradient/engine.h"
 #include "trainer/loop/balance.h"
@@ -40,6 +40,7 @@ struct TrainerOptions {
   ModelOptions model;
   TableOptions tables;
   MetaOptions meta;
+  GradientDescentOptions descent;
   OptimizerOptions optim;
   TrainOptions train;
   EvalOptions eval;
@@ -54,6 +55,8 @@ struct TrainerOptions {
   /// Called on rank 0 right before a checkpoint becomes visible; throws when another job has taken
   /// run_dir over. None: nobody else can.
   std::function<void()> require_run_dir;
+
+  LearnerOptions learner() const { return {model, meta, descent}; }
 };
 
 /// How a run ended.
@@ -64,7 +67,9 @@ enum class TrainOutcome {
 };
 
 /// What a run begins with, before a checkpoint is loaded or another model is taken as start.
-RunState InitialState(const TrainerOptions& options, const MetaLearner& learner, RankPlace place);
+RunState InitialState(const TrainerOptions& options, const Learner& learner, RankPlace place);
+/// The tasks of training, some of them with hidden item ids (ModelOptions::id_dropout).
+TaskOptions TrainingTasks(const TrainerOptions& options);
 OuterLoop::Options OuterLoopOptions(const TrainerOptions& options);
 
 /// The training run of one rank. All ranks make one with the same options and data.
@@ -81,7 +86,7 @@ class Trainer {
   /// the last step is committed whenever it returns.
   TrainOutcome Run();
 
-  const MetaLearner& learner() const { return learner_; }
+  const Learner& learner() const { return learner_; }
   const TrainState& state() const { return state_.counters; }
 
  private:
@@ -109,7 +114,8 @@ class Trainer {
   TrainObserver& observer_;
   const std::atomic<bool>& stop_requested_;
   std::string data_hash_;  // recorded in checkpoints
-  MetaLearner learner_;
+  Learner learner_;
+  DataBinding data_;
   RunState state_;
   ChosenEngine engine_;
   WorkerThreads threads_;

@@ -41,12 +41,12 @@ bool IsOnePerEntity(const FieldIds& ids, size_t entity_count) {
 class TableRowLists {
  public:
   // Those of one side's entities; `table`: its first table. Returns the table after its last.
-  size_t Add(size_t table, const EntityFields& fields, std::span<const int64_t> entities,
+  size_t Add(size_t table, const BoundEntities& side, std::span<const int64_t> entities,
              bool hide_ids) {
-    for (const Field& field : fields.fields()) {
-      if (!field.is_categorical()) continue;
+    for (int64_t f = 0; f < std::ssize(side.fields()); ++f) {
+      if (!side.fields()[f].is_categorical()) continue;
       if (table == ids_.size()) ids_.emplace_back();
-      const std::vector<int64_t> ids = fields.Ids(field, entities, hide_ids).ids;
+      const std::vector<int64_t> ids = side.Ids(f, entities, hide_ids).ids;
       ids_[table].insert(ids_[table].end(), ids.begin(), ids.end());
       ++table;
     }
@@ -63,18 +63,18 @@ class TableRowLists {
 
 }  // namespace
 
-EntityBatch BatchBuilder::MakeEntities(const EntityFields& fields,
-                                       std::span<const int64_t> entities, bool hide_ids,
+EntityBatch BatchBuilder::MakeEntities(const BoundEntities& side, std::span<const int64_t> entities,
+                                       bool hide_ids,
                                        std::vector<std::vector<int64_t>>& table_rows) const {
-  EntityBatch batch{.count = static_cast<int64_t>(entities.size()), .fields = {}};
-  for (const Field& field : fields.fields()) {
+  EntityBatch batch{.count = std::ssize(entities), .fields = {}};
+  for (int64_t f = 0; f < std::ssize(side.fields()); ++f) {
     FieldBatch& out = batch.fields.emplace_back();
+    const FieldSchema& field = side.fields()[f];
     if (!field.is_categorical()) {
-      out.numbers =
-          RealTensor(fields.Numbers(field, entities), {batch.count, field.width}, options_);
+      out.numbers = RealTensor(side.Numbers(f, entities), {batch.count, field.width()}, options_);
       continue;
     }
-    const FieldIds ids = fields.Ids(field, entities, hide_ids);
+    const FieldIds ids = side.Ids(f, entities, hide_ids);
     IdGroups rows(ids.ids);
     const auto id_count = static_cast<int64_t>(ids.ids.size());
     out.index = Int64Tensor(rows.GroupOfEach(), {id_count}, options_);
@@ -131,7 +131,7 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, const ItemPositions& posit
   return batch;
 }
 
-ChunkBatch BatchBuilder::Build(const Chunk& chunk, bool hide_item_ids) const {
+ChunkBatch BatchBuilder::Build(const Chunk& chunk) const {
   std::vector<int64_t> all;
   for (const auto* list : {&chunk.support.items, &chunk.support.negatives, &chunk.query.items,
                            &chunk.query.negatives}) {
@@ -152,36 +152,35 @@ ChunkBatch BatchBuilder::Build(const Chunk& chunk, bool hide_item_ids) const {
   ChunkBatch batch;
   batch.task_count = chunk.task_count();
   batch.query_row_count = chunk.query.row_count();
-  batch.tasks = MakeEntities(task_fields_, chunk.task_ids, false, batch.table_rows);
-  batch.items = MakeEntities(item_fields_, items.ids(), hide_item_ids, batch.table_rows);
+  batch.tasks = MakeEntities(tasks_, chunk.task_ids, false, batch.table_rows);
+  batch.items = MakeEntities(items_, items.ids(), chunk.hide_item_ids, batch.table_rows);
   batch.support = MakeRows(chunk.support, positions_of(chunk.support), chunk.negatives_per_row);
   batch.query = MakeRows(chunk.query, positions_of(chunk.query), chunk.negatives_per_row);
   return batch;
 }
 
-std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(
-    std::span<const Chunk> chunks, const std::function<bool(const Chunk&)>& hides_item_ids) const {
+std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(std::span<const Chunk> chunks) const {
   std::vector<int64_t> tasks, shown, hidden;
   for (const Chunk& chunk : chunks) {
     tasks.insert(tasks.end(), chunk.task_ids.begin(), chunk.task_ids.end());
-    std::vector<int64_t>& to = hides_item_ids && hides_item_ids(chunk) ? hidden : shown;
+    std::vector<int64_t>& to = chunk.hide_item_ids ? hidden : shown;
     for (const auto* list : {&chunk.support.items, &chunk.support.negatives, &chunk.query.items,
                              &chunk.query.negatives}) {
       to.insert(to.end(), list->begin(), list->end());
     }
   }
   TableRowLists lists;
-  const size_t items = lists.Add(0, task_fields_, tasks, /*hide_ids=*/false);
-  lists.Add(items, item_fields_, IdGroups(shown).ids(), /*hide_ids=*/false);
-  lists.Add(items, item_fields_, IdGroups(hidden).ids(), /*hide_ids=*/true);
+  const size_t items = lists.Add(0, tasks_, tasks, /*hide_ids=*/false);
+  lists.Add(items, items_, IdGroups(shown).ids(), /*hide_ids=*/false);
+  lists.Add(items, items_, IdGroups(hidden).ids(), /*hide_ids=*/true);
   return std::move(lists).Unique();
 }
 
 std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(std::span<const int64_t> tasks,
                                                             std::span<const int64_t> items) const {
   TableRowLists lists;
-  const size_t of_items = lists.Add(0, task_fields_, tasks, /*hide_ids=*/false);
-  lists.Add(of_items, item_fields_, items, /*hide_ids=*/false);
+  const size_t of_items = lists.Add(0, tasks_, tasks, /*hide_ids=*/false);
+  lists.Add(of_items, items_, items, /*hide_ids=*/false);
   return std::move(lists).Unique();
 }
 
@@ -189,8 +188,8 @@ ChunkBatch BatchBuilder::BuildEntities(std::span<const int64_t> tasks,
                                        std::span<const int64_t> items) const {
   ChunkBatch batch;
   batch.task_count = static_cast<int64_t>(tasks.size());
-  batch.tasks = MakeEntities(task_fields_, tasks, false, batch.table_rows);
-  batch.items = MakeEntities(item_fields_, items, false, batch.table_rows);
+  batch.tasks = MakeEntities(tasks_, tasks, false, batch.table_rows);
+  batch.items = MakeEntities(items_, items, false, batch.table_rows);
   return batch;
 }
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "sampler/meta_batch.h"
-#include "trainer/model/fields.h"
+#include "trainer/model/bound_entities.h"
 
 namespace hearth {
 
@@ -53,19 +52,14 @@ struct ChunkBatch {
 /// task side, then of the row side, in field order.
 class BatchBuilder {
  public:
-  /// Both must outlive the builder.
-  BatchBuilder(const EntityFields& task_fields, const EntityFields& item_fields,
-               at::TensorOptions options)
-      : task_fields_(task_fields), item_fields_(item_fields), options_(options) {}
+  /// Both must outlive the builder. `options`: type and device of the tensors.
+  BatchBuilder(const BoundEntities& tasks, const BoundEntities& items, at::TensorOptions options)
+      : tasks_(tasks), items_(items), options_(options) {}
 
-  /// `hide_item_ids`: every item uses the row of the unknown, as if all were new.
-  ChunkBatch Build(const Chunk& chunk, bool hide_item_ids = false) const;
+  ChunkBatch Build(const Chunk& chunk) const;
 
   /// The rows of tables that the batches of these chunks name together: [table] unique, ascending.
-  /// `hides_item_ids(chunk)` as in Build; null: none does.
-  std::vector<std::vector<int64_t>> TableRowsOf(
-      std::span<const Chunk> chunks,
-      const std::function<bool(const Chunk&)>& hides_item_ids = nullptr) const;
+  std::vector<std::vector<int64_t>> TableRowsOf(std::span<const Chunk> chunks) const;
   /// The same for lists of entities.
   std::vector<std::vector<int64_t>> TableRowsOf(std::span<const int64_t> tasks,
                                                 std::span<const int64_t> items) const;
@@ -74,7 +68,7 @@ class BatchBuilder {
   ChunkBatch BuildEntities(std::span<const int64_t> tasks, std::span<const int64_t> items) const;
 
  private:
-  EntityBatch MakeEntities(const EntityFields& fields, std::span<const int64_t> entities,
+  EntityBatch MakeEntities(const BoundEntities& side, std::span<const int64_t> entities,
                            bool hide_ids, std::vector<std::vector<int64_t>>& table_rows) const;
   // Of the items and negatives of some rows among the unique items of a chunk.
   struct ItemPositions {
@@ -83,8 +77,8 @@ class BatchBuilder {
   RowBatch MakeRows(const TaskRows& rows, const ItemPositions& positions,
                     int64_t negatives_per_row) const;
 
-  const EntityFields& task_fields_;
-  const EntityFields& item_fields_;
+  const BoundEntities& tasks_;
+  const BoundEntities& items_;
   at::TensorOptions options_;
 };
 

@@ -7,20 +7,20 @@
 
 namespace hearth {
 
-/// A Score that is a stack of dense layers on the rows of a chunk, one after the other, the last
-/// one of width 1: y = shift + offset + (h_L W_L + b_L), h_{l+1} = act(h_l W_l + b_l), h_0 = x.
-/// What engines with kernels of their own need to know of a model.
+/// The end of a model as a stack of dense layers on the rows of a chunk, the last one of width 1:
+///   score = shift + offset + (h_L W_L + b_L), h_{l+1} = act(h_l W_l + b_l), h_0 = x.
+/// Engines with kernels of their own read it.
 struct DenseHead {
   std::vector<TaskLinear> layers;
   ModelOptions::Activation activation = ModelOptions::Activation::kIdentity;
   double output_offset = 0.0;
-  /// x is [task vector, item vector] as Recommender::encoders() make them, and there is no shift.
+  /// x is [task vector, item vector] as the model's encoders make them, and there is no shift.
   bool reads_vectors = false;
 };
 
-/// The inputs of a dense head.
+/// The inputs of a layer of a head, and a part of the score that does not pass through the head.
 struct HeadRows {
-  at::Tensor x;      ///< [tasks, rows, in]
+  LayerInputs x;     ///< [tasks, rows, in]
   at::Tensor shift;  ///< [tasks, rows], or undefined for zero
 };
 

@@ -6,21 +6,19 @@
 
 namespace hearth {
 
-FieldEncoder::FieldEncoder(const EntityFields& fields, int64_t dim, double init_scale,
+FieldEncoder::FieldEncoder(const std::vector<FieldSchema>& fields, int64_t dim, double init_scale,
                            FieldCombination combination, ParameterLayout& layout,
                            std::vector<TableSpec>& tables)
     : dim_(dim), combination_(combination) {
-  for (const Field& field : fields.fields()) {
-    Source source;
+  for (const FieldSchema& field : fields) {
+    Source source{.name = field.name};
     if (field.is_categorical()) {
       source.table = static_cast<int64_t>(tables.size());
-      tables.push_back({.name = field.name,
-                        .row_count = field.vocabulary_size,
-                        .dim = dim,
-                        .init_scale = init_scale});
+      tables.push_back(
+          {.name = field.name, .row_count = field.row_count, .dim = dim, .init_scale = init_scale});
     } else {
       source.projection = layout.Add({.name = field.name + ".projection",
-                                      .shape = {field.width, dim},
+                                      .shape = {field.width(), dim},
                                       .init = ParameterInit::kZero});
     }
     fields_.push_back(source);
@@ -48,10 +46,10 @@ std::vector<at::Tensor> FieldEncoder::Parts(const ParameterValues& values,
   std::vector<at::Tensor> parts;
   for (const Source& source : fields_) {
     if (source.projection < 0) {
-      parts.push_back(rows[static_cast<size_t>(source.table)]);
+      parts.push_back(rows[source.table]);
       continue;
     }
-    const at::Tensor& projection = values[static_cast<size_t>(source.projection)];
+    const at::Tensor& projection = values[source.projection];
     parts.push_back(projection.dim() == 3 ? projection.squeeze(0) : projection);
   }
   return parts;

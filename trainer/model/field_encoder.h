@@ -4,8 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "trainer/model/chunk_batch.h"
 #include "trainer/model/field_encoding.h"
-#include "trainer/model/recommender.h"
+#include "trainer/model/input_schema.h"
+#include "trainer/table/table_options.h"
+#include "trainer/tensor/parameters.h"
 
 namespace hearth {
 
@@ -15,12 +18,13 @@ class FieldEncoder {
  public:
   /// Appends one table per categorical field to `tables` and one projection [width, dim] per
   /// numeric field to `layout`.
-  FieldEncoder(const EntityFields& fields, int64_t dim, double init_scale,
+  FieldEncoder(const std::vector<FieldSchema>& fields, int64_t dim, double init_scale,
                FieldCombination combination, ParameterLayout& layout,
                std::vector<TableSpec>& tables);
 
   /// Where the vector of a field comes from: the rows of a table, or a projection.
   struct Source {
+    std::string name;         ///< FieldSchema::name
     int64_t table = -1;       ///< categorical: index into the model's tables
     int64_t projection = -1;  ///< numeric: parameter index
   };

@@ -204,27 +204,6 @@ void AddPartGradient(const FieldBatch& field, const at::Tensor& vectors, at::Ten
   }
 }
 
-at::Tensor FieldGram(const FieldBatch& field, int64_t entity_count, const at::Tensor& left,
-                     const at::Tensor& right, at::TensorOptions real) {
-  if (field.index.defined() && !field.segment.defined()) {
-    const auto row_of = [&](const at::Tensor& entities) {
-      return at::index_select(field.index, 0, entities.reshape({-1})).view(entities.sizes());
-    };
-    return (row_of(left).unsqueeze(2) == row_of(right).unsqueeze(1)).to(real);
-  }
-  at::Tensor coefficients = field.numbers;
-  if (!coefficients.defined()) {
-    const int64_t rows = field.index.numel() == 0 ? 1 : field.index.max().item<int64_t>() + 1;
-    coefficients = at::zeros({entity_count * rows}, real);
-    coefficients.index_add_(0, field.segment * rows + field.index,
-                            at::index_select(field.inverse_count.view({-1}), 0, field.segment));
-    coefficients = coefficients.view({entity_count, rows});
-  }
-  const at::Tensor products = at::mm(coefficients, coefficients.t()).view({-1});
-  const at::Tensor pairs = left.unsqueeze(2) * entity_count + right.unsqueeze(1);
-  return at::index_select(products, 0, pairs.view({-1})).view(pairs.sizes());
-}
-
 at::Tensor EncodeFields(const EntityBatch& batch, const std::vector<at::Tensor>& parts,
                         FieldCombination combination) {
   HEARTH_CHECK(!parts.empty() && parts.size() == batch.fields.size());

@@ -45,13 +45,6 @@ class FieldEncoding {
   FieldCombination combination_;
 };
 
-/// A field's vector of an entity is linear in the part, sum over its rows r of c(entity, r)
-/// part[r]. The products of these coefficients for pairs of entities, sum over r of c(left, r)
-/// c(right, r): how much the vector of the one changes when the part takes a gradient step for the
-/// other. left [n, i], right [n, j]: positions in the batch of `entity_count`. Returns [n, i, j].
-at::Tensor FieldGram(const FieldBatch& field, int64_t entity_count, const at::Tensor& left,
-                     const at::Tensor& right, at::TensorOptions real);
-
 /// Adds to `part` [rows, dim] the gradient of the part of a field, given that of the field's
 /// vectors [entity, dim].
 void AddPartGradient(const FieldBatch& field, const at::Tensor& vectors, at::Tensor part);

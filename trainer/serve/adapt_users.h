@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cluster/communicator.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/serve/support_set.h"
 
 namespace hearth {
@@ -17,16 +17,15 @@ struct AdaptUsersOptions {
 };
 
 /// Adapts a base model to every user [user]; the ranks share the work, each gets all results, which
-/// do not depend on their number. A user without support rows gets the base model.
+/// do not depend on their number. A user without support rows gets an empty state: the base model.
 /// Collective: all ranks must call, with the same users.
-std::vector<AdaptedUser> AdaptUsers(const MetaLearner& learner, MetaParameters& parameters,
-                                    std::span<const SupportSet> users,
-                                    const AdaptUsersOptions& options, Communicator& communicator);
+std::vector<TaskState> AdaptUsers(const Learner& learner, MetaParameters& parameters,
+                                  const DataBinding& data, std::span<const SupportSet> users,
+                                  const AdaptUsersOptions& options, Communicator& communicator);
 
 /// Whether user number `user` is dealt to this rank.
-inline bool IsOwnUser(size_t user, const Communicator& communicator) {
-  return user % static_cast<size_t>(communicator.world_size()) ==
-         static_cast<size_t>(communicator.rank());
+inline bool IsOwnUser(int64_t user, const Communicator& communicator) {
+  return user % communicator.world_size() == communicator.rank();
 }
 
 }  // namespace hearth

@@ -1,66 +1,65 @@
 #include "trainer/serve/adapted_users.h"
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numeric>
+
 #include <nlohmann/json.hpp>
 
 #include "common/error.h"
 #include "storage/file/durable_file.h"
 #include "storage/file/file_descriptor.h"
 #include "storage/file/hdf5.h"
+#include "trainer/serve/adapted_users_v2.h"
+#include "trainer/tensor/parameters.h"
 
 namespace hearth {
 namespace {
 
-constexpr int kFormatVersion = 2;
+constexpr int kFormatVersion = 3;
+constexpr int kFormatWithParameters = 2;  // of hearth 0.1
 constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
+constexpr const char* kStates = "/state";
 
-nlohmann::json DescribeUsers(const Dataset& dataset, const AdaptedUsers& users) {
+nlohmann::json DescribeUsers(const EntityTable& items, const AdaptedUsers& users) {
   nlohmann::json list = nlohmann::json::array();
   for (const SupportSet& user : users.users) {
     nlohmann::json seen = nlohmann::json::array();
-    for (const int64_t item : user.items) {
-      seen.push_back(dataset.event_entities().ids[static_cast<size_t>(item)]);
-    }
+    for (const int64_t item : user.items) seen.push_back(items.ids[item]);
     list.push_back({{"user", user.user}, {"known", user.owner != kUnknownEntity}, {"seen", seen}});
   }
   return list;
 }
 
-// The values of one adapted parameter of all users, [user, shape...].
-at::Tensor Stack(const AdaptedUsers& users, int64_t parameter) {
-  std::vector<at::Tensor> values;
-  for (const AdaptedUser& adapted : users.adapted) {
-    values.push_back(adapted.values[static_cast<size_t>(parameter)].to(at::kCPU, at::kDouble));
-  }
-  return at::cat(values, 0).contiguous();
-}
-
 int64_t IndexOf(const IdIndex& index, const std::string& id, const std::string& path) {
   const auto it = index.find(id);
-  if (it == index.end())
+  if (it == index.end()) {
     throw DataError("'{}' names '{}', which the data set does not have", path, id);
+  }
   return it->second;
 }
 
-// Everything of adapted.json; the adapted values are left empty.
-AdaptedUsers ReadDescription(const std::string& path, const Dataset& dataset) {
+// Everything of adapted.json; the states are left empty.
+AdaptedUsers ReadDescription(const std::string& path, const DataBinding& data, int* version) {
   AdaptedUsers users;
   try {
     const auto json = nlohmann::json::parse(ReadWholeFile(path, kMaxJsonBytes));
-    if (json.at("format_version").get<int>() != kFormatVersion) {
-      throw DataError("'{}' has format version {}; this hearth reads {}", path,
-                      json.at("format_version").dump(), kFormatVersion);
+    *version = json.at("format_version").get<int>();
+    if (*version != kFormatVersion && *version != kFormatWithParameters) {
+      throw DataError("'{}' has format version {}; this hearth reads {} and {}", path, *version,
+                      kFormatWithParameters, kFormatVersion);
     }
     users.base_checkpoint = json.at("base_checkpoint").get<std::string>();
     users.base_hash = json.at("base_hash").get<std::string>();
-    const IdIndex owners = BuildIdIndex(dataset.task_entities());
-    const IdIndex items = BuildIdIndex(dataset.event_entities());
+    const IdIndex owners = BuildIdIndex(data.tasks().entities());
+    const IdIndex items = BuildIdIndex(data.items().entities());
     for (const auto& entry : json.at("users")) {
       SupportSet& user = users.users.emplace_back();
       user.user = entry.at("user").get<std::string>();
-      user.owner =
-          entry.at("known").get<bool>() ? IndexOf(owners, user.user, path) : kUnknownEntity;
+      user.owner = kUnknownEntity;
+      if (entry.at("known").get<bool>()) user.owner = IndexOf(owners, user.user, path);
       for (const auto& id : entry.at("seen")) {
         user.items.push_back(IndexOf(items, id.get<std::string>(), path));
       }
@@ -71,130 +70,150 @@ AdaptedUsers ReadDescription(const std::string& path, const Dataset& dataset) {
   return users;
 }
 
-at::Tensor TensorOf(std::vector<double>& values, at::IntArrayRef shape, at::TensorOptions options) {
-  return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble))
-      .to(options, false, /*copy=*/true);
-}
+// One tensor of the states of all users that have it.
+struct TensorOfUsers {
+  std::vector<int64_t> users, shapes;
+  std::vector<int64_t> integers;
+  std::vector<double> reals;
+  int64_t dim = 0;
+  bool is_integer = false;
 
-// One adapted parameter of `count` users, [user, shape...].
-at::Tensor ReadAdapted(const Hdf5File& file, const ParameterSpec& spec, int64_t count,
-                       at::TensorOptions options) {
-  std::vector<double> values = file.ReadDataset<double>("/parameters/" + spec.name);
-  if (std::ssize(values) != count * spec.count) {
-    throw DataError("'{}': parameter '{}' has {} numbers, {} users need {}", file.path(), spec.name,
-                    values.size(), count, count * spec.count);
-  }
-  std::vector<int64_t> shape = spec.shape;
-  shape.insert(shape.begin(), count);
-  return TensorOf(values, shape, options);
-}
-
-// The adapted rows of all tables.
-void WriteRows(Hdf5File& file, const std::vector<TableSpec>& tables, const AdaptedUsers& users) {
-  for (size_t t = 0; t < tables.size(); ++t) {
-    std::vector<int64_t> offsets = {0}, ids;
-    std::vector<double> values;
-    for (const AdaptedUser& user : users.adapted) {
-      ids.insert(ids.end(), user.row_ids[t].begin(), user.row_ids[t].end());
-      const std::vector<double> rows = ToDoubles(user.rows[t]);
-      values.insert(values.end(), rows.begin(), rows.end());
-      offsets.push_back(std::ssize(ids));
+  void Add(int64_t user, const at::Tensor& tensor) {
+    HEARTH_CHECK(users.empty() || dim == tensor.dim());
+    dim = tensor.dim();
+    is_integer = tensor.scalar_type() == at::kLong;
+    users.push_back(user);
+    shapes.insert(shapes.end(), tensor.sizes().begin(), tensor.sizes().end());
+    if (is_integer) {
+      const at::Tensor cpu = tensor.to(at::kCPU).contiguous();
+      const auto* data = cpu.const_data_ptr<int64_t>();
+      integers.insert(integers.end(), data, data + cpu.numel());
+    } else {
+      const std::vector<double> values = ToDoubles(tensor);
+      reals.insert(reals.end(), values.begin(), values.end());
     }
-    const std::string folder = "/rows/" + tables[t].name;
-    file.WriteDataset(folder + "/offsets", std::span<const int64_t>(offsets));
-    file.WriteDataset(folder + "/ids", std::span<const int64_t>(ids));
-    file.WriteDataset(folder + "/values", std::span<const double>(values),
-                      {std::ssize(ids), tables[t].dim});
   }
-}
+};
 
-void CheckRows(const std::string& path, const TableSpec& table, size_t user_count,
-               const std::vector<int64_t>& offsets, const std::vector<int64_t>& ids,
-               size_t value_count) {
-  const auto refuse = [&](const std::string& what) {
-    throw DataError("'{}': the adapted rows of table '{}' are damaged: {}; adapt again", path,
-                    table.name, what);
-  };
-  if (offsets.size() != user_count + 1 || offsets.front() != 0 || offsets.back() != std::ssize(ids))
-    refuse("the offsets do not fit the users");
-  if (!std::ranges::is_sorted(offsets)) refuse("the offsets do not ascend");
-  if (std::ssize(ids) * table.dim != static_cast<int64_t>(value_count))
-    refuse("there are not as many values as ids need");
-  for (size_t u = 0; u < user_count; ++u) {
-    const auto begin = ids.begin() + offsets[u], end = ids.begin() + offsets[u + 1];
-    if (std::adjacent_find(begin, end, std::greater_equal<>()) != end)
-      refuse("the ids of a user do not ascend");
-    if (begin != end && (*begin < 0 || *(end - 1) >= table.row_count))
-      refuse("an id is not a row of the table");
+void WriteStates(const std::vector<TaskState>& states, Hdf5File& file) {
+  std::map<std::string, TensorOfUsers> tensors;  // [name]
+  for (int64_t u = 0; u < std::ssize(states); ++u) {
+    for (const NamedTensor& entry : states[u].tensors) tensors[entry.name].Add(u, entry.tensor);
   }
-}
-
-void ReadRows(const Hdf5File& file, const std::vector<TableSpec>& tables, at::TensorOptions options,
-              AdaptedUsers& users) {
-  for (const TableSpec& table : tables) {
-    const std::string folder = "/rows/" + table.name;
-    const auto offsets = file.ReadDataset<int64_t>(folder + "/offsets");
-    const auto ids = file.ReadDataset<int64_t>(folder + "/ids");
-    std::vector<double> values = file.ReadDataset<double>(folder + "/values");
-    CheckRows(file.path(), table, users.adapted.size(), offsets, ids, values.size());
-    const at::Tensor all = TensorOf(values, {std::ssize(ids), table.dim}, options);
-    for (size_t u = 0; u < users.adapted.size(); ++u) {
-      users.adapted[u].row_ids.emplace_back(ids.begin() + offsets[u], ids.begin() + offsets[u + 1]);
-      users.adapted[u].rows.push_back(all.narrow(0, offsets[u], offsets[u + 1] - offsets[u]));
+  for (const auto& [name, tensor] : tensors) {
+    const std::string group = std::string(kStates) + "/" + name;
+    file.WriteDataset(group + "/users", tensor.users);
+    file.WriteDataset(group + "/shapes", tensor.shapes, {std::ssize(tensor.users), tensor.dim});
+    if (tensor.is_integer) {
+      file.WriteDataset(group + "/values", tensor.integers);
+    } else {
+      file.WriteDataset(group + "/values", tensor.reals);
     }
   }
 }
+
+// Reads one tensor of all users that have it.
+class StateReader {
+ public:
+  StateReader(const Hdf5File& file, at::TensorOptions real, std::vector<TaskState>& states)
+      : file_(file), real_(real), states_(states) {}
+
+  // All tensors below a group.
+  void ReadGroup(const std::string& name) {
+    const std::string group = std::string(kStates) + (name.empty() ? "" : "/") + name;
+    if (file_.Exists(group + "/values")) return ReadTensor(name, group);
+    for (const std::string& member : file_.List(group)) {
+      ReadGroup(name.empty() ? member : name + "/" + member);
+    }
+  }
+
+ private:
+  [[noreturn]] void Refuse(const std::string& name, const std::string& why) const {
+    throw DataError("'{}': tensor '{}' of the adapted users is damaged: {}; adapt again",
+                    file_.path(), name, why);
+  }
+
+  void ReadTensor(const std::string& name, const std::string& group) {
+    const auto users = file_.ReadDataset<int64_t>(group + "/users");
+    const auto shapes = file_.ReadDataset<int64_t>(group + "/shapes");
+    if (users.empty() || shapes.size() % users.size() != 0) Refuse(name, "its shapes do not fit");
+    const int64_t dim = std::ssize(shapes) / std::ssize(users);
+    if (file_.Describe(group + "/values").type == ColumnType::kInt64) {
+      Give(name, users, shapes, dim, file_.ReadDataset<int64_t>(group + "/values"));
+    } else {
+      const auto values = file_.ReadDataset<double>(group + "/values");
+      if (!std::ranges::all_of(values, [](double x) { return std::isfinite(x); })) {
+        Refuse(name, "a value is not finite");
+      }
+      Give(name, users, shapes, dim, values);
+    }
+  }
+
+  template <typename T>
+  void Give(const std::string& name, const std::vector<int64_t>& users,
+            const std::vector<int64_t>& shapes, int64_t dim, const std::vector<T>& values) {
+    int64_t next = 0;
+    for (int64_t i = 0; i < std::ssize(users); ++i) {
+      const std::vector<int64_t> shape(shapes.begin() + i * dim, shapes.begin() + (i + 1) * dim);
+      if (users[i] < 0 || users[i] >= std::ssize(states_)) Refuse(name, "a user does not exist");
+      if (std::ranges::any_of(shape, [](int64_t size) { return size < 0; }) || shape[0] != 1) {
+        Refuse(name, "its shapes do not fit");
+      }
+      const int64_t count =
+          std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+      if (count > std::ssize(values) - next) Refuse(name, "values are missing");
+      const std::vector<T> own(values.begin() + next, values.begin() + next + count);
+      states_[users[i]].Add(name, TensorFrom(own, shape));
+      next += count;
+    }
+    if (next != std::ssize(values)) Refuse(name, "it has more values than shapes");
+  }
+
+  at::Tensor TensorFrom(const std::vector<double>& values, at::IntArrayRef shape) const {
+    return FromDoubles(values, shape, real_);
+  }
+  at::Tensor TensorFrom(const std::vector<int64_t>& values, at::IntArrayRef shape) const {
+    return FromIntegers(values, shape, real_.device());
+  }
+
+  const Hdf5File& file_;
+  at::TensorOptions real_;
+  std::vector<TaskState>& states_;
+};
 
 }  // namespace
 
-void SaveAdaptedUsers(const std::string& path, const MetaLearner& learner, const Dataset& dataset,
-                      const AdaptedUsers& users) {
+void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const AdaptedUsers& users) {
   PendingFolder folder(path);
-  nlohmann::json parameters = nlohmann::json::array();
   PendingFile values(folder.temporary_path() + "/adapted.h5");
   Hdf5File file = Hdf5File::Create(values.temporary_path());
-  for (const int64_t p : learner.method().adapted()) {
-    const ParameterSpec& spec = learner.model().layout().spec(p);
-    const at::Tensor stacked = Stack(users, p);
-    file.WriteDataset(
-        "/parameters/" + spec.name,
-        std::span(stacked.const_data_ptr<double>(), static_cast<size_t>(stacked.numel())),
-        stacked.sizes().vec());
-    parameters.push_back({{"name", spec.name}, {"shape", spec.shape}});
-  }
-  if (learner.method().adapts_rows()) WriteRows(file, learner.model().tables(), users);
+  WriteStates(users.states, file);
   file.Close();
   values.Commit();
   const nlohmann::json json = {{"format_version", kFormatVersion},
                                {"base_checkpoint", users.base_checkpoint},
                                {"base_hash", users.base_hash},
-                               {"parameters", parameters},
-                               {"users", DescribeUsers(dataset, users)}};
+                               {"users", DescribeUsers(data.items().entities(), users)}};
   WriteFileDurably(folder.temporary_path() + "/adapted.json", json.dump(1) + "\n");
   folder.Commit();
 }
 
-AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& learner,
-                              const Dataset& dataset, const MetaParameters& parameters,
+AdaptedUsers LoadAdaptedUsers(const std::string& folder, const Learner& learner,
+                              const DataBinding& data, const MetaParameters& parameters,
                               const std::string& base_hash) {
   const std::string path = folder + "/adapted.json";
-  AdaptedUsers users = ReadDescription(path, dataset);
+  int version = 0;
+  AdaptedUsers users = ReadDescription(path, data, &version);
   if (users.base_hash != base_hash) {
     throw DataError("'{}' was adapted from another base model ({}, not {}): adapt again", path,
                     users.base_hash.substr(0, 12), base_hash.substr(0, 12));
   }
   const Hdf5File file = Hdf5File::OpenReadOnly(folder + "/adapted.h5");
-  const ParameterLayout& layout = learner.model().layout();
-  users.adapted.assign(users.users.size(), {.values = ViewParameters(layout, parameters.dense)});
-  for (const int64_t p : learner.method().adapted()) {
-    const at::Tensor all =
-        ReadAdapted(file, layout.spec(p), std::ssize(users.users), parameters.dense.options());
-    for (size_t u = 0; u < users.adapted.size(); ++u) {
-      users.adapted[u].values[static_cast<size_t>(p)] = all.narrow(0, static_cast<int64_t>(u), 1);
-    }
-  }
-  if (learner.method().adapts_rows()) {
-    ReadRows(file, learner.model().tables(), parameters.dense.options(), users);
+  users.states.resize(users.users.size());
+  if (version == kFormatWithParameters) {
+    ReadStatesOfVersion2(file, learner, parameters, users.states);
+  } else if (file.Exists(kStates)) {
+    StateReader(file, learner.tensor_options(), users.states).ReadGroup("");
   }
   return users;
 }

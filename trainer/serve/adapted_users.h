@@ -4,32 +4,34 @@
 #include <string>
 #include <vector>
 
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/serve/support_set.h"
 
 namespace hearth {
 
-/// Users adapted earlier: what scoring needs without their support. On disk a folder with
-///   adapted.json   users (name, owner, seen items), adapted parameters (name, shape), base model
-///   adapted.h5     /parameters/NAME [user, shape...], the values of each adapted parameter; where
-///                  embedding rows adapt, for each table /rows/NAME/offsets [user + 1] into
-///                  /rows/NAME/ids and /rows/NAME/values [id, dim]
+/// Users adapted earlier: everything that scoring needs without their support. On disk a folder
+/// with
+///   adapted.json   users (name, known owner or not, seen items), base model
+///   adapted.h5     the states: for each tensor NAME of TaskState a group /state/NAME with
+///                    users [n]         int64, the users that have the tensor, ascending
+///                    shapes [n, d]     int64, its shape for each of them
+///                    values            float64 or int64, one user behind the other
 /// Original ids only, so that the folder can be read with any HDF5 and JSON library.
 struct AdaptedUsers {
-  std::string base_checkpoint;  ///< path of the checkpoint adapted from
-  std::string base_hash;        ///< ContentHash of its model arrays
+  std::string base_checkpoint;  ///< path of the checkpoint or model folder adapted from
+  std::string base_hash;        ///< hash of its parameters and tables
   std::vector<SupportSet> users;
-  std::vector<AdaptedUser> adapted;  ///< [user]
+  std::vector<TaskState> states;  ///< [user], each [1, ...]
 };
 
 /// Writes the folder, whole or not at all. Refuses (UsageError) one that is not empty.
-void SaveAdaptedUsers(const std::string& path, const MetaLearner& learner, const Dataset& dataset,
-                      const AdaptedUsers& users);
+void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const AdaptedUsers& users);
 
-/// Reads it back for the same base model: `parameters` gives the shared parameters, `base_hash`
-/// must be the folder's. Throws DataError naming the file and what does not fit.
-AdaptedUsers LoadAdaptedUsers(const std::string& folder, const MetaLearner& learner,
-                              const Dataset& dataset, const MetaParameters& parameters,
+/// Reads it back for the same base model: `base_hash` must be the folder's. `parameters`: of the
+/// base model, which folders of format version 2 refer to. Throws DataError naming the file and the
+/// value that does not fit; also for values that are not finite.
+AdaptedUsers LoadAdaptedUsers(const std::string& folder, const Learner& learner,
+                              const DataBinding& data, const MetaParameters& parameters,
                               const std::string& base_hash);
 
 }  // namespace hearth

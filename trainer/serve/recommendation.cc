@@ -54,36 +54,32 @@ void GatherLists(Communicator& communicator, std::vector<std::vector<Recommendat
 
 }  // namespace
 
-std::vector<std::vector<Recommendation>> Recommend(const MetaLearner& learner,
-                                                   MetaParameters& parameters,
-                                                   std::span<const SupportSet> users,
-                                                   std::span<const AdaptedUser> adapted,
-                                                   int64_t top_k, bool exclude_seen,
-                                                   Communicator& communicator) {
-  HEARTH_CHECK(users.size() == adapted.size(), "{} users, {} adapted", users.size(),
-               adapted.size());
+std::vector<std::vector<Recommendation>> Recommend(
+    const Learner& learner, MetaParameters& parameters, const DataBinding& data,
+    std::span<const SupportSet> users, std::span<const TaskState> states,
+    const RecommendOptions& options, Communicator& communicator) {
+  HEARTH_CHECK(users.size() == states.size(), "{} users, {} adapted", users.size(), states.size());
   std::vector<std::vector<Recommendation>> lists(users.size());
-  std::vector<size_t> own;
-  std::vector<int64_t> owners;
+  std::vector<int64_t> own, owners;
   std::vector<std::unordered_set<int64_t>> excluded;
-  for (size_t u = 0; u < users.size(); ++u) {
+  for (int64_t u = 0; u < std::ssize(users); ++u) {
     if (!IsOwnUser(u, communicator)) continue;
     own.push_back(u);
     owners.push_back(users[u].owner);
     auto& seen = excluded.emplace_back();
-    if (exclude_seen) seen.insert(users[u].items.begin(), users[u].items.end());
+    if (options.exclude_seen) seen.insert(users[u].items.begin(), users[u].items.end());
   }
-  const int64_t item_count = learner.item_fields().entity_count();
+  const int64_t item_count = data.items().entity_count();
   for (int64_t begin = 0; begin < item_count; begin += kItemsPerBlock) {
-    std::vector<int64_t> block(static_cast<size_t>(std::min(kItemsPerBlock, item_count - begin)));
+    std::vector<int64_t> block(std::min(kItemsPerBlock, item_count - begin));
     std::iota(block.begin(), block.end(), begin);
-    FetchTableRows(communicator, learner.builder().TableRowsOf(owners, block), parameters);
+    FetchTableRows(communicator, data.builder().TableRowsOf(owners, block), parameters);
     for (size_t i = 0; i < own.size(); ++i) {
       std::vector<int64_t> items = block;
       std::erase_if(items, [&](int64_t item) { return excluded[i].contains(item); });
       const std::vector<double> scores =
-          learner.ScoreItems(parameters, adapted[own[i]], owners[i], items);
-      KeepBest(items, scores, top_k, lists[own[i]]);
+          learner.ScoreItems(parameters, data.builder(), states[own[i]], owners[i], items);
+      KeepBest(items, scores, options.top_k, lists[own[i]]);
     }
   }
   GatherLists(communicator, lists);

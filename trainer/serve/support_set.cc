@@ -15,7 +15,7 @@
 #include "storage/import/field_parser.h"
 #include "storage/import/line_reader.h"
 #include "storage/import/record_reader.h"
-#include "trainer/model/fields.h"
+#include "trainer/model/bound_entities.h"
 
 namespace hearth {
 namespace {

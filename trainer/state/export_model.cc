@@ -57,18 +57,18 @@ void AddTable(const CheckpointReader& checkpoint, size_t number, const TableSpec
   }
 }
 
-Tensors TensorsOf(const CheckpointReader& checkpoint, const MetaLearner& learner) {
+Tensors TensorsOf(const CheckpointReader& checkpoint, const Learner& learner) {
   RequireRowOrder(checkpoint);
   const ColumnType real =
       learner.tensor_options().dtype() == at::kDouble ? ColumnType::kFloat64 : ColumnType::kFloat32;
   Tensors tensors;
-  const std::vector<ParameterSpec>& parameters = learner.model().layout().specs();
+  const std::vector<ParameterSpec>& parameters = learner.layout().specs();
   for (size_t p = 0; p < parameters.size(); ++p) {
     const std::string array = ParameterArray(p, parameters[p].name);
     const ArraySpec& found = RequireArray(checkpoint, array, {real, parameters[p].shape});
     tensors[parameters[p].name] = {array, found};
   }
-  const std::vector<TableSpec>& tables = learner.model().tables();
+  const std::vector<TableSpec>& tables = learner.tables();
   for (size_t t = 0; t < tables.size(); ++t) AddTable(checkpoint, t, tables[t], real, tensors);
   return tensors;
 }
@@ -87,11 +87,11 @@ void ReadIds(const CheckpointReader& checkpoint, const Tensor& tensor, RowRange 
   for (int64_t first = ids.begin; first < std::min(ids.end, ids.begin + stride); ++first) {
     const int64_t count = (ids.end - first + stride - 1) / stride;
     const int64_t position = partition.PositionOf(first);
-    rows.resize(static_cast<size_t>(count * row_bytes));
+    rows.resize(count * row_bytes);
     checkpoint.ReadRows(tensor.array, {position, position + count}, rows.data());
     for (int64_t i = 0; i < count; ++i) {
       std::memcpy(out + (first - ids.begin + i * stride) * row_bytes, rows.data() + i * row_bytes,
-                  static_cast<size_t>(row_bytes));
+                  row_bytes);
     }
   }
 }
@@ -127,7 +127,7 @@ void WriteTensor(const CheckpointReader& checkpoint, const Tensor& tensor, int64
   std::vector<char> bytes;
   for (int64_t row = first; row < last; row += block) {
     const RowRange rows{row, std::min(last, row + block)};
-    bytes.resize(static_cast<size_t>(rows.size() * row_bytes));
+    bytes.resize(rows.size() * row_bytes);
     if (tensor.by_id) {
       ReadIds(checkpoint, tensor, rows, bytes.data());
     } else {
@@ -151,14 +151,13 @@ void WriteShare(const CheckpointReader& checkpoint, const Tensors& tensors,
   file.Close();
 }
 
-/// The values of a field's rows, row 0 being the unknown's.
-std::vector<std::string> VocabularyOf(const Field& field, const EntityFields& fields,
-                                      const EntityTable& entities) {
-  if (field.column != nullptr) return field.column->vocabulary;
-  std::vector<std::string> values(static_cast<size_t>(field.vocabulary_size));
-  for (int64_t entity = 0; entity < entities.size(); ++entity) {
-    const int64_t row = fields.IdRowOf(entity);
-    if (row > 0) values[static_cast<size_t>(row)] = entities.ids[static_cast<size_t>(entity)];
+/// The original value of each table row of a field, row 0 being the unknown's.
+std::vector<std::string> VocabularyOf(const FieldSchema& field, const Catalogue& catalogue) {
+  if (field.kind != FieldKind::kId) return field.vocabulary;
+  std::vector<std::string> values(field.row_count);
+  for (int64_t item = 0; item < catalogue.items->size(); ++item) {
+    const int64_t row = catalogue.id_rows[item];
+    if (row > 0) values[row] = catalogue.items->ids[item];
   }
   return values;
 }
@@ -179,23 +178,21 @@ void WriteVocabulary(const std::string& path, const std::vector<std::string>& va
 }
 
 /// Describes the fields of one side, in the model's order, and writes their vocabularies.
-nlohmann::ordered_json WriteFields(const EntityFields& fields, const EntityTable& entities,
-                                   const std::string& folder, size_t& table) {
+nlohmann::ordered_json WriteFields(const std::vector<FieldSchema>& fields,
+                                   const Catalogue& catalogue, const std::string& folder,
+                                   size_t& table) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Field& field : fields.fields()) {
-    nlohmann::ordered_json entry = {{"name", field.name}};
+  for (const FieldSchema& field : fields) {
+    nlohmann::ordered_json entry = {{"name", field.name}, {"kind", NameOf(field.kind)}};
     if (field.is_categorical()) {
       const std::string file = fmt::format("vocabulary/{}.json", table++);
-      WriteVocabulary(folder + "/" + file, VocabularyOf(field, fields, entities));
-      entry["kind"] = field.column == nullptr ? "id" : NameOf(field.kind);
+      WriteVocabulary(folder + "/" + file, VocabularyOf(field, catalogue));
       entry["table"] = TableTensor(field.name);
       entry["vocabulary"] = file;
     } else {
-      const EntityFields::Scale& scale = fields.ScaleOf(field);
-      entry["kind"] = NameOf(field.kind);
       entry["projection"] = field.name + ".projection";
-      entry["mean"] = scale.mean;
-      entry["inverse_deviation"] = scale.inverse_deviation;
+      entry["mean"] = field.mean;
+      entry["inverse_deviation"] = field.inverse_deviation;
     }
     list.push_back(std::move(entry));
   }
@@ -206,19 +203,18 @@ nlohmann::ordered_json WriteFields(const EntityFields& fields, const EntityTable
 void WriteDescription(const ModelExport& model, const std::string& folder) {
   const std::string vocabularies = folder + "/vocabulary";
   MakeFolder(vocabularies, 0777);
-  const MetaLearner& learner = model.learner;
+  const Learner& learner = model.learner;
+  const InputSchema& schema = *learner.schema();
   const CheckpointManifest& manifest = model.checkpoint.manifest();
   size_t table = 0;
   nlohmann::ordered_json json = {
       {"format_version", kFormatVersion},
       {"checkpoint", {{"step", manifest.step}, {"sha256", manifest.sha256}}},
-      {"data_set", {{"name", model.dataset.manifest().name}, {"sha256", manifest.data_hash}}},
+      {"data_set", {{"name", schema.data_name}, {"sha256", manifest.data_hash}}},
       {"tool_version", manifest.tool_version},
-      {"output_offset", learner.output_offset()}};
-  json["task_fields"] =
-      WriteFields(learner.task_fields(), model.dataset.task_entities(), folder, table);
-  json["item_fields"] =
-      WriteFields(learner.item_fields(), model.dataset.event_entities(), folder, table);
+      {"output_offset", learner.model().output_offset()}};
+  json["task_fields"] = WriteFields(schema.task_fields, schema.catalogue, folder, table);
+  json["item_fields"] = WriteFields(schema.row_fields, schema.catalogue, folder, table);
   SyncFolder(vocabularies);
   WriteFileDurably(folder + "/config.yaml", model.settings, kSharedFile);
   WriteFileDurably(

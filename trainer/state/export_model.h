@@ -4,16 +4,15 @@
 
 #include "cluster/communicator.h"
 #include "storage/checkpoint/reader.h"
-#include "trainer/adapt/meta_learner.h"
+#include "trainer/adapt/learner.h"
 
 namespace hearth {
 
 /// What is exported.
 struct ModelExport {
   const CheckpointReader& checkpoint;
-  const MetaLearner& learner;  ///< of the checkpoint's model and data set
-  const Dataset& dataset;
-  std::string settings;  ///< the run's configuration, YAML
+  const Learner& learner;  ///< of the checkpoint's model
+  std::string settings;    ///< the run's configuration, YAML
 };
 
 /// Writes a model as files that other programs read (docs/export.md), a new folder with

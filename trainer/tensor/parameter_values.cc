@@ -19,16 +19,16 @@ at::Tensor SubtractProduct(const at::Tensor& weight, const at::Tensor& inputs,
 
 }  // namespace
 
-at::Tensor FactoredTerm::Gram(const at::Tensor& x) const {
-  if (!fixed.is_same(x)) return at::bmm(x, inputs.transpose(1, 2));
-  if (!own_gram.defined()) own_gram = at::bmm(x, inputs.transpose(1, 2));
+at::Tensor FactoredTerm::Gram(const LayerInputs& of) const {
+  if (!is_gram_form() || of.id != id) return at::bmm(of.x, inputs.transpose(1, 2));
+  if (!own_gram.defined()) own_gram = at::bmm(of.x, inputs.transpose(1, 2));
   return own_gram;
 }
 
 FactoredTerm JoinSteps(const std::vector<FactoredTerm>& terms) {
   std::vector<at::Tensor> inputs, deltas;
   for (const FactoredTerm& term : terms) {
-    if (term.fixed.defined()) continue;
+    if (term.is_gram_form()) continue;
     inputs.push_back(term.inputs);
     deltas.push_back(term.deltas);
   }
@@ -48,35 +48,36 @@ int64_t ParameterValues::FactoredRows(int64_t weight) const {
   return rows;
 }
 
+void ParameterValues::AddTerm(int64_t weight, FactoredTerm term) {
+  factored_[weight].push_back(std::move(term));
+}
+
 void ParameterValues::Subtract(const LayerTap& tap, const at::Tensor& deltas, bool detach) {
-  const at::Tensor inputs = detach && tap.inputs.requires_grad() ? tap.inputs.detach() : tap.inputs;
+  const at::Tensor& x = tap.inputs.x;
+  const at::Tensor inputs = detach && x.requires_grad() ? x.detach() : x;
   const auto it = factored_.find(tap.weight);
   if (it == factored_.end()) {
-    at::Tensor& value = tensors_[static_cast<size_t>(tap.weight)];
+    at::Tensor& value = tensors_[tap.weight];
     value = SubtractProduct(value, inputs, deltas);
     return;
   }
   std::vector<FactoredTerm>& terms = it->second;
-  if (!IsFixed(tap.inputs)) {
-    terms.push_back({.inputs = inputs, .deltas = deltas});
-    return;
-  }
-  const auto place = std::ranges::find_if(
-      terms, [&](const FactoredTerm& term) { return term.fixed.is_same(tap.inputs); });
-  if (place != terms.end()) {
-    place->deltas = place->deltas + deltas;
+  const int64_t id = tap.inputs.id;
+  const auto same = std::ranges::find_if(
+      terms, [&](const FactoredTerm& term) { return term.is_gram_form() && term.id == id; });
+  if (same != terms.end()) {
+    same->deltas = same->deltas + deltas;
   } else {
-    terms.push_back(
-        {.inputs = inputs, .deltas = deltas, .fixed = tap.inputs, .product = tap.product});
+    terms.push_back({.inputs = inputs, .deltas = deltas, .id = id, .product = tap.product});
   }
 }
 
 void ParameterValues::MakeExplicit(int64_t weight) {
   const std::vector<FactoredTerm> terms = std::move(factored_.at(weight));
   factored_.erase(weight);
-  at::Tensor& value = tensors_[static_cast<size_t>(weight)];
+  at::Tensor& value = tensors_[weight];
   for (const FactoredTerm& term : terms) {
-    if (term.fixed.defined()) value = SubtractProduct(value, term.inputs, term.deltas);
+    if (term.is_gram_form()) value = SubtractProduct(value, term.inputs, term.deltas);
   }
   const FactoredTerm steps = JoinSteps(terms);
   if (steps.inputs.defined()) value = SubtractProduct(value, steps.inputs, steps.deltas);
@@ -85,19 +86,12 @@ void ParameterValues::MakeExplicit(int64_t weight) {
 std::vector<at::Tensor*> ParameterValues::Tensors() {
   std::vector<at::Tensor*> all;
   for (at::Tensor& tensor : tensors_) all.push_back(&tensor);
-  for (at::Tensor& tensor : fixed_inputs_) all.push_back(&tensor);
   for (auto& [weight, terms] : factored_) {
     for (FactoredTerm& term : terms) {
-      all.insert(all.end(),
-                 {&term.inputs, &term.deltas, &term.fixed, &term.product, &term.own_gram});
+      all.insert(all.end(), {&term.inputs, &term.deltas, &term.product, &term.own_gram});
     }
   }
   return all;
-}
-
-bool ParameterValues::IsFixed(const at::Tensor& inputs) const {
-  return std::any_of(fixed_inputs_.begin(), fixed_inputs_.end(),
-                     [&](const at::Tensor& fixed) { return fixed.is_same(inputs); });
 }
 
 at::Tensor ShareAcrossTasks(const at::Tensor& value, int64_t task_count) {

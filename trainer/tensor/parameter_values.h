@@ -2,40 +2,50 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 namespace hearth {
 
-/// Part of the update of a linear weight W [in, out] that is never formed: task t has
-///   W_t = W - sum over the terms, over their rows r, of inputs[t, r]' deltas[t, r],
-/// the inputs of the layer in earlier inner steps and the (scaled) gradients by its outputs. In a
-/// forward pass x W_t = x W - (x inputs') deltas, which is cheaper than a weight per task as long
-/// as there are few rows, and needs no memory of size [tasks, in, out]. Inner steps append terms,
-/// save that a layer which sees the same inputs in every step keeps one (the Gram form).
+/// The inputs of a linear layer in one forward pass. Inner steps repeat some inputs: the caller
+/// gives those an id, and a layer keeps for it what does not change from step to step.
+struct LayerInputs {
+  static constexpr int64_t kVarying = -1;
+
+  at::Tensor x;           ///< [tasks, rows, in]
+  int64_t id = kVarying;  ///< >= 0: the same tensor in every inner step
+};
+
+/// A part of the update of a linear weight W [in, out] that is never formed: task t has
+///   W_t = W - sum over the terms and their rows r of inputs[t, r]' deltas[t, r].
+/// The inputs are those of the layer in earlier inner steps, the deltas the scaled gradients by the
+/// layer's outputs. A forward pass takes x W_t = x W - (x inputs') deltas: cheaper than a weight
+/// per task while there are few rows, and without memory of size [tasks, in, out]. Inner steps
+/// append terms; a layer that reads the same inputs in every step keeps one (the Gram form).
 struct FactoredTerm {
   at::Tensor inputs;  ///< [tasks, rows, in]
   at::Tensor deltas;  ///< [tasks, rows, out]
-  /// In the Gram form: these inputs as they enter the layer, their product with W and, once it was
-  /// needed, with themselves; else undefined.
-  at::Tensor fixed = {};
-  at::Tensor product = {};           ///< [tasks, rows, out]
-  mutable at::Tensor own_gram = {};  ///< [tasks, rows, rows]
+  /// LayerInputs::id of the inputs; kVarying: the term of a single step.
+  int64_t id = LayerInputs::kVarying;
+  at::Tensor product = {};           ///< Gram form: [tasks, rows, out] inputs times W
+  mutable at::Tensor own_gram = {};  ///< Gram form: [tasks, rows, rows] inputs times inputs'
 
   /// x inputs' of the inputs of a forward pass.
-  at::Tensor Gram(const at::Tensor& x) const;
+  at::Tensor Gram(const LayerInputs& of) const;
+  bool is_gram_form() const { return id != LayerInputs::kVarying; }
 };
 
-/// The terms that are not in the Gram form as one; undefined tensors where there are none.
+/// The terms of single steps as one; undefined tensors where there are none.
 FactoredTerm JoinSteps(const std::vector<FactoredTerm>& terms);
 
-/// What a forward pass leaves behind at a linear layer.
+/// A forward pass through a linear layer, as recorded for an inner step.
 struct LayerTap {
   int64_t weight = -1, bias = -1;  ///< parameter indexes
-  at::Tensor inputs;               ///< [tasks, rows, in]
-  at::Tensor outputs;              ///< [tasks, rows, out]; requires a gradient
-  at::Tensor product;              ///< inputs times the shared weight, where it was formed
+  LayerInputs inputs;
+  at::Tensor outputs;  ///< [tasks, rows, out]; requires a gradient
+  at::Tensor product;  ///< inputs times the shared weight, where it was formed
 };
 
 /// Values of all parameters of a layout, by index. A value has the parameter's shape when all tasks
@@ -46,10 +56,10 @@ class ParameterValues {
   ParameterValues() = default;
   explicit ParameterValues(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {}
 
-  at::Tensor& operator[](size_t parameter) { return tensors_[parameter]; }
-  const at::Tensor& operator[](size_t parameter) const { return tensors_[parameter]; }
+  at::Tensor& operator[](int64_t parameter) { return tensors_[parameter]; }
+  const at::Tensor& operator[](int64_t parameter) const { return tensors_[parameter]; }
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
-  size_t size() const { return tensors_.size(); }
+  int64_t size() const { return std::ssize(tensors_); }
 
   /// From now on, updates of this shared linear weight are kept as factors.
   void StartFactored(int64_t weight) { factored_[weight]; }
@@ -57,28 +67,19 @@ class ParameterValues {
   const std::vector<FactoredTerm>* factored(int64_t weight) const;
   /// Rows per task of all its terms.
   int64_t FactoredRows(int64_t weight) const;
+  void AddTerm(int64_t weight, FactoredTerm term);
   /// Subtracts inputs' deltas from the weight of every task, as a factor or explicitly. The inputs
   /// are those of `tap`, without their graph if `detach`.
   void Subtract(const LayerTap& tap, const at::Tensor& deltas, bool detach);
   /// Turns a factored weight into explicit ones, [tasks, in, out].
   void MakeExplicit(int64_t weight);
 
-  /// Says that layers which read this very tensor read it in every step.
-  void AddFixedInputs(const at::Tensor& inputs) { fixed_inputs_.push_back(inputs); }
-  bool IsFixed(const at::Tensor& inputs) const;
-
-  /// Every tensor held here (some may be undefined): what the values depend on, and nothing else.
+  /// Every tensor held here (some may be undefined): the values depend on these alone.
   std::vector<at::Tensor*> Tensors();
-
-  /// Where forward passes leave their taps; nullptr: they leave none. Not owned.
-  void set_taps(std::vector<LayerTap>* taps) { taps_ = taps; }
-  std::vector<LayerTap>* taps() const { return taps_; }
 
  private:
   std::vector<at::Tensor> tensors_;
   std::map<int64_t, std::vector<FactoredTerm>> factored_;
-  std::vector<at::Tensor> fixed_inputs_;
-  std::vector<LayerTap>* taps_ = nullptr;
 };
 
 /// [shape...] -> [tasks, shape...] without a copy.

@@ -1,5 +1,6 @@
 #include "trainer/tensor/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ops/empty.h>
@@ -49,7 +50,7 @@ at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at:
                             at::TensorOptions options) {
   at::Tensor flat = at::zeros({layout.size()}, options);
   for (int64_t p = 0; p < layout.parameter_count(); ++p) {
-    const at::Tensor& gradient = gradients[static_cast<size_t>(p)];
+    const at::Tensor& gradient = gradients[p];
     if (!gradient.defined()) continue;
     const ParameterSpec& spec = layout.spec(p);
     flat.narrow(0, spec.offset, spec.count).copy_(gradient.reshape({-1}));
@@ -61,6 +62,22 @@ std::vector<double> ToDoubles(const at::Tensor& tensor) {
   const at::Tensor cpu = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
   const auto* data = cpu.const_data_ptr<double>();
   return {data, data + cpu.numel()};
+}
+
+at::Tensor FromDoubles(const std::vector<double>& values, at::IntArrayRef shape,
+                       at::TensorOptions options) {
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(at::kDouble));
+  HEARTH_CHECK(tensor.numel() == std::ssize(values));
+  std::ranges::copy(values, tensor.mutable_data_ptr<double>());
+  return tensor.to(options);
+}
+
+at::Tensor FromIntegers(const std::vector<int64_t>& values, at::IntArrayRef shape,
+                        at::Device device) {
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(at::kLong));
+  HEARTH_CHECK(tensor.numel() == std::ssize(values));
+  std::ranges::copy(values, tensor.mutable_data_ptr<int64_t>());
+  return tensor.to(device);
 }
 
 }  // namespace hearth

@@ -28,5 +28,10 @@ at::Tensor FlattenGradients(const ParameterLayout& layout, const std::vector<at:
 
 /// The elements of a tensor of any type and device, in row-major order.
 std::vector<double> ToDoubles(const at::Tensor& tensor);
+/// The inverse: a tensor of the type and on the device of `options`.
+at::Tensor FromDoubles(const std::vector<double>& values, at::IntArrayRef shape,
+                       at::TensorOptions options);
+at::Tensor FromIntegers(const std::vector<int64_t>& values, at::IntArrayRef shape,
+                        at::Device device);
 
 }  // namespace hearth

@@ -8,10 +8,10 @@
 namespace hearth {
 namespace {
 
-// x times the shared weight when an earlier step has formed it, else undefined.
-at::Tensor KnownProduct(const std::vector<FactoredTerm>& terms, const at::Tensor& x) {
+// The inputs times the shared weight when an earlier step has formed it, else undefined.
+at::Tensor KnownProduct(const std::vector<FactoredTerm>& terms, const LayerInputs& inputs) {
   for (const FactoredTerm& term : terms) {
-    if (term.fixed.is_same(x)) return term.product;
+    if (term.is_gram_form() && term.id == inputs.id) return term.product;
   }
   return {};
 }
@@ -26,39 +26,42 @@ TaskLinear::TaskLinear(ParameterLayout& layout, const std::string& name, int64_t
       bias_(layout.Add({.name = name + ".bias", .shape = {out}, .linear = true, .decays = false})) {
 }
 
-at::Tensor TaskLinear::Forward(const ParameterValues& values, const at::Tensor& x) const {
+at::Tensor TaskLinear::Forward(const ParameterValues& values, const LayerInputs& inputs,
+                               std::vector<LayerTap>* taps) const {
   at::Tensor product;
-  at::Tensor y = Apply(values, x, &product);
-  if (values.taps() != nullptr) {
+  at::Tensor y = Apply(values, inputs, &product);
+  if (taps != nullptr) {
     if (!y.requires_grad()) y.requires_grad_(true);
-    values.taps()->push_back(
-        {.weight = weight_, .bias = bias_, .inputs = x, .outputs = y, .product = product});
+    taps->push_back(
+        {.weight = weight_, .bias = bias_, .inputs = inputs, .outputs = y, .product = product});
   }
   return y;
 }
 
-at::Tensor TaskLinear::Apply(const ParameterValues& values, const at::Tensor& x,
+at::Tensor TaskLinear::Apply(const ParameterValues& values, const LayerInputs& inputs,
                              at::Tensor* product) const {
-  const at::Tensor& weight = values[static_cast<size_t>(weight_)];
-  const at::Tensor& bias = values[static_cast<size_t>(bias_)];
+  const at::Tensor& x = inputs.x;
+  const at::Tensor& weight = values[weight_];
+  const at::Tensor& bias = values[bias_];
   const at::Tensor b = bias.dim() == 2 ? bias.unsqueeze(1) : bias;
   if (weight.dim() == 3) return at::baddbmm(b, x, weight);
 
   const std::vector<FactoredTerm>* terms = values.factored(weight_);
   const std::vector<int64_t> shape = {x.size(0), x.size(1), weight.size(1)};
-  const bool is_shared = terms == nullptr || (terms->empty() && !values.IsFixed(x));
+  const bool keeps_product = terms != nullptr && inputs.id != LayerInputs::kVarying;
+  const bool is_shared = terms == nullptr || (terms->empty() && !keeps_product);
   if (is_shared && bias.dim() == 1) {
     return at::addmm(bias, x.reshape({-1, x.size(2)}), weight).view(shape);
   }
-  if (terms != nullptr) *product = KnownProduct(*terms, x);
+  if (terms != nullptr) *product = KnownProduct(*terms, inputs);
   if (!product->defined()) *product = at::mm(x.reshape({-1, x.size(2)}), weight).view(shape);
   at::Tensor y = *product + b;
   if (terms == nullptr) return y;
   for (const FactoredTerm& term : *terms) {
-    if (term.fixed.defined()) y = at::baddbmm(y, term.Gram(x), term.deltas, 1, -1);
+    if (term.is_gram_form()) y = at::baddbmm(y, term.Gram(inputs), term.deltas, 1, -1);
   }
   const FactoredTerm steps = JoinSteps(*terms);
-  if (steps.inputs.defined()) y = at::baddbmm(y, steps.Gram(x), steps.deltas, 1, -1);
+  if (steps.inputs.defined()) y = at::baddbmm(y, steps.Gram(inputs), steps.deltas, 1, -1);
   return y;
 }
 

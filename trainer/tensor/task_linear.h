@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "trainer/tensor/parameters.h"
 
@@ -14,15 +15,21 @@ class TaskLinear {
   /// Declares `name`.weight [in, out] and `name`.bias [out].
   TaskLinear(ParameterLayout& layout, const std::string& name, int64_t in, int64_t out);
 
-  /// x [tasks, rows, in] -> [tasks, rows, out].
-  at::Tensor Forward(const ParameterValues& values, const at::Tensor& x) const;
+  /// inputs [tasks, rows, in] -> [tasks, rows, out]. `taps`: null, or where the pass is recorded.
+  at::Tensor Forward(const ParameterValues& values, const LayerInputs& inputs,
+                     std::vector<LayerTap>* taps = nullptr) const;
+  at::Tensor Forward(const ParameterValues& values, const at::Tensor& x,
+                     std::vector<LayerTap>* taps = nullptr) const {
+    return Forward(values, LayerInputs{.x = x}, taps);
+  }
 
   int64_t weight() const { return weight_; }  ///< parameter index
   int64_t bias() const { return bias_; }
 
  private:
   // Forward without a tap. Sets `product` to x times the shared weight where that is formed.
-  at::Tensor Apply(const ParameterValues& values, const at::Tensor& x, at::Tensor* product) const;
+  at::Tensor Apply(const ParameterValues& values, const LayerInputs& inputs,
+                   at::Tensor* product) const;
 
   int64_t weight_;
   int64_t bias_;

@@ -33,12 +33,12 @@ TEST(LoadConfig, DefaultsComeFromTheStructs) {
 TEST(LoadConfig, LaterFilesAndThenOverridesWin) {
   const std::string first = WriteFile("first.yaml", "meta: {inner_steps: 2, inner_lr: 0.5}\n");
   const std::string second = WriteFile("second.yaml", "meta: {inner_steps: 4}\n");
-  EXPECT_EQ(LoadConfig({{first, second}, {}}).config.meta.inner_steps, 4);
-  EXPECT_EQ(LoadConfig({{second, first}, {}}).config.meta.inner_steps, 2);
+  EXPECT_EQ(LoadConfig({{first, second}, {}}).config.descent.inner_steps, 4);
+  EXPECT_EQ(LoadConfig({{second, first}, {}}).config.descent.inner_steps, 2);
   const Config config =
       LoadConfig({{first, second}, {"meta.inner_steps=8", "meta.inner_steps=9"}}).config;
-  EXPECT_EQ(config.meta.inner_steps, 9);
-  EXPECT_EQ(config.meta.inner_lr, 0.5);
+  EXPECT_EQ(config.descent.inner_steps, 9);
+  EXPECT_EQ(config.descent.inner_lr, 0.5);
 }
 
 TEST(LoadConfig, RemembersWhereAValueCameFrom) {

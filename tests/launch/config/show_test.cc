@@ -56,7 +56,7 @@ TEST(ShowConfig, ReadsBackAsTheSameConfiguration) {
 TEST(ShowConfig, MinimalHasOnlyWhatDiffers) {
   EXPECT_EQ(ShowConfig(Config(), true), "");
   Config config;
-  config.meta.inner_steps = 7;
+  config.descent.inner_steps = 7;
   config.run.name = "it's";
   EXPECT_EQ(ShowConfig(config, true), "run:\n  name: 'it''s'\nmeta:\n  inner_steps: 7\n");
 }

@@ -31,47 +31,44 @@ class OnceOnly : public torch::autograd::Node {
 };
 
 // Two layers with such an operator between the second and the loss.
-class CutModel : public Recommender {
+class CutModel : public Model {
  public:
-  CutModel() : hidden_(layout_, "hidden", 2, 3), output_(layout_, "output", 3, 1) {
-    adaptable_ = {hidden_.weight(), hidden_.bias(), output_.weight(), output_.bias()};
-    head_ = {output_.weight(), output_.bias()};
+  explicit CutModel(ParameterLayout& layout) {
+    head_.layers = {TaskLinear(layout, "hidden", 2, 3), TaskLinear(layout, "output", 3, 1)};
+    for (const TaskLinear& layer : head_.layers) {
+      adaptable_.insert(adaptable_.end(), {layer.weight(), layer.bias()});
+    }
   }
-  at::Tensor EncodeTasks(const ParameterValues&, const ChunkBatch&,
+  EncodedEntities Encode(const ParameterValues&, const ChunkBatch&,
                          const std::vector<at::Tensor>&) const override {
     return {};
   }
-  at::Tensor EncodeItems(const ParameterValues&, const ChunkBatch&,
-                         const std::vector<at::Tensor>&) const override {
-    return {};
+  HeadRows MakeHeadRows(const EncodedRows& rows) const override {
+    return {.x = {.x = rows.items}, .shift = {}};
   }
-  at::Tensor MakeInputs(const at::Tensor&, const at::Tensor& items) const override { return items; }
-  at::Tensor Score(const ParameterValues& values, const at::Tensor& inputs) const override {
-    return OnceOnly::Of(output_.Forward(values, hidden_.Forward(values, inputs)).squeeze(2));
+  at::Tensor Score(const ParameterValues& values, const HeadRows& rows,
+                   std::vector<LayerTap>* taps) const override {
+    return OnceOnly::Of(Model::Score(values, rows, taps));
   }
-
- private:
-  TaskLinear hidden_, output_;
 };
 
-AdaptedTasks AdaptCutModel(MetaOptions::Method kind) {
-  MetaOptions options;
-  options.method = kind;
-  CutModel model;
-  const std::unique_ptr<MetaMethod> method = MakeMethod(options, model);
+TaskState AdaptCutModel(MetaOptions::Method method) {
+  ParameterLayout layout;
+  const CutModel model(layout);
+  const GradientDescent descent({.method = method}, {}, model, layout);
   const auto real = at::TensorOptions().dtype(at::kDouble);
-  const ParameterValues theta =
-      MakeLeaves(model.layout(), InitializeParameters(model.layout(), 1, real));
+  const ParameterValues theta = MakeLeaves(layout, InitializeParameters(layout, 1, real));
   ChunkBatch batch;
   batch.task_count = 1;
-  RowBatch& support = batch.support;
-  support.entity = at::zeros({1, 2}, at::TensorOptions().dtype(at::kLong));
+  LabelledRows support;
+  support.rows.entity = at::zeros({1, 2}, at::TensorOptions().dtype(at::kLong));
+  support.rows.context = at::zeros({1, 1, 0}, real);
+  support.rows.items = at::zeros({1, 2, 2}, real).fill_(1.0);
   support.labels = at::zeros({1, 2}, real).fill_(3.0);
   support.mask = at::zeros({1, 2}, real).fill_(1.0);
   support.inverse_count = at::zeros({1}, real).fill_(0.5);
-  const EncodedChunk chunk{.tasks = at::zeros({1, 0}, real),
-                           .items = at::zeros({2, 2}, real).fill_(1.0)};
-  return method->Adapt(theta, chunk, batch, /*differentiable=*/true);
+  return descent.Adapt(theta, {.batch = batch, .support = support, .query = support},
+                       Graph::kDifferentiable);
 }
 
 TEST(GradientDescent, AnOperatorWithoutASecondDerivativeIsRefusedByName) {

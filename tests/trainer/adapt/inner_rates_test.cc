@@ -7,11 +7,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/trainer/support/small_world.h"
+#include "trainer/adapt/gradient_descent.h"
 
 namespace hearth {
 namespace {
 
-using Learn = MetaOptions::LearnInnerLr;
+using Adapt = GradientDescentOptions::Adapt;
+using Learn = GradientDescentOptions::LearnInnerLr;
 using ::testing::ElementsAre;
 
 ModelOptions SmallModel() {
@@ -23,58 +25,60 @@ ModelOptions SmallModel() {
 
 // A world whose learned log-rates are 0, 1, 2, ... in the order they are stored.
 struct Rates {
-  Rates(Learn learn, MetaOptions::Adapt adapt)
-      : meta{.inner_steps = 2, .inner_lr = 0.5, .learn_inner_lr = learn, .adapt = adapt},
-        world(SmallModel(), meta, at::kDouble),
-        values(ViewParameters(world.model().layout(), world.parameters().dense)),
-        rates(meta, world.method().adapted(), world.method().adapts_rows(), world.model()) {
-    const int64_t p = FindLogInnerRates(world.model().layout());
+  Rates(Learn learn, Adapt adapt)
+      : world({.model = SmallModel(),
+               .meta = {},
+               .descent =
+                   {.inner_steps = 2, .inner_lr = 0.5, .learn_inner_lr = learn, .adapt = adapt}},
+              at::kDouble),
+        values(ViewParameters(world.learner().layout(), world.parameters().dense)),
+        rates(dynamic_cast<const GradientDescent&>(world.learner().adaptation()).rates()) {
+    const int64_t p = rates.log_rates();
     if (p < 0) return;
-    at::Tensor& logs = values[static_cast<size_t>(p)];
+    at::Tensor& logs = values[p];
     for (int64_t i = 0; i < logs.numel(); ++i) logs.view({-1})[i] = static_cast<double>(i);
-    shape = world.model().layout().spec(p).shape;
+    shape = world.learner().layout().spec(p).shape;
   }
   // The logarithm of the rate of a unit's first element.
-  double Log(int64_t step, size_t unit, at::IntArrayRef gradient_shape) const {
+  double Log(int64_t step, int64_t unit, at::IntArrayRef gradient_shape) const {
     const at::Tensor gradient = at::ones(gradient_shape, at::TensorOptions().dtype(at::kDouble));
     return std::log(rates.Scale(values, step, unit, gradient).view({-1})[0].item<double>());
   }
 
-  MetaOptions meta;
   SmallWorld world;
   ParameterValues values;
-  InnerRates rates;
+  const InnerRates& rates;
   std::vector<int64_t> shape;
 };
 
 TEST(InnerRates, FixedOnesAreTheStartValue) {
-  const Rates rates(Learn::kNo, MetaOptions::Adapt::kDense);
+  const Rates rates(Learn::kNo, Adapt::kDense);
   EXPECT_TRUE(rates.shape.empty());
   EXPECT_DOUBLE_EQ(rates.Log(1, 0, {2}), std::log(0.5));
 }
 
 TEST(InnerRates, OnePerParameterOrPerParameterAndStep) {
-  const Rates flat(Learn::kPerParameter, MetaOptions::Adapt::kDense);
+  const Rates flat(Learn::kPerParameter, Adapt::kDense);
   EXPECT_THAT(flat.shape, ElementsAre(4));
   EXPECT_DOUBLE_EQ(flat.Log(1, 2, {2}), 2.0);
-  const Rates stepped(Learn::kPerParameterAndStep, MetaOptions::Adapt::kDense);
+  const Rates stepped(Learn::kPerParameterAndStep, Adapt::kDense);
   EXPECT_THAT(stepped.shape, ElementsAre(2, 4));
   EXPECT_DOUBLE_EQ(stepped.Log(0, 3, {2}), 3.0);
   EXPECT_DOUBLE_EQ(stepped.Log(1, 3, {2}), 7.0);
 }
 
 TEST(InnerRates, TablesAndProjectionsFollowTheLayersWhereTheyAdapt) {
-  const Rates rates(Learn::kPerParameter, MetaOptions::Adapt::kAll);
+  const Rates rates(Learn::kPerParameter, Adapt::kAll);
   // Two layers, the projections of year and text, the tables of age, genre and id.
   EXPECT_THAT(rates.shape, ElementsAre(4 + 2 + 3));
 }
 
 TEST(InnerRates, EveryElementOfALayerHasItsOwnAndEveryTableOne) {
-  Rates rates(Learn::kPerElement, MetaOptions::Adapt::kAll);
-  const ParameterLayout& layout = rates.world.model().layout();
-  const std::vector<int64_t>& adapted = rates.world.method().adapted();
+  Rates rates(Learn::kPerElement, Adapt::kAll);
+  const ParameterLayout& layout = rates.world.learner().layout();
+  const std::vector<int64_t>& adapted = rates.rates.adapted();
   int64_t elements = 0;
-  for (size_t unit = 0; unit < 4; ++unit) {
+  for (int64_t unit = 0; unit < 4; ++unit) {
     const ParameterSpec& spec = layout.spec(adapted[unit]);
     EXPECT_DOUBLE_EQ(rates.Log(0, unit, spec.shape), static_cast<double>(elements)) << spec.name;
     elements += spec.count;

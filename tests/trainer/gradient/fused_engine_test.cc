@@ -16,14 +16,13 @@ namespace hearth {
 namespace {
 
 using Activation = ModelOptions::Activation;
-using Learn = MetaOptions::LearnInnerLr;
+using Learn = GradientDescentOptions::LearnInnerLr;
 using Loss = MetaOptions::Loss;
 using Method = MetaOptions::Method;
 using Type = ModelOptions::Type;
 
 struct Case {
-  ModelOptions model;
-  MetaOptions meta;
+  LearnerOptions options;
   std::string name;
 };
 
@@ -43,20 +42,20 @@ std::vector<Case> AllCases() {
   for (const Loss loss : {Loss::kMse, Loss::kBce}) {
     const std::string loss_name = loss == Loss::kMse ? "mse" : "bce";
     for (const auto& [method, method_name] : methods) {
-      const MetaOptions meta{
-          .method = method, .inner_lr = 0.07, .support_prior = 1.5, .loss = loss};
+      const MetaOptions meta{.method = method, .loss = loss};
+      const GradientDescentOptions descent{.inner_lr = 0.07, .support_prior = 1.5};
       ModelOptions dot;
       dot.type = Type::kEmbeddingDot;
       dot.dim = 4;
       dot.init_scale = 0.3;
-      cases.push_back({dot, meta, fmt::format("dot_{}_{}", method_name, loss_name)});
+      cases.push_back({{dot, meta, descent}, fmt::format("dot_{}_{}", method_name, loss_name)});
       for (const auto& head : heads) {
         for (const auto& [activation, activation_name] : activations) {
           ModelOptions mlp = dot;
           mlp.type = Type::kEmbeddingMlp;
           mlp.layers = head;
           mlp.activation = activation;
-          cases.push_back({mlp, meta,
+          cases.push_back({{mlp, meta, descent},
                            fmt::format("mlp{}_{}_{}_{}", head.size() + 1, activation_name,
                                        method_name, loss_name)});
         }
@@ -67,26 +66,30 @@ std::vector<Case> AllCases() {
 }
 
 // Every kind of inner rates, several numbers of steps.
-void ForEachLoop(const Case& c, const std::function<void(const MetaOptions&)>& visit) {
+void ForEachLoop(const Case& c, const std::function<void(const LearnerOptions&)>& visit) {
   const std::vector<std::pair<int64_t, Learn>> loops = {{1, Learn::kPerParameter},
                                                         {2, Learn::kNo},
                                                         {3, Learn::kPerParameterAndStep},
                                                         {5, Learn::kPerParameter}};
   for (const auto& [steps, learn] : loops) {
-    MetaOptions meta = c.meta;
-    meta.inner_steps = steps;
-    meta.learn_inner_lr = learn;
+    LearnerOptions options = c.options;
+    options.descent.inner_steps = steps;
+    options.descent.learn_inner_lr = learn;
     SCOPED_TRACE(fmt::format("{} steps, rates of kind {}", steps, static_cast<int>(learn)));
-    visit(meta);
+    visit(options);
   }
 }
 
 // Ragged tasks.
-Chunk ChunkFor(const Case& c) { return SmallWorld::MakeChunk(6, c.meta.loss == Loss::kBce, 0, 3); }
+Chunk ChunkFor(const Case& c) {
+  return SmallWorld::MakeChunk(6, c.options.meta.loss == Loss::kBce, 0, 3);
+}
 
 // Of float32. Across a kink of relu the two precisions may take different sides; that is no error
 // of either.
-double Tolerance(const Case& c) { return c.model.activation == Activation::kRelu ? 1e-4 : 2e-5; }
+double Tolerance(const Case& c) {
+  return c.options.model.activation == Activation::kRelu ? 1e-4 : 2e-5;
+}
 
 class EveryHeadAndMethod : public ::testing::TestWithParam<Case> {};
 
@@ -94,12 +97,10 @@ INSTANTIATE_TEST_SUITE_P(, EveryHeadAndMethod, ::testing::ValuesIn(AllCases()),
                          [](const auto& test) { return test.param.name; });
 
 TEST_P(EveryHeadAndMethod, GradientIsThatOfTheGenericEngineInFloat64) {
-  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
-    SmallWorld world(GetParam().model, meta, at::kDouble);
-    const ChunkResult fused =
-        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
-    const ChunkResult exact =
-        world.generic().Compute(ChunkFor(GetParam()), world.parameters(), false);
+  ForEachLoop(GetParam(), [](const LearnerOptions& options) {
+    SmallWorld world(options, at::kDouble);
+    const ChunkResult fused = world.fused().Compute(ChunkFor(GetParam()), world.parameters());
+    const ChunkResult exact = world.generic().Compute(ChunkFor(GetParam()), world.parameters());
     EXPECT_LT(RelativeError(fused, exact), 1e-10);
     EXPECT_NEAR(fused.loss_sum, exact.loss_sum, 1e-10 * std::abs(exact.loss_sum));
     EXPECT_EQ(fused.table_rows, exact.table_rows);
@@ -107,13 +108,12 @@ TEST_P(EveryHeadAndMethod, GradientIsThatOfTheGenericEngineInFloat64) {
 }
 
 TEST_P(EveryHeadAndMethod, GradientInFloat32IsThatOfFloat64) {
-  ForEachLoop(GetParam(), [](const MetaOptions& meta) {
-    SmallWorld world(GetParam().model, meta, at::kFloat);
-    SmallWorld exact_world(GetParam().model, meta, at::kDouble);
-    const ChunkResult fused =
-        world.fused().Compute(ChunkFor(GetParam()), world.parameters(), false);
+  ForEachLoop(GetParam(), [](const LearnerOptions& options) {
+    SmallWorld world(options, at::kFloat);
+    SmallWorld exact_world(options, at::kDouble);
+    const ChunkResult fused = world.fused().Compute(ChunkFor(GetParam()), world.parameters());
     const ChunkResult exact =
-        exact_world.fused().Compute(ChunkFor(GetParam()), exact_world.parameters(), false);
+        exact_world.fused().Compute(ChunkFor(GetParam()), exact_world.parameters());
     EXPECT_LT(RelativeError(fused, exact), Tolerance(GetParam()));
   });
 }
@@ -122,19 +122,19 @@ Case ReluCase() {
   ModelOptions model;
   model.dim = 4;
   model.layers = {6, 5};
-  return {model, {.inner_steps = 3, .inner_lr = 0.07}, "relu"};
+  return {{.model = model, .meta = {}, .descent = {.inner_steps = 3, .inner_lr = 0.07}}, "relu"};
 }
 
 TEST(FusedEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
   const Case c = ReluCase();
-  SmallWorld world(c.model, c.meta, at::kFloat);
+  SmallWorld world(c.options, at::kFloat);
   for (const bool in_support : {true, false}) {
     Chunk chunk = SmallWorld::MakeChunk(6, false, 0, 3);
     TaskRows& rows = in_support ? chunk.support : chunk.query;
     rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
-    const ChunkResult result = world.fused().Compute(chunk, world.parameters(), false);
+    const ChunkResult result = world.fused().Compute(chunk, world.parameters());
     const ChunkResult others =
-        world.fused().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), false);
+        world.fused().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters());
     EXPECT_EQ(result.finite_task_count, 5);
     EXPECT_TRUE(std::isnan(result.query_loss[2]));
     EXPECT_TRUE(at::equal(result.dense_gradient, others.dense_gradient));
@@ -143,29 +143,30 @@ TEST(FusedEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
 
 TEST(FusedEngine, IsExactOnLongTasksAndWideLayers) {
   Case c = ReluCase();
-  c.model.layers = {64, 48};
-  c.meta.inner_steps = 5;
-  c.meta.inner_lr = 0.01;
-  SmallWorld world(c.model, c.meta, at::kDouble);
+  c.options.model.layers = {64, 48};
+  c.options.descent.inner_steps = 5;
+  c.options.descent.inner_lr = 0.01;
+  SmallWorld world(c.options, at::kDouble);
   const Chunk chunk = SmallWorld::MakeChunk(7, false, 0, 3, /*longest=*/200);
-  const ChunkResult fused = world.fused().Compute(chunk, world.parameters(), false);
-  const ChunkResult exact = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult fused = world.fused().Compute(chunk, world.parameters());
+  const ChunkResult exact = world.generic().Compute(chunk, world.parameters());
   EXPECT_LT(RelativeError(fused, exact), 1e-10);
 
-  c.model.activation = Activation::kGelu;  // no kinks that the precisions see from different sides
-  SmallWorld smooth(c.model, c.meta, at::kDouble), single(c.model, c.meta, at::kFloat);
-  EXPECT_LT(RelativeError(single.fused().Compute(chunk, single.parameters(), false),
-                          smooth.fused().Compute(chunk, smooth.parameters(), false)),
+  c.options.model.activation =
+      Activation::kGelu;  // no kinks that the precisions see from different sides
+  SmallWorld smooth(c.options, at::kDouble), single(c.options, at::kFloat);
+  EXPECT_LT(RelativeError(single.fused().Compute(chunk, single.parameters()),
+                          smooth.fused().Compute(chunk, smooth.parameters())),
             2e-5);
 }
 
 TEST(FusedEngine, RepeatsItsBitsWhateverRanBefore) {
   const Case c = ReluCase();
-  SmallWorld world(c.model, c.meta, at::kFloat);
+  SmallWorld world(c.options, at::kFloat);
   const Chunk small = SmallWorld::MakeChunk(3, false, 0, 3);
-  const ChunkResult first = world.fused().Compute(small, world.parameters(), false);
-  world.fused().Compute(SmallWorld::MakeChunk(9, false, 0, 8), world.parameters(), false);
-  const ChunkResult again = world.fused().Compute(small, world.parameters(), false);
+  const ChunkResult first = world.fused().Compute(small, world.parameters());
+  world.fused().Compute(SmallWorld::MakeChunk(9, false, 0, 8), world.parameters());
+  const ChunkResult again = world.fused().Compute(small, world.parameters());
   EXPECT_TRUE(at::equal(first.dense_gradient, again.dense_gradient));
 }
 
@@ -173,12 +174,12 @@ TEST(FusedEngine, OnAGpuComputesWhatTheCpuDoes) {
   if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
   for (const Case& c : AllCases()) {
     SCOPED_TRACE(c.name);
-    ForEachLoop(c, [&](const MetaOptions& meta) {
-      SmallWorld host(c.model, meta, at::kDouble);
-      const ChunkResult expected = host.fused().Compute(ChunkFor(c), host.parameters(), false);
+    ForEachLoop(c, [&](const LearnerOptions& options) {
+      SmallWorld host(options, at::kDouble);
+      const ChunkResult expected = host.fused().Compute(ChunkFor(c), host.parameters());
       for (const auto type : {at::kDouble, at::kFloat}) {
-        SmallWorld gpu(c.model, meta, type, at::kCUDA);
-        const ChunkResult actual = gpu.fused().Compute(ChunkFor(c), gpu.parameters(), false);
+        SmallWorld gpu(options, type, at::kCUDA);
+        const ChunkResult actual = gpu.fused().Compute(ChunkFor(c), gpu.parameters());
         EXPECT_LT(RelativeError(actual, expected), type == at::kDouble ? 1e-10 : Tolerance(c));
         EXPECT_TRUE(actual.dense_gradient.is_cpu());
         EXPECT_EQ(actual.table_rows, expected.table_rows);
@@ -190,17 +191,17 @@ TEST(FusedEngine, OnAGpuComputesWhatTheCpuDoes) {
 TEST(FusedEngine, SaysWhyItDoesNotApply) {
   Case c = ReluCase();
   const auto why = [&](at::Device device = at::kCPU) {
-    const SmallWorld world(c.model, c.meta, at::kFloat);
-    return FusedEngine::WhyNot(world.context(), c.meta, device);
+    const SmallWorld world(c.options, at::kFloat);
+    return FusedEngine::WhyNot(world.learner(), device);
   };
   EXPECT_EQ(why(), "");
   EXPECT_EQ(why(at::kCUDA), "");
   EXPECT_EQ(why(at::kMeta), "it has no kernels for meta");
-  c.model.layers = {6, 5, 4, 3};
+  c.options.model.layers = {6, 5, 4, 3};
   EXPECT_EQ(why(), "5 layers adapt, at most 4 may");
-  c.meta.method = Method::kAnil;
+  c.options.meta.method = Method::kAnil;
   EXPECT_EQ(why(), "");
-  c.meta.loss = Loss::kBpr;
+  c.options.meta.loss = Loss::kBpr;
   EXPECT_EQ(why(), "the loss bpr compares pairs of rows");
 }
 

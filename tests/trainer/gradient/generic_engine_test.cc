@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
@@ -10,14 +11,16 @@
 
 #include "tests/trainer/support/relative_error.h"
 #include "tests/trainer/support/small_world.h"
+#include "trainer/adapt/fast_rows.h"
 #include "trainer/adapt/task_loss.h"
 
 namespace hearth {
 namespace {
 
 using Activation = ModelOptions::Activation;
-using FastWeights = MetaOptions::FastWeights;
-using Learn = MetaOptions::LearnInnerLr;
+using Adapt = GradientDescentOptions::Adapt;
+using FastWeights = GradientDescentOptions::FastWeights;
+using Learn = GradientDescentOptions::LearnInnerLr;
 using Loss = MetaOptions::Loss;
 using Method = MetaOptions::Method;
 using Type = ModelOptions::Type;
@@ -28,10 +31,10 @@ struct Case {
   Learn learn;
   Loss loss;
   std::string name;
-  MetaOptions::Adapt adapt = MetaOptions::Adapt::kDense;
+  Adapt adapt = Adapt::kDense;
 };
 
-std::vector<Case> AllCases() {
+std::vector<Case> AllDescents() {
   const std::vector<std::pair<Type, std::string>> types = {{Type::kEmbeddingDot, "dot"},
                                                            {Type::kEmbeddingMlp, "mlp"}};
   const std::vector<std::pair<Method, std::string>> methods = {{Method::kJoint, "joint"},
@@ -54,9 +57,25 @@ std::vector<Case> AllCases() {
               type_name + "_" + method_name + "_" + learn_name + "_" + loss_name;
           cases.push_back({type, method, learn, loss, name});
           if (method != Method::kMaml && method != Method::kFomaml) continue;
-          cases.push_back({type, method, learn, loss, name + "_all", MetaOptions::Adapt::kAll});
+          cases.push_back({type, method, learn, loss, name + "_all", Adapt::kAll});
         }
       }
+    }
+  }
+  return cases;
+}
+
+// Closed-form and metric-based methods: their per-task oracles are in tests/trainer/adapt/.
+std::vector<Case> OtherFamilies() {
+  std::vector<Case> cases;
+  for (const auto& [type, name] : {std::pair(Type::kEmbeddingDot, std::string("dot")),
+                                   std::pair(Type::kEmbeddingMlp, std::string("mlp"))}) {
+    cases.push_back({type, Method::kRidge, Learn::kNo, Loss::kMse, name + "_ridge_mse"});
+    for (const auto& [loss, loss_name] :
+         {std::pair(Loss::kMse, "_mse"), std::pair(Loss::kBce, "_bce"),
+          std::pair(Loss::kBpr, "_bpr")}) {
+      cases.push_back(
+          {type, Method::kPrototypes, Learn::kNo, loss, name + "_prototypes" + loss_name});
     }
   }
   return cases;
@@ -74,16 +93,16 @@ ModelOptions SmallModel(Type type, Activation activation) {
 
 SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precision,
                      FastWeights fast_weights = FastWeights::kAuto, bool recompute = false) {
-  const MetaOptions meta{.method = c.method,
-                         .inner_steps = 3,
-                         .inner_lr = 0.07,
-                         .learn_inner_lr = c.learn,
-                         .support_prior = 1.5,
-                         .adapt = c.adapt,
-                         .loss = c.loss,
-                         .fast_weights = fast_weights,
-                         .recompute = recompute};
-  return SmallWorld(SmallModel(c.type, activation), meta, precision);
+  return SmallWorld({.model = SmallModel(c.type, activation),
+                     .meta = {.method = c.method, .loss = c.loss},
+                     .descent = {.inner_steps = 3,
+                                 .inner_lr = 0.07,
+                                 .learn_inner_lr = c.learn,
+                                 .support_prior = 1.5,
+                                 .adapt = c.adapt,
+                                 .fast_weights = fast_weights,
+                                 .recompute = recompute}},
+                    precision);
 }
 
 Chunk MakeChunkFor(const Case& c, int64_t task_count = 6) {
@@ -91,45 +110,63 @@ Chunk MakeChunkFor(const Case& c, int64_t task_count = 6) {
 }
 
 class EveryMethodAndModel : public ::testing::TestWithParam<Case> {};
+class EveryDescentAndModel : public ::testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(, EveryMethodAndModel, ::testing::ValuesIn(AllCases()),
-                         [](const auto& test) { return test.param.name; });
+std::string NameOf(const ::testing::TestParamInfo<Case>& test) { return test.param.name; }
 
-// Query losses of the chunk with the first-order convention: what the inner loop subtracts is a
-// constant, taken from `adapted` at the unperturbed parameters.
-double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const AdaptedTasks& offsets) {
-  const MetaParameters& parameters = world.parameters();
-  ParameterValues values = ViewParameters(world.model().layout(), parameters.dense);
-  const auto rows = GatherTableRows(parameters, batch.table_rows);
-  const EncodedChunk encoded = Encode(world.model(), values, batch, rows);
-  for (const int64_t p : world.method().adapted()) {
-    const auto i = static_cast<size_t>(p);
-    values[i] = values[i].unsqueeze(0) + offsets.values[i];
+INSTANTIATE_TEST_SUITE_P(Descents, EveryMethodAndModel, ::testing::ValuesIn(AllDescents()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Others, EveryMethodAndModel, ::testing::ValuesIn(OtherFamilies()), NameOf);
+INSTANTIATE_TEST_SUITE_P(, EveryDescentAndModel, ::testing::ValuesIn(AllDescents()), NameOf);
+
+// The changes that adaptation makes to the parameters and the vectors, as constants.
+struct Offsets {
+  std::map<int64_t, at::Tensor> parameters;  // [parameter] [tasks, shape...]
+  FastRows rows;
+};
+
+Offsets OffsetsOf(const SmallWorld& world, const ParameterValues& theta, const TaskState& state) {
+  Offsets offsets;
+  for (int64_t p = 0; p < theta.size(); ++p) {
+    const at::Tensor* adapted = state.Find(world.learner().layout().spec(p).name);
+    if (adapted != nullptr) offsets.parameters[p] = (*adapted - theta[p].unsqueeze(0)).clone();
   }
-  const RowInputs inputs = MakeAdaptedInputs(world.model(), offsets, encoded, batch, batch.query);
-  return TaskLosses(world.context().loss, world.model(), values, inputs, batch.query)
-      .sum()
-      .item<double>();
+  offsets.rows = FastRowsOf(state, *world.learner().model().encoders());
+  return offsets;
+}
+
+// Query losses of the chunk with the first-order convention: the inner loop subtracts constants,
+// `offsets`, taken at the unperturbed parameters.
+double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const Offsets& offsets) {
+  const Learner& learner = world.learner();
+  const MetaParameters& parameters = world.parameters();
+  ParameterValues values = ViewParameters(learner.layout(), parameters.dense);
+  const EncodedChunk chunk =
+      learner.Encode(values, batch, GatherTableRows(parameters, batch.table_rows));
+  for (const auto& [p, offset] : offsets.parameters) values[p] = values[p].unsqueeze(0) + offset;
+  const auto score = [&](const EncodedRows& rows) {
+    const EncodedRows moved = MovedRows(*learner.model().encoders(), batch, rows, offsets.rows);
+    return learner.model().Score(values, learner.model().MakeHeadRows(moved));
+  };
+  RowScores scores{.rows = score(chunk.query.rows), .negatives = {}};
+  if (chunk.query.negatives.defined()) scores.negatives = score(chunk.query.negatives);
+  return TaskLosses(learner.loss(), scores, chunk.query).sum().item<double>();
 }
 
 // The loss whose derivative the engine's gradient must be, as a function of world.parameters().
 std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chunk& chunk) {
   if (c.method != Method::kFomaml) {
-    return [&world, chunk] {
-      return world.generic().Compute(chunk, world.parameters(), false).loss_sum;
-    };
+    return [&world, chunk] { return world.generic().Compute(chunk, world.parameters()).loss_sum; };
   }
+  const Learner& learner = world.learner();
   const ChunkBatch batch = world.builder().Build(chunk);
   const MetaParameters& parameters = world.parameters();
-  const ParameterValues theta = ViewParameters(world.model().layout(), parameters.dense);
-  const auto rows = GatherTableRows(parameters, batch.table_rows);
-  const EncodedChunk encoded = Encode(world.model(), theta, batch, rows);
-  AdaptedTasks offsets = world.method().Adapt(theta, encoded, batch, false);
-  for (const int64_t p : world.method().adapted()) {
-    const auto i = static_cast<size_t>(p);
-    offsets.values[i] = (offsets.values[i] - theta[i].unsqueeze(0)).clone();
-  }
-  return [&world, batch, offsets] { return FirstOrderLoss(world, batch, offsets); };
+  const ParameterValues theta = ViewParameters(learner.layout(), parameters.dense);
+  const EncodedChunk encoded =
+      learner.Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+  const TaskState state = learner.adaptation().Adapt(theta, encoded, Graph::kNone);
+  return [&world, batch, offsets = OffsetsOf(world, theta, state)] {
+    return FirstOrderLoss(world, batch, offsets);
+  };
 }
 
 double CentralDifference(double& value, const std::function<double()>& loss) {
@@ -147,13 +184,13 @@ TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kTanh, at::kDouble);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters());
   const std::function<double()> loss = LossFunction(c, world, chunk);
   const double scale = result.dense_gradient.abs().max().item<double>();
 
   auto* dense = world.parameters().dense.mutable_data_ptr<double>();
   const auto* gradient = result.dense_gradient.const_data_ptr<double>();
-  for (const ParameterSpec& spec : world.model().layout().specs()) {
+  for (const ParameterSpec& spec : world.learner().layout().specs()) {
     // First-order rates have no loss function of their own; the reference engine checks them.
     if (c.method == Method::kFomaml && spec.name == "inner_lr.log") continue;
     for (int64_t i = spec.offset; i < spec.offset + spec.count; i += 1 + spec.count / 7) {
@@ -176,44 +213,44 @@ TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
   }
 }
 
-TEST_P(EveryMethodAndModel, SmoothModelMatchesThePerTaskReferenceInFloat32) {
+TEST_P(EveryDescentAndModel, SmoothModelMatchesThePerTaskReferenceInFloat32) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kGelu, at::kFloat);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
-  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters());
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters());
   EXPECT_LT(RelativeError(batched, loop), 1e-5);
   EXPECT_NEAR(batched.loss_sum, loop.loss_sum, 1e-5 * loop.loss_sum);
 }
 
-TEST_P(EveryMethodAndModel, ReluModelMatchesThePerTaskReferenceInFloat64) {
+TEST_P(EveryDescentAndModel, ReluModelMatchesThePerTaskReferenceInFloat64) {
   const Case& c = GetParam();
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kDouble);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult batched = world.generic().Compute(chunk, world.parameters(), false);
-  const ChunkResult loop = world.reference().Compute(chunk, world.parameters(), false);
+  const ChunkResult batched = world.generic().Compute(chunk, world.parameters());
+  const ChunkResult loop = world.reference().Compute(chunk, world.parameters());
   EXPECT_LT(RelativeError(batched, loop), 1e-12);
 }
 
-TEST_P(EveryMethodAndModel, FactoredFastWeightsGiveTheGradientOfExplicitOnes) {
+TEST_P(EveryDescentAndModel, FactoredFastWeightsGiveTheGradientOfExplicitOnes) {
   const Case& c = GetParam();
   SmallWorld a = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kExplicit);
   SmallWorld b = MakeWorld(c, Activation::kGelu, at::kDouble, FastWeights::kFactored);
   const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
-  const ChunkResult factored = b.generic().Compute(chunk, b.parameters(), false);
+  const ChunkResult exact = a.generic().Compute(chunk, a.parameters());
+  const ChunkResult factored = b.generic().Compute(chunk, b.parameters());
   EXPECT_LT(RelativeError(factored, exact), 1e-12);
   EXPECT_NEAR(factored.loss_sum, exact.loss_sum, 1e-12 * exact.loss_sum);
 }
 
-TEST_P(EveryMethodAndModel, RecomputedInnerStepsGiveTheGradientOfStepsThatAreKept) {
+TEST_P(EveryDescentAndModel, RecomputedInnerStepsGiveTheGradientOfStepsThatAreKept) {
   const Case& c = GetParam();
   for (const FastWeights held : {FastWeights::kExplicit, FastWeights::kFactored}) {
     SmallWorld kept = MakeWorld(c, Activation::kGelu, at::kDouble, held);
     SmallWorld recomputed = MakeWorld(c, Activation::kGelu, at::kDouble, held, true);
     const Chunk chunk = MakeChunkFor(c);
-    const ChunkResult expected = kept.generic().Compute(chunk, kept.parameters(), false);
-    const ChunkResult result = recomputed.generic().Compute(chunk, recomputed.parameters(), false);
+    const ChunkResult expected = kept.generic().Compute(chunk, kept.parameters());
+    const ChunkResult result = recomputed.generic().Compute(chunk, recomputed.parameters());
     EXPECT_LT(RelativeError(result, expected), 1e-12);
     EXPECT_EQ(result.loss_sum, expected.loss_sum);
   }
@@ -226,8 +263,8 @@ TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {
     const Chunk chunk = MakeChunkFor(second);
     SmallWorld a = MakeWorld(second, Activation::kTanh, at::kDouble);
     SmallWorld b = MakeWorld(first, Activation::kTanh, at::kDouble);
-    const ChunkResult exact = a.generic().Compute(chunk, a.parameters(), false);
-    const ChunkResult dropped = b.generic().Compute(chunk, b.parameters(), false);
+    const ChunkResult exact = a.generic().Compute(chunk, a.parameters());
+    const ChunkResult dropped = b.generic().Compute(chunk, b.parameters());
     EXPECT_GT(RelativeError(dropped, exact), 1e-3);
     EXPECT_DOUBLE_EQ(dropped.loss_sum, exact.loss_sum);
   }
@@ -240,9 +277,9 @@ TEST(GenericEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
     Chunk chunk = MakeChunkFor(c);
     TaskRows& rows = in_support ? chunk.support : chunk.query;
     rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
-    const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+    const ChunkResult result = world.generic().Compute(chunk, world.parameters());
     const ChunkResult others =
-        world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters(), false);
+        world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters());
     EXPECT_EQ(result.finite_task_count, 5);
     EXPECT_TRUE(std::isnan(result.query_loss[2]));
     EXPECT_DOUBLE_EQ(result.query_loss[3], others.query_loss[2]);
@@ -255,7 +292,7 @@ TEST(GenericEngine, AChunkWithoutFiniteTasksGivesZeroGradients) {
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
   Chunk chunk = MakeChunkFor(c, 2);
   for (float& label : chunk.query.labels) label = std::numeric_limits<float>::quiet_NaN();
-  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), false);
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters());
   EXPECT_EQ(result.finite_task_count, 0);
   EXPECT_EQ(result.dense_gradient.abs().max().item<float>(), 0.0f);
   for (const at::Tensor& rows : result.row_gradients) {
@@ -266,8 +303,9 @@ TEST(GenericEngine, AChunkWithoutFiniteTasksGivesZeroGradients) {
 TEST(GenericEngine, HidingItemIdsMovesTheirGradientToTheUnknownRow) {
   const Case c{Type::kEmbeddingDot, Method::kMaml, Learn::kNo, Loss::kMse, ""};
   SmallWorld world = MakeWorld(c, Activation::kRelu, at::kFloat);
-  const Chunk chunk = MakeChunkFor(c);
-  const ChunkResult result = world.generic().Compute(chunk, world.parameters(), true);
+  Chunk chunk = MakeChunkFor(c);
+  chunk.hide_item_ids = true;
+  const ChunkResult result = world.generic().Compute(chunk, world.parameters());
   EXPECT_THAT(result.table_rows.back(), ::testing::ElementsAre(0));
 }
 

@@ -13,6 +13,7 @@
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
 #include "tests/trainer/support/training.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/loss_watch.h"
 #include "trainer/loop/skip_budget.h"
 #include "trainer/state/replica_check.h"
@@ -34,9 +35,8 @@ class SometimesBadEngine : public Engine {
   SometimesBadEngine(const Engine& good, bool bad_sums) : good_(good), bad_sums_(bad_sums) {}
 
   std::string name() const override { return "sometimes bad"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
-                      bool hide_item_ids) const override {
-    ChunkResult result = good_.Compute(chunk, parameters, hide_item_ids);
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override {
+    ChunkResult result = good_.Compute(chunk, parameters);
     if (!is_bad) return result;
     if (bad_sums_) {
       result.dense_gradient.fill_(std::numeric_limits<double>::infinity());
@@ -89,20 +89,19 @@ class NumericSafety : public ::testing::Test {
       Communicator& communicator = forgetful ? broken : world;
       const TrainerOptions options = SmallRun(::testing::TempDir(), 4);
       const RankPlace place = {communicator.rank(), communicator.world_size()};
-      MetaLearner learner(*dataset_, options.model, options.meta,
-                          TensorOptionsFor(options.train, 0));
-      RunState state = InitialState(options, learner, place);
+      const LearnerOfDataset on_data(*dataset_, options.learner(),
+                                     TensorOptionsFor(options.train, 0));
+      RunState state = InitialState(options, on_data.learner, place);
+      const BatchBuilder& builder = on_data.data.builder();
       const ChosenEngine chosen =
-          ChooseEngine(EngineKind::kAuto,
-                       {learner.model(), learner.method(), learner.builder(), options.meta.loss},
-                       options.meta, at::kCPU);
+          ChooseEngine(EngineKind::kAuto, {on_data.learner, builder}, at::kCPU);
       SometimesBadEngine engine(*chosen.engine, bad_sums);
       WorkerThreads threads(1);
       OuterLoop::Options loop_options = OuterLoopOptions(options);
       loop_options.reduce = mode;
-      OuterLoop loop(loop_options, engine, learner.builder(), state.parameters, state.optimizer,
-                     communicator, threads);
-      MetaBatchLoader loader(*dataset_, kTrainPart, options.tasks, options.seed, place);
+      OuterLoop loop(loop_options, engine, builder, state.parameters, state.optimizer, communicator,
+                     threads);
+      MetaBatchLoader loader(*dataset_, kTrainPart, TrainingTasks(options), options.seed, place);
       for (int step = 0; step < 4; ++step) {
         engine.is_bad = step == 1 && communicator.rank() + 1 == communicator.world_size();
         const at::Tensor before = state.parameters.dense.clone();
@@ -148,12 +147,12 @@ TEST_F(NumericSafety, LosingTheWordOfABadSumIsNoticed) {
 
 TEST_F(NumericSafety, TooManySkippedStepsRollBackTwiceAndThenEndTheRun) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 4);
-  options.meta.learn_inner_lr = MetaOptions::LearnInnerLr::kNo;
+  options.descent.learn_inner_lr = GradientDescentOptions::LearnInnerLr::kNo;
   options.checkpoint.keep = 100;
   SelfCommunicator self;
   Train(options, *dataset_, self);
   options.train.max_steps = 1000;
-  options.meta.inner_lr = 1e30;  // no task survives its first inner step
+  options.descent.inner_lr = 1e30;  // no task survives its first inner step
   RecordingObserver observer;
   const std::atomic<bool> stop = false;
   try {
@@ -170,7 +169,7 @@ TEST_F(NumericSafety, TooManySkippedStepsRollBackTwiceAndThenEndTheRun) {
 
 TEST_F(NumericSafety, DivergenceWithoutACheckpointEndsTheRun) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 1000);
-  options.meta.inner_lr = 1e30;
+  options.descent.inner_lr = 1e30;
   SelfCommunicator self;
   try {
     Train(options, *dataset_, self);
@@ -183,10 +182,10 @@ TEST_F(NumericSafety, DivergenceWithoutACheckpointEndsTheRun) {
 TEST_F(NumericSafety, FlippedBitOfOneRankIsFound) {
   const TrainerOptions options = SmallRun(FreshFolder("run"), 1);
   RunOnThreads(3, [&](Communicator& communicator) {
-    const MetaLearner learner(*dataset_, options.model, options.meta,
-                              TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(*dataset_, options.learner(),
+                                   TensorOptionsFor(options.train, 0));
     RunState replica =
-        InitialState(options, learner, {communicator.rank(), communicator.world_size()});
+        InitialState(options, on_data.learner, {communicator.rank(), communicator.world_size()});
     EXPECT_NO_THROW(RequireEqualReplicas(replica, communicator));
     if (communicator.rank() == 2) {
       auto* words = static_cast<uint32_t*>(replica.parameters.dense.mutable_data_ptr());

@@ -10,6 +10,7 @@
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "tests/trainer/support/training.h"
+#include "trainer/adapt/learner_of_dataset.h"
 
 namespace hearth {
 namespace {
@@ -206,13 +207,13 @@ TEST_F(ShardedTraining, ValidationDoesNotDependOnWhereRowsAre) {
   TrainerOptions options = Options("run", 1);
   options.tables.capacity = 1024;
   const auto validate = [&](Communicator& communicator) {
-    const MetaLearner learner(*dataset_, options.model, options.meta,
-                              TensorOptionsFor(options.train, 0));
-    MetaParameters parameters =
-        InitializeMetaParameters(learner.model().layout(), learner.model().tables(),
-                                 TableOptimizer::kAdam, 1, learner.tensor_options(), options.tables,
-                                 {communicator.rank(), communicator.world_size(), kShardAll});
-    return Evaluator(learner, *dataset_, options.tasks, options.eval, 1, communicator)
+    const LearnerOfDataset on_data(*dataset_, options.learner(),
+                                   TensorOptionsFor(options.train, 0));
+    MetaParameters parameters = on_data.learner.InitialParameters(
+        TableOptimizer::kAdam, 1, options.tables,
+        {communicator.rank(), communicator.world_size(), kShardAll});
+    return Evaluator(on_data.learner, on_data.data, *dataset_, options.tasks, options.eval, 1,
+                     communicator)
         .Validate(parameters);
   };
   SelfCommunicator self;

@@ -11,6 +11,7 @@
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
 #include "tests/trainer/support/training.h"
+#include "trainer/adapt/learner_of_dataset.h"
 
 namespace hearth {
 namespace {
@@ -258,12 +259,11 @@ TEST_F(TrainerTest, TrainingLowersTheLossAndAdaptationHelps) {
 TEST_F(TrainerTest, ValidationDoesNotDependOnTheNumberOfRanks) {
   const TrainerOptions options = SmallRun(FreshFolder("run"), 1);
   const auto validate = [&](Communicator& communicator) {
-    const MetaLearner learner(*dataset_, options.model, options.meta,
-                              TensorOptionsFor(options.train, 0));
-    MetaParameters parameters =
-        InitializeMetaParameters(learner.model().layout(), learner.model().tables(),
-                                 TableOptimizer::kAdam, 1, learner.tensor_options());
-    return Evaluator(learner, *dataset_, options.tasks, options.eval, 1, communicator)
+    const LearnerOfDataset on_data(*dataset_, options.learner(),
+                                   TensorOptionsFor(options.train, 0));
+    MetaParameters parameters = on_data.learner.InitialParameters(TableOptimizer::kAdam, 1);
+    return Evaluator(on_data.learner, on_data.data, *dataset_, options.tasks, options.eval, 1,
+                     communicator)
         .Validate(parameters);
   };
   SelfCommunicator self;

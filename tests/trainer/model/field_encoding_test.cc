@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/randn_like.h>
@@ -12,6 +13,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include "trainer/model/field_keys.h"
 
 namespace hearth {
 namespace {
@@ -117,10 +120,15 @@ TEST_F(FieldEncodingTest, ProductsWithAWeightAndTheirGradientsAreThoseOfTheVecto
   ExpectNear(weight_gradient, expected_gradients.back());
 }
 
+// The table rows of the batch's categorical fields: index i names row 10 + 3 i.
+std::vector<std::vector<int64_t>> TableRows() { return {{10, 13}, {10, 13, 16, 19}}; }
+
 TEST_F(FieldEncodingTest, GramsAreProductsOfTheMapsOfPairs) {
   const at::Tensor left = Ids({0, 1, 2, 2}).view({2, 2}), right = Ids({2, 0}).view({2, 1});
+  const std::vector<FieldKeys> left_keys = KeysOf(batch_, TableRows(), left);
+  const std::vector<FieldKeys> right_keys = KeysOf(batch_, TableRows(), right);
   for (size_t f = 0; f < maps_.size(); ++f) {
-    const at::Tensor gram = FieldGram(batch_.fields[f], batch_.count, left, right, Float64());
+    const at::Tensor gram = FieldGram(left_keys[f], right_keys[f], Float64());
     const at::Tensor all = at::mm(maps_[f], maps_[f].t());
     for (int64_t n = 0; n < 2; ++n) {
       for (int64_t i = 0; i < 2; ++i) {
@@ -130,6 +138,15 @@ TEST_F(FieldEncodingTest, GramsAreProductsOfTheMapsOfPairs) {
       }
     }
   }
+}
+
+TEST_F(FieldEncodingTest, KeysAreTableRowsOfAnyChunk) {
+  const std::vector<FieldKeys> keys = KeysOf(batch_, TableRows(), Ids({0, 1, 2}).view({1, 3}));
+  EXPECT_TRUE(at::equal(keys[0].ids.view({-1}), Ids({13, 10, 13})));
+  EXPECT_FALSE(keys[0].weights.defined());
+  EXPECT_TRUE(at::equal(keys[1].ids.view({3, 2}), Ids({10, 16, -1, -1, 19, 16}).view({3, 2})));
+  EXPECT_TRUE(at::equal(keys[1].weights.view({-1}), at::tensor({0.5, 0.0, 0.5}, Float64())));
+  EXPECT_TRUE(at::equal(keys[2].numbers.view({3, 2}), batch_.fields[2].numbers));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
 #include "tests/trainer/support/training.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
 
 namespace hearth {
@@ -102,20 +103,20 @@ class ExportModelTest : public ::testing::Test {
 
   struct Run {
     CheckpointReader checkpoint;
-    MetaLearner learner;
+    std::unique_ptr<LearnerOfDataset> on_data;
     MetaParameters parameters;
+
+    const Learner& learner() const { return on_data->learner; }
   };
   Run Train(const TrainerOptions& options) {
     SelfCommunicator self;
     hearth::Train(options, *dataset_, self);
     const at::TensorOptions tensors = TensorOptionsFor(options.train, 0);
     Run run{CheckpointReader(CheckpointPath(options.run_dir, options.train.max_steps)),
-            MetaLearner(*dataset_, options.model, options.meta, tensors),
+            std::make_unique<LearnerOfDataset>(*dataset_, options.learner(), tensors),
             {}};
-    run.parameters =
-        InitializeMetaParameters(run.learner.model().layout(), run.learner.model().tables(),
-                                 options.optim.table_type, 1, tensors, options.tables);
-    LoadParameters(run.checkpoint, run.learner.model().layout(), run.parameters);
+    run.parameters = run.learner().InitialParameters(options.optim.table_type, 1, options.tables);
+    LoadParameters(run.checkpoint, run.learner().layout(), run.parameters);
     return run;
   }
   /// On so many ranks; the folder.
@@ -124,7 +125,7 @@ class ExportModelTest : public ::testing::Test {
     const std::string path = run.checkpoint.path();
     RunOnThreads(world_size, [&](Communicator& communicator) {
       const CheckpointReader checkpoint(path);
-      ExportModel({checkpoint, run.learner, *dataset_, "a: 1\n"}, folder, communicator);
+      ExportModel({checkpoint, run.learner(), "a: 1\n"}, folder, communicator);
     });
     return folder;
   }
@@ -138,7 +139,7 @@ TEST_F(ExportModelTest, HoldsEveryParameterAndEveryRowAtItsId) {
   const Run run = Train(Options());
   const Safetensors file(Export(run, 1) + "/model.safetensors");
   EXPECT_TRUE(file.IsGapless());
-  const ParameterLayout& layout = run.learner.model().layout();
+  const ParameterLayout& layout = run.learner().layout();
   const auto dense = ViewParameters(layout, run.parameters.dense);
   for (size_t p = 0; p < layout.specs().size(); ++p) {
     const ParameterSpec& spec = layout.specs()[p];
@@ -161,7 +162,7 @@ TEST_F(ExportModelTest, HoldsEveryParameterAndEveryRowAtItsId) {
 TEST_F(ExportModelTest, TheBytesDoNotDependOnTheNumberOfRanks) {
   const Run run = Train(Options());
   const auto alone = Tree(Export(run, 1));
-  EXPECT_EQ(alone.size(), 3 + run.learner.model().tables().size());
+  EXPECT_EQ(alone.size(), 3 + run.learner().tables().size());
   for (const int world_size : {2, 3, 5}) {
     EXPECT_TRUE(Tree(Export(run, world_size)) == alone) << world_size << " ranks";
   }
@@ -290,11 +291,10 @@ TEST_F(ExportModelTest, AnotherProgramPredictsTheSame) {
   const TrainerOptions options = Options();
   const Run run = Train(options);
   const PlainMlp plain(Export(run, 1), *dataset_);
-  const AdaptedUser base{.values =
-                             ViewParameters(run.learner.model().layout(), run.parameters.dense)};
   const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_->items().size() - 1};
   for (const int64_t user : {0, 3, 100}) {
-    const std::vector<double> scores = run.learner.ScoreItems(run.parameters, base, user, items);
+    const std::vector<double> scores = run.learner().ScoreItems(
+        run.parameters, run.on_data->data.builder(), /*state=*/{}, user, items);
     for (size_t i = 0; i < items.size(); ++i) {
       EXPECT_NEAR(plain.Score(user, items[i], std::ssize(options.model.layers)), scores[i], 1e-5);
     }
@@ -318,7 +318,7 @@ TEST_F(ExportModelTest, LeavesNothingBehindWhenARankFails) {
     }
     communicator.Barrier();
     try {
-      ExportModel({checkpoint, run.learner, *dataset_, ""}, parent + "/out", communicator);
+      ExportModel({checkpoint, run.learner(), ""}, parent + "/out", communicator);
     } catch (const DataError& error) {
       messages[static_cast<size_t>(communicator.rank())] = error.what();
     }
@@ -333,8 +333,7 @@ TEST_F(ExportModelTest, RefusesAFolderThatHoldsSomething) {
   std::ofstream(folder + "/thesis.tex") << "x";
   RunOnThreads(2, [&](Communicator& communicator) {
     const CheckpointReader checkpoint(run.checkpoint.path());
-    EXPECT_THROW(ExportModel({checkpoint, run.learner, *dataset_, ""}, folder, communicator),
-                 UsageError);
+    EXPECT_THROW(ExportModel({checkpoint, run.learner(), ""}, folder, communicator), UsageError);
   });
   EXPECT_EQ(Tree(folder).size(), 1u);
 }

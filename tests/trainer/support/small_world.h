@@ -8,56 +8,47 @@
 #include "common/random.h"
 #include "sampler/meta_batch.h"
 #include "storage/shard/feature_table.h"
-#include "trainer/adapt/meta_method.h"
+#include "tests/trainer/support/reference_engine.h"
+#include "trainer/adapt/learner.h"
 #include "trainer/gradient/fused_engine.h"
 #include "trainer/gradient/generic_engine.h"
-#include "trainer/gradient/reference_engine.h"
-#include "trainer/model/fields.h"
-#include "trainer/table/meta_parameters.h"
+#include "trainer/model/data_binding.h"
 
 namespace hearth {
 
-/// Users and items with every kind of feature (missing values and empty lists included), a model, a
-/// method and its engines, all in memory: what the tests of models, methods and engines stand on.
+/// Users and items with every kind of feature (missing values and empty lists included), a learner
+/// and its engines, all in memory: the ground of the tests of models, methods and engines.
 class SmallWorld {
  public:
   static constexpr int64_t kUsers = 7;
   static constexpr int64_t kItems = 12;
 
-  SmallWorld(const ModelOptions& model_options, const MetaOptions& meta_options,
-             at::ScalarType type, at::Device device = at::kCPU)
-      : users_(MakeUsers()),
-        items_(MakeItems()),
-        user_fields_(users_, "user", {}),
-        item_fields_(items_, "item", {}),
-        meta_(meta_options) {
-    std::vector<int64_t> event_counts(kItems, 5);
-    event_counts[3] = 0;  // a cold item: it uses the row of the unknown
-    item_fields_.AddIdField(event_counts, 1);
-    const auto options = at::TensorOptions().dtype(type).device(device);
-    model_ = MakeRecommender(model_options, user_fields_, item_fields_, 3.5);
-    method_ = MakeMethod(meta_options, *model_);
-    builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
-                                                 TableOptimizer::kAdam,
-                                                 /*seed=*/11, options));
+  SmallWorld(const LearnerOptions& options, at::ScalarType type, at::Device device = at::kCPU)
+      : SmallWorld(options, type, MakeAdaptation, device) {}
+  SmallWorld(const LearnerOptions& options, at::ScalarType type, const AdaptationMaker& make,
+             at::Device device = at::kCPU)
+      : options_(options),
+        learner_(std::make_shared<const InputSchema>(MakeSchema()), options,
+                 at::TensorOptions().dtype(type).device(device), make),
+        data_(*learner_.schema(), std::make_shared<const EntityTable>(MakeUsers()),
+              learner_.schema()->catalogue.items, learner_.tensor_options()),
+        parameters_(learner_.InitialParameters(TableOptimizer::kAdam, /*seed=*/11)) {
     // The start values of biases and projections are zero; zero hides wrong gradients.
     RandomStream random(5, Purpose::kTest);
-    at::Tensor cpu = parameters_->dense.to(at::kCPU, at::kDouble);
+    at::Tensor cpu = parameters_.dense.to(at::kCPU, at::kDouble);
     for (int64_t i = 0; i < cpu.numel(); ++i) {
       cpu.mutable_data_ptr<double>()[i] += 0.05 * random.NextNormal();
     }
-    parameters_->dense = cpu.to(options);
+    parameters_.dense = cpu.to(learner_.tensor_options());
   }
 
-  EngineContext context() const { return {*model_, *method_, *builder_, meta_.loss}; }
+  EngineContext context() const { return {learner_, data_.builder()}; }
   GenericEngine generic() const { return GenericEngine(context()); }
-  FusedEngine fused() const { return FusedEngine(context(), meta_); }
-  ReferenceEngine reference() const { return ReferenceEngine(context(), meta_); }
-  Recommender& model() { return *model_; }
-  const MetaMethod& method() const { return *method_; }
-  const BatchBuilder& builder() const { return *builder_; }
-  MetaParameters& parameters() { return *parameters_; }
+  FusedEngine fused() const { return FusedEngine(context()); }
+  ReferenceEngine reference() const { return ReferenceEngine(context(), options_); }
+  const Learner& learner() const { return learner_; }
+  const BatchBuilder& builder() const { return data_.builder(); }
+  MetaParameters& parameters() { return parameters_; }
 
   /// Ragged tasks with 1..longest support and 1..4 query rows; labels in 1..5, or 0/1 for `binary`.
   static Chunk MakeChunk(int64_t task_count, bool binary, int64_t negatives_per_row, uint64_t seed,
@@ -133,13 +124,46 @@ class SmallWorld {
     return items;
   }
 
-  EntityTable users_, items_;
-  EntityFields user_fields_, item_fields_;
-  MetaOptions meta_;
-  std::unique_ptr<Recommender> model_;
-  std::unique_ptr<MetaMethod> method_;
-  std::unique_ptr<BatchBuilder> builder_;
-  std::optional<MetaParameters> parameters_;
+  // Labels around 3.5; item 3 is cold and uses the row of the unknown.
+  static InputSchema MakeSchema() {
+    const EntityTable users = MakeUsers();
+    InputSchema schema;
+    schema.catalogue.items = std::make_shared<const EntityTable>(MakeItems());
+    schema.catalogue.event_counts.assign(kItems, 5);
+    schema.catalogue.event_counts[3] = 0;
+    schema.task_fields = {CategoryField("user.age", FieldKind::kCategory, users.features[0])};
+    schema.row_fields = {
+        CategoryField("item.genre", FieldKind::kCategories, schema.catalogue.items->features[0]),
+        {.name = "item.year",
+         .kind = FieldKind::kNumber,
+         .mean = {1995.6},
+         .inverse_deviation = {0.28}},
+        {.name = "item.text",
+         .kind = FieldKind::kVector,
+         .mean = {1.0, 0.525},
+         .inverse_deviation = {1.2, 2.4}},
+        {.name = "item.id", .kind = FieldKind::kId, .row_count = kItems}};
+    for (int64_t item = 0, row = 1; item < kItems; ++item) {
+      schema.catalogue.id_rows.push_back(item == 3 ? 0 : row++);
+    }
+    schema.label_mean = 3.5;
+    schema.label_min = 0;
+    schema.label_max = 1;  // so that every loss is allowed
+    return schema;
+  }
+
+  static FieldSchema CategoryField(const std::string& name, FieldKind kind,
+                                   const FeatureColumn& column) {
+    return {.name = name,
+            .kind = kind,
+            .row_count = std::ssize(column.vocabulary),
+            .vocabulary = column.vocabulary};
+  }
+
+  LearnerOptions options_;
+  Learner learner_;
+  DataBinding data_;
+  MetaParameters parameters_;
 };
 
 }  // namespace hearth

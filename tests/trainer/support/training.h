@@ -64,7 +64,7 @@ inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
   options.tasks.chunk = 4;
   options.model.dim = 4;
   options.model.layers = {8};
-  options.meta.inner_steps = 2;
+  options.descent.inner_steps = 2;
   options.train.max_steps = max_steps;
   options.train.device = TrainOptions::Device::kCpu;
   options.eval.every_steps = 0;

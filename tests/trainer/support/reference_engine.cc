@@ -1,4 +1,4 @@
-#include "trainer/gradient/reference_engine.h"
+#include "tests/trainer/support/reference_engine.h"
 
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -27,48 +27,52 @@ void AddTo(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradien
 
 }  // namespace
 
-ReferenceEngine::ReferenceEngine(const EngineContext& context, const MetaOptions& options)
-    : context_(context),
-      options_(options),
-      rates_(options, context.method.adapted(), context.method.adapts_rows(), context.model) {}
-
-ReferenceEngine::TaskState ReferenceEngine::AdaptTask(TaskState state, const ChunkBatch& batch,
-                                                      int64_t task) const {
-  const bool second_order = options_.method != MetaOptions::Method::kFomaml;
-  const std::vector<int64_t>& adapted = context_.method.adapted();
+ReferenceEngine::FastTask ReferenceEngine::AdaptTask(FastTask state, const ChunkBatch& batch,
+                                                     int64_t task) const {
+  const auto* descent = dynamic_cast<const GradientDescent*>(&context_.learner.adaptation());
+  if (descent == nullptr) return state;  // joint training
+  const InnerRates& rates = descent->rates();
+  const bool second_order = descent->is_exact_gradient();
+  const double prior = options_.descent.support_prior;
   const RowBatch support = RowsOf(batch.support, task);
-  for (int64_t k = 0; !adapted.empty() && k < options_.inner_steps; ++k) {
+  for (int64_t k = 0; k < options_.descent.inner_steps; ++k) {
     std::vector<at::Tensor*> places;
-    for (const int64_t p : adapted) places.push_back(&state.values[static_cast<size_t>(p)]);
-    if (context_.method.adapts_rows()) {
+    for (const int64_t p : rates.adapted()) places.push_back(&state.values[p]);
+    if (descent->adapts_rows()) {
       for (at::Tensor& of_table : state.rows) places.push_back(&of_table);
     }
     std::vector<at::Tensor> values;
     for (const at::Tensor* place : places) values.push_back(*place);
-    const at::Tensor loss = SupportLosses(options_, context_.model, state.values,
-                                          InputsOf(state, batch, task, support), support)
-                                .sum();
+    const double count = static_cast<double>(support.labels.size(1));
+    const at::Tensor loss = Loss(state, batch, task, support) * (count / (count + prior));
     const std::vector<at::Tensor> gradients =
         torch::autograd::grad({loss}, values, {}, true, second_order, /*allow_unused=*/true);
     for (size_t i = 0; i < places.size(); ++i) {
       if (!gradients[i].defined()) continue;
       const at::Tensor gradient = second_order ? gradients[i] : gradients[i].detach();
-      *places[i] = values[i] - rates_.Scale(state.values, k, i, gradient);
+      *places[i] = values[i] - rates.Scale(state.values, k, static_cast<int64_t>(i), gradient);
     }
   }
   return state;
 }
 
-RowInputs ReferenceEngine::InputsOf(const TaskState& state, const ChunkBatch& batch, int64_t task,
-                                    const RowBatch& rows) const {
-  const EncodedChunk whole = Encode(context_.model, state.values, batch, state.rows);
-  return MakeRowInputs(context_.model, whole.tasks.narrow(0, task, 1), whole.items, rows);
+at::Tensor ReferenceEngine::Loss(const FastTask& state, const ChunkBatch& batch, int64_t task,
+                                 const RowBatch& rows) const {
+  const Model& model = context_.learner.model();
+  EncodedEntities entities = model.Encode(state.values, batch, state.rows);
+  entities.tasks = entities.tasks.narrow(0, task, 1);
+  const LabelledRows labelled = SelectRows(entities, rows);
+  RowScores scores{.rows = model.Score(state.values, model.MakeHeadRows(labelled.rows)),
+                   .negatives = {}};
+  if (labelled.negatives.defined()) {
+    scores.negatives = model.Score(state.values, model.MakeHeadRows(labelled.negatives));
+  }
+  return TaskLosses(context_.learner.loss(), scores, labelled).sum();
 }
 
-ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
-                                     bool hide_item_ids) const {
-  const ParameterLayout& layout = context_.model.layout();
-  const ChunkBatch batch = context_.builder.Build(chunk, hide_item_ids);
+ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
+  const ParameterLayout& layout = context_.learner.layout();
+  const ChunkBatch batch = context_.builder.Build(chunk);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
   std::vector<at::Tensor> inputs = theta.tensors();
@@ -78,11 +82,8 @@ ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& p
   result.table_rows = batch.table_rows;
   std::vector<at::Tensor> sums(inputs.size());
   for (int64_t task = 0; task < chunk.task_count(); ++task) {
-    const TaskState fast = AdaptTask({theta, rows}, batch, task);
-    const RowBatch query = RowsOf(batch.query, task);
-    const at::Tensor loss = TaskLosses(context_.loss, context_.model, fast.values,
-                                       InputsOf(fast, batch, task, query), query)
-                                .sum();
+    const FastTask fast = AdaptTask({theta, rows}, batch, task);
+    const at::Tensor loss = Loss(fast, batch, task, RowsOf(batch.query, task));
     AddTo(sums, torch::autograd::grad({loss}, inputs, {}, true, false, /*allow_unused=*/true));
     result.query_loss.push_back(loss.item<double>());
     result.loss_sum += result.query_loss.back();

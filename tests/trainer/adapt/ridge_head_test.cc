@@ -1,0 +1,172 @@
+#include "trainer/adapt/ridge_head.h"
+
+#include <cmath>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/error.h"
+#include "tests/trainer/support/small_world.h"
+
+namespace hearth {
+namespace {
+
+using Matrix = std::vector<std::vector<double>>;
+
+LearnerOptions Options(ModelOptions::Type type) {
+  LearnerOptions options;
+  options.model.type = type;
+  options.model.dim = 4;
+  options.model.layers = {6, 5};
+  options.model.activation = ModelOptions::Activation::kTanh;
+  options.model.init_scale = 0.3;
+  options.meta.method = MetaOptions::Method::kRidge;
+  return options;
+}
+
+// Solves a x = b by Gauss elimination with pivots.
+std::vector<double> Solve(Matrix a, std::vector<double> b) {
+  const size_t n = b.size();
+  for (size_t i = 0; i < n; ++i) {
+    size_t pivot = i;
+    for (size_t r = i + 1; r < n; ++r) {
+      if (std::abs(a[r][i]) > std::abs(a[pivot][i])) pivot = r;
+    }
+    std::swap(a[i], a[pivot]);
+    std::swap(b[i], b[pivot]);
+    for (size_t r = 0; r < n; ++r) {
+      if (r == i) continue;
+      const double factor = a[r][i] / a[i][i];
+      for (size_t c = i; c < n; ++c) a[r][c] -= factor * a[i][c];
+      b[r] -= factor * b[i];
+    }
+  }
+  for (size_t i = 0; i < n; ++i) b[i] /= a[i][i];
+  return b;
+}
+
+// One task's rows: features with a last one of 1, labels and scores of the base model.
+struct Rows {
+  Matrix x;
+  std::vector<double> labels, scores;
+};
+
+class RidgeHeadTest : public ::testing::TestWithParam<ModelOptions::Type> {
+ protected:
+  RidgeHeadTest() : world_(Options(GetParam()), at::kDouble) {}
+
+  const Learner& learner() const { return world_.learner(); }
+
+  Rows RowsOf(const LabelledRows& rows, int64_t task, int64_t count) const {
+    const ParameterValues theta = ViewParameters(learner().layout(), world_.parameters().dense);
+    const HeadRows inputs = learner().model().MakeHeadRows(rows.rows);
+    const at::Tensor x = learner().model().Features(theta, inputs).x.x.select(0, task);
+    const at::Tensor scores = learner().model().Score(theta, inputs).select(0, task);
+    Rows result;
+    for (int64_t r = 0; r < count; ++r) {
+      result.x.push_back(ToDoubles(x.select(0, r)));
+      result.x.back().push_back(1.0);
+      result.labels.push_back(rows.labels.select(0, task)[r].item<double>());
+      result.scores.push_back(scores[r].item<double>());
+    }
+    return result;
+  }
+
+  std::vector<double> Strengths() const {
+    const ParameterLayout& layout = learner().layout();
+    for (const ParameterSpec& spec : layout.specs()) {
+      if (spec.name != "ridge.log_strength") continue;
+      std::vector<double> logs =
+          ToDoubles(world_.parameters().dense.narrow(0, spec.offset, spec.count));
+      for (double& value : logs) value = std::exp(value);
+      return logs;
+    }
+    return {};
+  }
+
+  // The normal equations, term by term.
+  std::vector<double> Change(const Rows& rows) const {
+    const std::vector<double> strengths = Strengths();
+    const size_t n = strengths.size();
+    Matrix normal(n, std::vector<double>(n, 0.0));
+    std::vector<double> right(n, 0.0);
+    for (size_t i = 0; i < n; ++i) normal[i][i] = strengths[i];
+    for (size_t r = 0; r < rows.x.size(); ++r) {
+      for (size_t i = 0; i < n; ++i) {
+        right[i] += rows.x[r][i] * (rows.labels[r] - rows.scores[r]);
+        for (size_t j = 0; j < n; ++j) normal[i][j] += rows.x[r][i] * rows.x[r][j];
+      }
+    }
+    return Solve(normal, right);
+  }
+
+  mutable SmallWorld world_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, RidgeHeadTest,
+                         ::testing::Values(ModelOptions::Type::kEmbeddingDot,
+                                           ModelOptions::Type::kEmbeddingMlp),
+                         [](const auto& test) {
+                           return test.param == ModelOptions::Type::kEmbeddingDot ? "dot" : "mlp";
+                         });
+
+TEST_P(RidgeHeadTest, EachTaskIsTheSolutionOfItsNormalEquations) {
+  const Chunk chunk = SmallWorld::MakeChunk(5, false, 0, 3);
+  const MetaParameters& parameters = world_.parameters();
+  const ChunkBatch batch = world_.builder().Build(chunk);
+  const ParameterValues theta = ViewParameters(learner().layout(), parameters.dense);
+  const EncodedChunk encoded =
+      learner().Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+  const std::vector<double> predicted =
+      learner().Predict(parameters, world_.builder(), chunk, /*adapt=*/true).query;
+  size_t next = 0;
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
+    const auto count = [&](const TaskRows& rows) { return rows.offsets[t + 1] - rows.offsets[t]; };
+    const std::vector<double> change = Change(RowsOf(encoded.support, t, count(chunk.support)));
+    const Rows query = RowsOf(encoded.query, t, count(chunk.query));
+    for (size_t r = 0; r < query.x.size(); ++r) {
+      double expected = query.scores[r];
+      for (size_t i = 0; i < change.size(); ++i) expected += query.x[r][i] * change[i];
+      EXPECT_NEAR(predicted[next++], expected, 1e-10);
+    }
+  }
+  EXPECT_EQ(next, predicted.size());
+}
+
+TEST_P(RidgeHeadTest, WithoutSupportTheBaseModelAnswers) {
+  const Chunk chunk = SmallWorld::MakeChunk(3, false, 0, 3);
+  const MetaParameters& parameters = world_.parameters();
+  LearnerOptions joint = Options(GetParam());
+  joint.meta.method = MetaOptions::Method::kJoint;
+  SmallWorld base(joint, at::kDouble);
+  base.parameters().dense.copy_(
+      parameters.dense.narrow(0, 0, base.parameters().dense.numel()));  // strengths come last
+  EXPECT_EQ(learner().Predict(parameters, world_.builder(), chunk, false).query,
+            base.learner().Predict(base.parameters(), base.builder(), chunk, false).query);
+}
+
+TEST_P(RidgeHeadTest, ATaskThatIsNotFiniteIsLeftOut) {
+  Chunk chunk = SmallWorld::MakeChunk(4, false, 0, 3);
+  chunk.support.labels[chunk.support.offsets[1]] = std::numeric_limits<float>::quiet_NaN();
+  const ChunkResult result = world_.generic().Compute(chunk, world_.parameters());
+  EXPECT_EQ(result.finite_task_count, 3);
+  EXPECT_TRUE(std::isnan(result.query_loss[1]));
+}
+
+TEST_P(RidgeHeadTest, OtherLossesAreRefusedByBothKeys) {
+  for (const MetaOptions::Loss loss : {MetaOptions::Loss::kBce, MetaOptions::Loss::kBpr}) {
+    LearnerOptions options = Options(GetParam());
+    options.meta.loss = loss;
+    try {
+      SmallWorld(options, at::kDouble);
+      FAIL() << "not refused";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.method=ridge"));
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.loss=mse"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hearth

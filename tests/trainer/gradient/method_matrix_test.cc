@@ -1,0 +1,163 @@
+// Every method x model x loss x kind of rates: the fused engine equals the generic one in float64,
+// or is not offered and says why.
+#include <array>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/error.h"
+#include "tests/trainer/support/relative_error.h"
+#include "tests/trainer/support/small_world.h"
+#include "trainer/gradient/engine_choice.h"
+
+namespace hearth {
+namespace {
+
+using Adapt = GradientDescentOptions::Adapt;
+using Learn = GradientDescentOptions::LearnInnerLr;
+using Loss = MetaOptions::Loss;
+using Method = MetaOptions::Method;
+using Type = ModelOptions::Type;
+
+constexpr std::array kMethods = {Method::kJoint, Method::kMaml,  Method::kFomaml,
+                                 Method::kAnil,  Method::kRidge, Method::kPrototypes};
+constexpr std::array kTypes = {Type::kEmbeddingDot, Type::kEmbeddingMlp};
+constexpr std::array kLosses = {Loss::kMse, Loss::kBce, Loss::kBpr};
+constexpr std::array kRates = {Learn::kNo, Learn::kPerParameter, Learn::kPerParameterAndStep,
+                               Learn::kPerElement};
+constexpr std::array kAdapts = {Adapt::kDense, Adapt::kHead, Adapt::kAll};
+
+// A method or a model that is added to an enum must be added to the lists above.
+static_assert(static_cast<int>(kMethods.back()) + 1 == std::ssize(kMethods));
+static_assert(static_cast<int>(kTypes.back()) + 1 == std::ssize(kTypes));
+static_assert(static_cast<int>(kLosses.back()) + 1 == std::ssize(kLosses));
+static_assert(static_cast<int>(kRates.back()) + 1 == std::ssize(kRates));
+static_assert(static_cast<int>(kAdapts.back()) + 1 == std::ssize(kAdapts));
+
+LearnerOptions OptionsOf(Type type, Method method, Loss loss, Learn rates, Adapt adapt) {
+  LearnerOptions options;
+  options.model.type = type;
+  options.model.dim = 4;
+  options.model.layers = {6, 5};
+  options.model.activation = ModelOptions::Activation::kTanh;
+  options.model.init_scale = 0.3;
+  options.meta = {.method = method, .loss = loss};
+  options.descent = {
+      .inner_lr = 0.07, .learn_inner_lr = rates, .support_prior = 1.5, .adapt = adapt};
+  return options;
+}
+
+void ForEachCombination(const std::function<void(const LearnerOptions&)>& visit) {
+  for (const Type type : kTypes) {
+    for (const Method method : kMethods) {
+      for (const Loss loss : kLosses) {
+        for (const Learn rates : kRates) {
+          for (const Adapt adapt : kAdapts) {
+            SCOPED_TRACE(fmt::format("model {}, method {}, loss {}, rates {}, adapt {}",
+                                     static_cast<int>(type), static_cast<int>(method),
+                                     static_cast<int>(loss), static_cast<int>(rates),
+                                     static_cast<int>(adapt)));
+            visit(OptionsOf(type, method, loss, rates, adapt));
+          }
+        }
+      }
+    }
+  }
+}
+
+Chunk ChunkFor(Loss loss) {
+  return SmallWorld::MakeChunk(6, loss == Loss::kBce, loss == Loss::kBpr ? 2 : 0, 3);
+}
+
+// The largest relative difference of both engines; nothing when the fused one is not offered.
+std::optional<double> FusedError(SmallWorld& world, Loss loss, std::string* why_not) {
+  *why_not = FusedEngine::WhyNot(world.learner(), at::kCPU);
+  if (!why_not->empty()) return std::nullopt;
+  const ChunkResult fused = world.fused().Compute(ChunkFor(loss), world.parameters());
+  const ChunkResult exact = world.generic().Compute(ChunkFor(loss), world.parameters());
+  return RelativeError(fused, exact);
+}
+
+TEST(MethodMatrix, FusedEqualsGenericOrSaysWhyNot) {
+  std::map<std::string, int> refusals;
+  int offered = 0, refused_loss = 0;
+  ForEachCombination([&](const LearnerOptions& options) {
+    if (options.meta.method == Method::kRidge && options.meta.loss != Loss::kMse) {
+      EXPECT_THROW(SmallWorld(options, at::kDouble), ConfigError);
+      ++refused_loss;
+      return;
+    }
+    SmallWorld world(options, at::kDouble);
+    std::string why_not;
+    const std::optional<double> error = FusedError(world, options.meta.loss, &why_not);
+    if (error) {
+      EXPECT_LT(*error, 1e-10);
+      ++offered;
+    } else {
+      ++refusals[why_not];
+    }
+  });
+  // Joint: 2 models, 2 losses, whatever the rates and what adapts. maml, fomaml: all but rates per
+  // element and adapt=all. anil: all but rates per element.
+  EXPECT_EQ(offered, 2 * 2 * (4 * 3 + 2 * 3 * 2 + 3 * 3));
+  EXPECT_EQ(refused_loss, 2 * 2 * 4 * 3);
+  EXPECT_THAT(refusals, ::testing::UnorderedElementsAre(
+                            ::testing::Key("the loss bpr compares pairs of rows"),
+                            ::testing::Key("embedding rows adapt (meta.adapt=all)"),
+                            ::testing::Key("elements have inner rates of their own"),
+                            ::testing::Key("the method has no program for the kernels")));
+}
+
+// A method whose program is not what its Adapt does: it promises one step more.
+class WrongProgram : public GradientDescent {
+ public:
+  using GradientDescent::GradientDescent;
+  HeadOffer OffersHeadProgram() const override {
+    HeadOffer offer = GradientDescent::OffersHeadProgram();
+    ++offer.program.inner_steps;
+    return offer;
+  }
+};
+
+TEST(MethodMatrix, AMethodWithAWrongProgramIsCaught) {
+  for (const Type type : kTypes) {
+    const LearnerOptions options =
+        OptionsOf(type, Method::kMaml, Loss::kMse, Learn::kNo, Adapt::kDense);
+    SmallWorld world(options, at::kDouble,
+                     [](const LearnerOptions& of, const InputSchema&, const Model& model,
+                        ParameterLayout& layout) {
+                       return std::make_unique<WrongProgram>(of.meta, of.descent, model, layout);
+                     });
+    std::string why_not;
+    const std::optional<double> error = FusedError(world, Loss::kMse, &why_not);
+    ASSERT_TRUE(error.has_value()) << why_not;
+    EXPECT_GT(*error, 1e-4);
+  }
+}
+
+// A method that offers nothing, as a new family does: `auto` must not train it with the kernels.
+class NewFamily : public GradientDescent {
+ public:
+  using GradientDescent::GradientDescent;
+  HeadOffer OffersHeadProgram() const override { return Adaptation::OffersHeadProgram(); }
+};
+
+TEST(MethodMatrix, AMethodWithoutAProgramIsComputedByTheGenericEngine) {
+  SmallWorld world(
+      OptionsOf(Type::kEmbeddingDot, Method::kMaml, Loss::kMse, Learn::kNo, Adapt::kDense),
+      at::kDouble,
+      [](const LearnerOptions& of, const InputSchema&, const Model& model,
+         ParameterLayout& layout) {
+        return std::make_unique<NewFamily>(of.meta, of.descent, model, layout);
+      });
+  const ChosenEngine chosen = ChooseEngine(EngineKind::kAuto, world.context(), at::kCPU);
+  EXPECT_EQ(chosen.reason, "generic (the method has no program for the kernels)");
+  EXPECT_THROW(ChooseEngine(EngineKind::kFused, world.context(), at::kCPU), ConfigError);
+}
+
+}  // namespace
+}  // namespace hearth

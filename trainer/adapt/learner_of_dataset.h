@@ -1,0 +1,18 @@
+#pragma once
+
+#include "trainer/adapt/learner.h"
+
+namespace hearth {
+
+/// A new learner for the training part of a data set, and the data set bound to it.
+struct LearnerOfDataset {
+  LearnerOfDataset(const Dataset& dataset, const LearnerOptions& options, at::TensorOptions tensors)
+      : learner(std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model)),
+                options, tensors),
+        data(*learner.schema(), dataset, tensors) {}
+
+  Learner learner;
+  DataBinding data;
+};
+
+}  // namespace hearth

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/shard/dataset.h"
+#include "trainer/model/model_options.h"
+
+namespace hearth {
+
+/// How an input field enters a model.
+enum class FieldKind {
+  kId,          ///< the item's own id: an embedding row for each item with enough training events
+  kCategory,    ///< one category per entity: an embedding row for each
+  kCategories,  ///< any number of categories per entity
+  kNumber,      ///< one number per entity
+  kVector,      ///< a vector of fixed width per entity
+};
+std::string_view NameOf(FieldKind kind);  // "id", "category", "categories", "number", "vector"
+FieldKind KindOf(FeatureKind kind);
+
+/// One input field: a side feature, or the item's own id.
+struct FieldSchema {
+  std::string name;  ///< "user.age", "item.genre", "item.id"; table names and config use it
+  FieldKind kind = FieldKind::kCategory;
+  /// Table rows of a categorical field, row 0 is "missing or unknown"; 0 for numbers.
+  int64_t row_count = 0;
+  /// kCategory, kCategories: [row_count] the category of each table row, "" for row 0.
+  std::vector<std::string> vocabulary = {};
+  /// kNumber, kVector: the numbers of an entity enter as (x - mean) * inverse_deviation.
+  std::vector<double> mean = {}, inverse_deviation = {};  ///< [width]
+
+  bool is_categorical() const { return row_count > 0; }
+  int64_t width() const { return std::ssize(mean); }
+};
+
+/// The items of the training data: everything a server needs to name, encode and rank them.
+struct Catalogue {
+  std::shared_ptr<const EntityTable> items;  ///< original ids, titles, features
+  std::vector<int64_t> id_rows;              ///< [item] its row in the id table, 0: none of its own
+  std::vector<int64_t> event_counts;         ///< [item] training events
+};
+
+/// Everything a base model knows of data, made once when training begins. Models, serving and
+/// export take a schema; any data set can be bound to it by original ids (BoundEntities).
+///
+/// A task is one user's interactions and its rows name items, unless the data set makes tasks by
+/// item: then the two sides are swapped, as in Dataset::task_entities().
+struct InputSchema {
+  std::string task_side = "user", row_side = "item";
+  std::vector<FieldSchema> task_fields, row_fields;
+  Catalogue catalogue;      ///< entities of the row side
+  int64_t event_count = 0;  ///< training events
+  double label_mean = 0.0;  ///< over the training events
+  float label_min = 0, label_max = 0;
+  bool positive_only = false;  ///< every label is 1
+  std::string data_name;       ///< DatasetManifest::name
+  std::string data_hash;       ///< Dataset::Hash()
+};
+
+/// Reads all training shards once for counts and scales.
+/// Throws ConfigError when model.features names a feature that the data set does not have,
+/// DataError when the data set has no training events.
+InputSchema MakeInputSchema(const Dataset& dataset, const ModelOptions& options);
+
+}  // namespace hearth

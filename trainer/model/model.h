@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/model/chunk_batch.h"
+#include "trainer/model/dense_head.h"
+#include "trainer/model/encoded_rows.h"
+#include "trainer/model/field_encoder.h"
+#include "trainer/model/input_schema.h"
+#include "trainer/model/model_options.h"
+#include "trainer/table/table_options.h"
+#include "trainer/tensor/parameters.h"
+
+namespace hearth {
+
+/// What encodes the two sides of a model.
+struct EntityEncoders {
+  const FieldEncoder& tasks;
+  const FieldEncoder& items;
+};
+
+/// A recommender: a function of dense parameters, table rows and a chunk. It has two halves.
+/// Encode turns entities into feature vectors, once per chunk, from table rows and parameters that
+/// all tasks share. The head turns the vectors of a row into a score with parameters that may be
+/// adapted per task; an inner loop runs the head alone.
+/// A model holds no values. Immutable after construction, so thread safe.
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  /// The embedding tables, in the order of BatchBuilder's: task side, then row side.
+  const std::vector<TableSpec>& tables() const { return tables_; }
+  /// Parameters of the head, first layer first.
+  const std::vector<int64_t>& adaptable() const { return adaptable_; }
+  /// The last layer of the head, linear and of width 1.
+  const TaskLinear& last_layer() const { return head_.layers.back(); }
+  double output_offset() const { return head_.output_offset; }
+
+  /// rows[table] [unique rows, dim], as listed in ChunkBatch::table_rows.
+  virtual EncodedEntities Encode(const ParameterValues& values, const ChunkBatch& batch,
+                                 const std::vector<at::Tensor>& rows) const = 0;
+
+  /// The inputs of the head. No parameter takes part, so they are made once for all inner steps.
+  virtual HeadRows MakeHeadRows(const EncodedRows& rows) const = 0;
+
+  /// The inputs of last_layer(): the features that a linear adaptation reads.
+  virtual HeadRows Features(const ParameterValues& values, const HeadRows& rows,
+                            std::vector<LayerTap>* taps = nullptr) const;
+
+  /// Raw scores [tasks, rows]: a rating for mse, a logit for bce, a score for bpr.
+  /// `taps`: null, or where the passes through linear layers are recorded.
+  virtual at::Tensor Score(const ParameterValues& values, const HeadRows& rows,
+                           std::vector<LayerTap>* taps = nullptr) const;
+
+  /// Capabilities: the head as a stack of dense layers, or null; what encodes both sides, or null.
+  virtual const DenseHead* dense_head() const { return nullptr; }
+  virtual const EntityEncoders* encoders() const { return nullptr; }
+
+ protected:
+  std::vector<TableSpec> tables_;
+  std::vector<int64_t> adaptable_;
+  DenseHead head_;
+};
+
+/// Builds the model that `options` names for a schema and declares its parameters in `layout`.
+/// `output_offset` is added to every score.
+/// Throws ConfigError when the schema has no item field.
+std::unique_ptr<Model> MakeModel(const ModelOptions& options, const InputSchema& schema,
+                                 double output_offset, ParameterLayout& layout);
+
+}  // namespace hearth
