@@ -1,6 +1,7 @@
-// What saving costs, on one disk in turn: writing a checkpoint part against H5Dwrite and fsync and
-// against the disk itself; the time training waits for a save against memcpy of the same bytes; and
-// the bytes of a delta against those of the rows that changed.
+// Measures the cost of saving on one disk. It compares the writing of a checkpoint piece with
+// H5Dwrite and fsync and with the disk itself, the time that training waits for a save with memcpy
+// of the same bytes, and the bytes of a delta with the bytes of the changed rows. The contestants
+// take turns.
 //   checkpoint_bench [FOLDER] [MEBIBYTES] [ROUNDS]     prints JSON
 #include <algorithm>
 #include <cstdint>
@@ -49,7 +50,7 @@ struct State {
   std::vector<NamedArray> arrays;
 };
 
-/// The plain way: a default HDF5 file, H5Dwrite of each array, fsync.
+/// Writes in the plain way: a default HDF5 file, H5Dwrite of each array, fsync.
 void WritePlainly(const std::string& path, const State& state) {
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   HEARTH_CHECK(file >= 0);
@@ -69,7 +70,7 @@ void WritePlainly(const std::string& path, const State& state) {
   HEARTH_CHECK(fd >= 0 && ::fsync(fd) == 0 && ::close(fd) == 0);
 }
 
-/// The limit: aligned blocks past the page cache, nothing hashed, nothing copied.
+/// Writes at the limit of the disk: aligned blocks past the page cache, with no hash and no copy.
 void WriteRaw(const std::string& path, int64_t size_bytes) {
   constexpr int64_t kBlockBytes = int64_t{8} << 20;
   static const std::unique_ptr<void, decltype(&std::free)> block(
@@ -95,7 +96,7 @@ nlohmann::ordered_json BenchWriting(const std::string& parent, const State& stat
   std::string folder = FreshFolder(parent, "parts");
   const std::string plain = folder + "/plain.h5", raw = folder + "/raw";
   std::string sha256;
-  // A new file each time, as in training; its removal has a turn of its own.
+  // Each save makes a new file, as in training. The removal of the file has a turn of its own.
   const Contestant remove{"remove", 1.0, [&] { FreshFolder(parent, "parts"); }};
   InterleavedRounds timing(rounds, 1e-9);
   timing.Run({{"hearth: written, hashed, synced, renamed", state.gigabytes(),
@@ -153,7 +154,7 @@ nlohmann::ordered_json BenchSaving(const std::string& parent, const State& state
           {"ratio_of_begin_to_memcpy_time", timing.RatioJson(2, 0)}};
 }
 
-/// A whole checkpoint, then a delta in which every 20th row of each array changed.
+/// Saves a whole checkpoint, and then a delta. Every 20th row of each array has changed.
 nlohmann::ordered_json BenchDelta(const std::string& parent, const State& state) {
   SelfCommunicator self;
   CheckpointSaver::Options options;

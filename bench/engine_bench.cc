@@ -1,6 +1,7 @@
-// The meta-gradient of a MeLU-size model: hearth's engines against per-task and task-batched
-// autograd in LibTorch. One core, interleaved; every result is compared with float64 in the same
-// run. bench/README.md says more; bench/engine_peers adds the public Python libraries.
+// Times the meta-gradient of a model of MeLU's size. It compares hearth's engines with per-task and
+// task-batched autograd in LibTorch, on one core and interleaved. The same run compares every
+// result with float64. bench/README.md explains more; bench/engine_peers adds the public Python
+// libraries.
 #include <cstdio>
 
 #include <ATen/Parallel.h>
@@ -89,7 +90,7 @@ void PrintRow(const std::string& description, const nlohmann::json& row) {
               row["peak_mb"].get<double>());
 }
 
-// Prints the table and the JSON line. False: an error is too large.
+// Prints the table and the JSON line. Returns false if an error is too large.
 bool Compare(Contestants& contestants, const Arguments& arguments) {
   const InterleavedRounds timing = TimeAll(contestants, arguments);
   nlohmann::json json = Describe(arguments);

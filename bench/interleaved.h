@@ -11,16 +11,16 @@
 
 namespace hearth {
 
-/// One contestant: `run` does one unit of work of `items` items.
+/// One contestant. `run` does one unit of work, which has `items` items.
 struct Contestant {
   std::string name;
   double items = 1.0;
   std::function<void()> run;
 };
 
-/// Times contestants in turn, A B A B ..., `rounds` rounds of at least `round_sec` each, after one
-/// round that does not count. Ratios are formed within a round, so they survive a machine whose
-/// speed drifts.
+/// Times contestants in turn, A B A B ... The first round does not count; then follow `rounds`
+/// rounds. Each contestant runs for at least `round_sec` in a round. Ratios are formed within a
+/// round, so they stay right on a machine with drifting speed.
 class InterleavedRounds {
  public:
   InterleavedRounds(int rounds, double round_sec) : rounds_(rounds), round_sec_(round_sec) {}
@@ -35,16 +35,16 @@ class InterleavedRounds {
     }
   }
 
-  /// Median items per second of a contestant.
+  /// Returns the median items per second of a contestant.
   double Rate(size_t contestant) const { return Median(rates_[contestant]); }
-  /// Rate of `a` over rate of `b`, round by round.
+  /// Returns the rate of `a` divided by the rate of `b`, for each round.
   std::vector<double> Ratios(size_t a, size_t b) const {
     std::vector<double> ratios;
     for (size_t r = 0; r < rates_[a].size(); ++r) ratios.push_back(rates_[a][r] / rates_[b][r]);
     return ratios;
   }
 
-  /// {"median": m, "min": l, "max": h} of Ratios.
+  /// Returns {"median": m, "min": l, "max": h} of Ratios.
   nlohmann::json RatioJson(size_t a, size_t b) const {
     const std::vector<double> ratios = Ratios(a, b);
     return {{"median", Median(ratios)},

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""One public library on the workload of engine_bench, for bench/engine_peers:
+"""Runs one public library on the workload of engine_bench, for bench/engine_peers:
 
   bench/peers.py NAME FOLDER
 
-FOLDER holds the numbers engine_bench wrote. Prints one line when ready, then answers every line of
-standard input by one line of JSON until it ends, as engine_bench --serve does (bench/engine/service.h):
+FOLDER holds the numbers that engine_bench wrote. Prints one line when it is ready. It then answers every line of
+standard input with one line of JSON, as engine_bench --serve does (bench/engine/service.h):
 
   check NAME | memory NAME | round NAME SECONDS
 
-Every peer returns the gradient of the sum over tasks of the query loss after adaptation, with respect
-to the dense parameters and to all support and query inputs. At first order that of the support inputs
-is zero and is not computed."""
+The loss is the sum over tasks of the query loss after adaptation. Every peer returns its gradient with respect to the
+dense parameters and to all support and query inputs. The first-order gradient of the support inputs is zero, so it is
+not computed."""
 import ctypes
 import json
 import sys
@@ -23,7 +23,7 @@ CHUNK_TASKS = 32
 
 
 class Workload:
-    """The numbers of engine_bench. Rows are padded to the longest task with rows of weight 0."""
+    """The numbers of engine_bench. Rows of weight 0 pad every task to the length of the longest."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -36,18 +36,19 @@ class Workload:
         self.query = self.read_rows("query", max(self.query_counts))
 
     def split(self, flat):
-        """One array per parameter: weight [in, out] and bias [out] of each layer."""
+        """Returns one array per parameter: weight [in, out] and bias [out] of each layer."""
         ends = np.cumsum([np.prod(shape) for shape in self.shapes])
         return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes)]
 
     def read_rows(self, name, rows):
-        """Inputs [tasks, rows, width], labels and weights [tasks, rows]."""
+        """Returns inputs [tasks, rows, width], labels and weights [tasks, rows]."""
         shapes = {"inputs": (self.tasks, rows, self.width), "labels": (self.tasks, rows), "weights": (self.tasks, rows)}
         return [np.fromfile(self.folder / f"{name}.{part}.f32", np.float32).reshape(shape)
                 for part, shape in shapes.items()]
 
     def errors(self, theta, support, query):
-        """Largest difference from float64 over the largest element, tensor by tensor; of that the largest."""
+        """Divides the largest difference from float64 by the largest element, for each tensor. Returns the largest of
+        these."""
         exact = {name: np.fromfile(self.folder / f"exact.{name}.f64") for name in ("theta", "support", "query")}
         support = np.zeros_like(self.support[0]) if support is None else support
         return {"dense": max(map(relative_error, theta, self.split(exact["theta"]))),
@@ -61,7 +62,7 @@ def relative_error(actual, exact):
 
 
 class TorchLoop:
-    """What the per-task libraries share: a torch module, and a loop over tasks of different lengths."""
+    """Base of the per-task libraries: a torch module, and a loop over tasks of different lengths."""
 
     def __init__(self, work):
         import torch
@@ -84,7 +85,7 @@ class TorchLoop:
         return self.torch.nn.functional.mse_loss(net(inputs).squeeze(-1), labels)
 
     def task(self, number):
-        """(support inputs, labels), (query inputs, labels), inputs as leaves where their gradient is wanted."""
+        """Returns (support inputs, labels), (query inputs, labels). Inputs that need a gradient are leaves."""
         (xs, ys, _), (xq, yq, _) = self.rows
         count = self.work.support_counts[number]
         support = xs[number, :count].detach().requires_grad_(self.work.second_order)
@@ -109,7 +110,7 @@ class TorchLoop:
 
 
 class Learn2learn(TorchLoop):
-    """learn2learn's MAML wrapper, as its examples use it: clone, adapt, backward."""
+    """Uses learn2learn's MAML wrapper like its examples: clone, adapt, backward."""
 
     def __init__(self, work):
         super().__init__(work)
@@ -124,7 +125,7 @@ class Learn2learn(TorchLoop):
 
 
 class Higher(TorchLoop):
-    """higher's differentiable SGD on a functional copy of the module."""
+    """Uses higher's differentiable SGD on a functional copy of the module."""
 
     def __init__(self, work):
         super().__init__(work)
@@ -141,7 +142,7 @@ class Higher(TorchLoop):
             loss = self.loss(net, *query)
             if second_order:
                 loss.backward()
-            else:  # the copy is cut off from the module: its own gradient is the first-order one
+            else:  # the copy has no graph to the module, so its own gradient is the first-order gradient
                 self.add_first_order(loss, list(net.parameters()), query[0])
 
     def add_first_order(self, loss, adapted, query):
@@ -151,9 +152,9 @@ class Higher(TorchLoop):
 
 
 class TorchFunc:
-    """torch.func: vmap over tasks of the adapted loss, whose inner steps are torch.func.grad. The outer
-    gradient is autograd's, outside vmap: at 5 inner steps 1.25x faster than vmap(grad). `chunk`: tasks at a
-    time."""
+    """Uses torch.func: vmap over the tasks computes the adapted loss, and torch.func.grad computes the inner steps.
+    Autograd computes the outer gradient outside vmap, which is 1.25x faster than vmap(grad) at 5 inner steps. `chunk`
+    is the number of tasks at a time."""
 
     def __init__(self, work, chunk=None):
         import torch
@@ -179,7 +180,7 @@ class TorchFunc:
         return self.loss(fast, xq, yq, wq)
 
     def chunk_gradient(self, xs, ys, ws, xq, yq, wq):
-        """Theta's gradient summed over the chunk, then those of query (and support) inputs."""
+        """Returns the gradient of theta, summed over the chunk, and the gradients of query (and support) inputs."""
         xs = xs.detach().requires_grad_(self.work.second_order)
         xq = xq.detach().requires_grad_()
         theta = tuple(value.detach().requires_grad_() for value in self.theta)
@@ -202,7 +203,7 @@ class TorchFunc:
 
 
 class Compiled(TorchFunc):
-    """torch.compile of vmap(grad): it takes double gradients only where torch.func forms them all."""
+    """Uses torch.compile of vmap(grad). It accepts double gradients only if torch.func forms all of them."""
 
     def __init__(self, work, chunk):
         super().__init__(work, chunk)
@@ -216,7 +217,7 @@ class Compiled(TorchFunc):
 
 
 class Jax:
-    """JAX: jit of vmap of grad, over all tasks at once or scanned over chunks."""
+    """Uses JAX: jit of vmap of grad, over all tasks at once, or scanned over chunks."""
 
     def __init__(self, work, chunk=None):
         import jax
@@ -282,9 +283,9 @@ def status_megabytes(field):
 
 
 def peak_extra_megabytes(step):
-    """As PeakExtraMegabytes of bench/engine/process_memory.h."""
+    """Measures the same as PeakExtraMegabytes of bench/process_memory.h."""
     step()
-    time.sleep(0.5)  # XLA frees its buffers in threads of its own, after the step
+    time.sleep(0.5)  # XLA frees its buffers in its own threads after the step
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = status_megabytes("VmRSS")
@@ -318,7 +319,7 @@ def main():
     work = Workload(folder)
     description, make = PEERS[name]
     peer = make(work)
-    peer.step()  # compiles
+    peer.step()  # compiles the step
     print(json.dumps({name: description}), flush=True)
     for line in sys.stdin:
         verb, _, *seconds = line.split()

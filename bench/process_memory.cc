@@ -11,7 +11,7 @@
 namespace hearth {
 namespace {
 
-// A field of /proc/self/status, in MB.
+// Returns a field of /proc/self/status, in MB.
 double StatusMegabytes(const std::string& field) {
   std::ifstream status("/proc/self/status");
   std::string name;

@@ -4,8 +4,9 @@
 
 namespace hearth {
 
-/// Most resident memory during one call of `run` above what it was before, in MB. `run` is called
-/// once before, so that what is set up once does not count, and freed memory is given back. Linux.
+/// Returns the most resident memory during one call of `run`, above the memory before the call, in
+/// MB. Calls `run` once before, so that memory of the first call alone does not count, and then
+/// gives freed memory back to the system. Linux only.
 double PeakExtraMegabytes(const std::function<void()>& run);
 
 }  // namespace hearth

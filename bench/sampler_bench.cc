@@ -1,5 +1,6 @@
-// Random users out of one shard: ShardReader (mmap at the datasets' offsets, then a copy of the
-// three columns) against one H5Dread per user and column. Warm page cache, one core, interleaved.
+// Reads random users from one shard. It compares ShardReader (mmap at the datasets' offsets, then a
+// copy of the three columns) with one H5Dread per user and column. The page cache is warm; the
+// contestants share one core and take turns.
 //   sampler_bench [USERS] [EVENTS_PER_USER] [ROUNDS]   defaults 200000 50 7; prints a table and
 //   JSON
 #include <cstdio>
@@ -67,7 +68,7 @@ class DatasetPerUser {
   hid_t dataset_, space_, type_;
 };
 
-// One user at a time through hearth's reader.
+// Reads one user at a time through hearth's reader.
 class MappedUsers {
  public:
   MappedUsers(const std::string& path, const ShardEntry& entry, size_t capacity)
@@ -86,7 +87,7 @@ class MappedUsers {
   Columns columns_;
 };
 
-// One H5Dread per user and column.
+// Reads with one H5Dread per user and column.
 class Hdf5Users {
  public:
   Hdf5Users(const std::string& path, const std::vector<int64_t>& offsets, size_t capacity)
@@ -96,7 +97,7 @@ class Hdf5Users {
         times_(file_, "/events/time", H5T_NATIVE_INT64),
         labels_(file_, "/events/label", H5T_NATIVE_FLOAT),
         columns_(capacity) {
-    H5Fclose(file_);  // the open data sets keep it
+    H5Fclose(file_);  // the open data sets keep the file open
   }
   void Read(int64_t user) {
     const auto i = static_cast<size_t>(user);

@@ -1,6 +1,7 @@
-// The sparse side of an outer step: rows of a large embedding table for a batch of lookups, and one
-// row-wise Adagrad step from the lookups' gradients. hearth against LibTorch's sparse embedding
-// with two sparse optimizers; one core, one process, interleaved; the results are compared first.
+// Times the sparse work of an outer step: it looks up the rows of a batch in a large embedding
+// table, and takes one row-wise Adagrad step from the gradients of the lookups. It compares hearth
+// with LibTorch's sparse embedding and two sparse optimizers, in one process on one core,
+// interleaved. The results are compared first.
 //   sparse_bench [LOOKUPS] [ROWS] [DIM] [ROUNDS]    defaults 30720 16777216 32 7
 #include <cmath>
 #include <cstdio>
@@ -35,7 +36,8 @@ namespace {
 constexpr double kLr = 0.05, kEpsilon = 1e-8, kZipfExponent = 1.05;
 constexpr int64_t kBatches = 16;
 
-// Ranks below `count`, P(rank) ~ (rank + 1)^-kZipfExponent, by inversion of the continuous law.
+// Draws ranks below `count` with P(rank) ~ (rank + 1)^-kZipfExponent, by inversion of the
+// continuous law.
 class ZipfRanks {
  public:
   explicit ZipfRanks(int64_t count)
@@ -54,7 +56,7 @@ class ZipfRanks {
 struct Batch {
   std::vector<int64_t> ids;
   at::Tensor id_tensor;  // int64 [lookup]
-  at::Tensor gradient;   // [lookup, dim], one for all batches: a backward pass leaves it in caches
+  at::Tensor gradient;  // [lookup, dim], shared by all batches: a backward pass leaves it in caches
 };
 
 at::Tensor MakeGradient(int64_t lookups, int64_t dim) {
@@ -67,7 +69,7 @@ at::Tensor MakeGradient(int64_t lookups, int64_t dim) {
   return gradient;
 }
 
-// Popular rows lie anywhere in the table.
+// The popular rows lie anywhere in the table.
 std::vector<Batch> MakeBatches(int64_t lookups, int64_t rows, int64_t dim) {
   const ZipfRanks zipf(rows);
   const at::Tensor gradient = MakeGradient(lookups, dim);
@@ -85,7 +87,7 @@ std::vector<Batch> MakeBatches(int64_t lookups, int64_t rows, int64_t dim) {
   return batches;
 }
 
-// hearth: each step returns the rows of all lookups and updates the table.
+// Each step of hearth returns the rows of all lookups and updates the table.
 class HearthTable {
  public:
   explicit HearthTable(const TableSpec& spec)
@@ -97,8 +99,9 @@ class HearthTable {
     table_.Apply(batch.ids, batch.gradient, kLr, /*l2=*/0.0);
     return result;
   }
-  // As in training, which needs the whole gradient before it steps (its norm, and the same bits on
-  // any number of ranks): duplicates are summed in the chunk, here the batch, then in fixed point.
+  // Sums duplicates as training does: in the chunk (here the batch), and then in fixed point.
+  // Training needs the whole gradient before it steps, for its norm and for equal bits on any
+  // number of ranks.
   at::Tensor StepExact(const Batch& batch) {
     at::Tensor result = table_.Gather(batch.ids);
     const IdGroups groups(batch.ids);
@@ -122,7 +125,7 @@ class HearthTable {
   ChunkSums<float> exact_sum_;
 };
 
-// LibTorch's Embedding(sparse=True): look-up, sparse gradient, duplicates summed by coalesce.
+// Uses LibTorch's Embedding(sparse=True): look-up, sparse gradient, and coalesce to sum duplicates.
 class LibTorchTable {
  public:
   LibTorchTable(const at::Tensor& rows, const at::Tensor& state) : rows_(rows), state_(state) {}
@@ -134,7 +137,7 @@ class LibTorchTable {
                                   /*sparse=*/true)
         .coalesce();
   }
-  // Row-wise Adagrad: one number of state per row; touches the same bytes as hearth.
+  // Row-wise Adagrad has one number of state per row, so it touches the same bytes as hearth.
   at::Tensor StepRowWise(const Batch& batch) {
     at::Tensor result = Gather(batch);
     const at::Tensor gradient = Gradient(batch);
@@ -145,7 +148,7 @@ class LibTorchTable {
     rows_.index_copy_(0, index, rows_.index_select(0, index) - step * kLr);
     return result;
   }
-  // Adagrad as torch.optim.Adagrad does it for sparse gradients: state per element.
+  // This is torch.optim.Adagrad for sparse gradients, which has one number of state per element.
   at::Tensor StepElementWise(const Batch& batch) {
     at::Tensor result = Gather(batch);
     const at::Tensor gradient = Gradient(batch);
@@ -165,7 +168,8 @@ class LibTorchTable {
   at::Tensor rows_, state_;
 };
 
-// Largest difference of the rows the batches touch, over their largest element.
+// Returns the largest difference of the rows that the batches touch, divided by their largest
+// element.
 double RelativeError(const EmbeddingTable& actual, const at::Tensor& expected,
                      const std::vector<Batch>& batches) {
   double error = 0.0, largest = 0.0;
@@ -177,7 +181,8 @@ double RelativeError(const EmbeddingTable& actual, const at::Tensor& expected,
   return error / largest;
 }
 
-// Ratios are over the first contestant; `about`: what all of them worked on.
+// A ratio is the rate of the first contestant divided by the rate of another. `about` describes the
+// workload.
 void Report(const InterleavedRounds& timing, const std::vector<Contestant>& contestants,
             nlohmann::json about) {
   std::printf("%s\n%-40s %10s   %s\n", about.dump().c_str(), "", "ms/step",

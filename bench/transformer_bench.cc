@@ -1,9 +1,11 @@
-// Meta-gradient of a recommender with a Transformer over a task's rows, all weights adapting,
-// second order: the generic engine with factored fast weights against explicit ones, [tasks, in,
-// out], by the textbook (autograd gives a gradient per weight) and as the engine forms them (from
-// the gradients of outputs), and factored ones of inner steps that are recomputed. One core, one
-// process, interleaved; the gradients are compared in the same run. Memory is handled as in
-// training (KeepFreedMemory) or, with the last argument, as LibTorch does on its own.
+// Times the second-order meta-gradient of a recommender with a Transformer over a task's rows. All
+// weights adapt. It compares these forms of fast weights, in one process on one core, interleaved:
+//   factored fast weights of the generic engine;
+//   explicit fast weights [tasks, in, out] by the textbook: autograd gives a gradient per weight;
+//   explicit fast weights of the engine, which forms them from the gradients of outputs;
+//   factored fast weights with recomputed inner steps.
+// The same run compares the gradients. Memory is handled as in training (KeepFreedMemory), or as
+// LibTorch does by itself if the last argument says so.
 //   transformer_bench [DIM] [HIDDEN] [TASKS] [INNER_STEPS] [ROUNDS] [training|libtorch]
 //   defaults          256   1024     16      1             5        training
 #include <algorithm>
@@ -37,7 +39,8 @@ namespace {
 constexpr int64_t kItems = 2000, kRows = 10, kBlocks = 2;
 using FastWeights = MetaOptions::FastWeights;
 
-/// Attention and a dense layer per block, each on normalised inputs and added to them.
+/// Each block has attention and a dense layer. Both take normalised inputs, and their outputs are
+/// added to the inputs.
 class TransformerRecommender : public Recommender {
  public:
   TransformerRecommender(const EntityFields& items, int64_t dim, int64_t hidden)
@@ -108,7 +111,7 @@ EntityTable MakeEntities(int64_t count) {
   return table;
 }
 
-// Adaptation as published: fast weights [tasks, in, out], a gradient of each by autograd.
+// Adapts as published: fast weights [tasks, in, out], and autograd gives a gradient of each.
 class TextbookDescent : public MetaMethod {
  public:
   TextbookDescent(const MetaOptions& options, const Recommender& model)

@@ -1,6 +1,5 @@
-# common/build_info.h: what this build is made of. The commit is looked up at every build, into one
-# small source file that changes only when the answer does: a new commit relinks and recompiles
-# nothing else.
+# Writes common/build_info.h, which describes the build. Every build looks up the commit and writes it into one small
+# source file. The file changes only if the commit does, so a new commit recompiles this file alone, and links again.
 
 find_package(Git QUIET)
 pkg_check_modules(ompi QUIET ompi)
@@ -16,7 +15,7 @@ endif()
 
 set(generated ${PROJECT_BINARY_DIR}/generated/common)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/build_info.h.in ${generated}/build_info.h)
-set(HEARTH_COMMIT "@HEARTH_COMMIT@")  # filled at build time
+set(HEARTH_COMMIT "@HEARTH_COMMIT@")  # WriteCommit.cmake fills it at build time
 configure_file(${CMAKE_CURRENT_LIST_DIR}/build_info.cc.in ${generated}/build_info.cc.in @ONLY)
 add_custom_target(hearth_commit
   COMMAND ${CMAKE_COMMAND} -DGIT=${GIT_EXECUTABLE} -DSOURCE=${PROJECT_SOURCE_DIR}

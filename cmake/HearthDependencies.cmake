@@ -1,5 +1,5 @@
-# Every library hearth links, as imported targets. Debian 12 packages except LibTorch, which is the
-# PyPI wheel unpacked by launch/setup (or any LibTorch 2.11 given as HEARTH_LIBTORCH_DIR).
+# Defines an imported target for every library that hearth links. All are Debian 12 packages except LibTorch.
+# launch/setup unpacks LibTorch from the PyPI wheel; HEARTH_LIBTORCH_DIR can name any other LibTorch 2.11.
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -27,7 +27,7 @@ find_package(CLI11 REQUIRED)
 
 set(libtorch_dir ${PROJECT_SOURCE_DIR}/.deps/python/torch)
 if(NOT EXISTS ${libtorch_dir}/lib/libtorch_cpu.so)
-  # Of the site: a LibTorch whose folder is on CMAKE_PREFIX_PATH, as modules set it.
+  # A site may provide a LibTorch in a folder on CMAKE_PREFIX_PATH, which modules set.
   find_library(site_torch torch_cpu)
   if(site_torch)
     cmake_path(GET site_torch PARENT_PATH libtorch_dir)
@@ -51,7 +51,8 @@ if(NOT HEARTH_CUDA STREQUAL "OFF")
   elseif(NOT EXISTS ${torch_lib}/libtorch_cuda.so)
     set(why_not "${torch_lib} has no libtorch_cuda.so: run launch/setup with the CUDA toolkit present")
   else()
-    # Part of some toolkits, else a package (libnccl-dev) or a wheel beside LibTorch's (nvidia-nccl-cu13).
+    # Some toolkits contain NCCL. Otherwise it is a package (libnccl-dev) or a wheel next to LibTorch's wheel
+    # (nvidia-nccl-cu13).
     set(nccl_wheel ${HEARTH_LIBTORCH_DIR}/../nvidia/nccl)
     find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${nccl_wheel}/include)
     find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${CUDAToolkit_LIBRARY_DIR} ${nccl_wheel}/lib)
@@ -66,7 +67,8 @@ if(NOT HEARTH_CUDA STREQUAL "OFF")
   endif()
 endif()
 if(HEARTH_WITH_CUDA)
-  # H100 and H200. The runtime must be the one that LibTorch has loaded, so it is the shared one.
+  # Architecture 90 is H100 and H200. hearth must use the CUDA runtime that LibTorch has loaded, so it links the shared
+  # one.
   set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures hearth's own kernels are built for")
   set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE} CACHE FILEPATH "nvcc")
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
@@ -80,23 +82,23 @@ else()
   message(STATUS "hearth: ${CMAKE_BUILD_TYPE}, CPU (${why_not}), LibTorch at ${HEARTH_LIBTORCH_DIR}")
 endif()
 
-# find_package(Torch) of the wheel is a fatal error without a CUDA toolkit, so both flavours use this
-# target: the CPU one names libtorch_cpu and libc10 alone and starts faster.
+# find_package(Torch) of the wheel is a fatal error if there is no CUDA toolkit, so both flavours use this target. The
+# CPU flavour links libtorch_cpu and libc10 alone, and starts faster.
 add_library(libtorch::libtorch INTERFACE IMPORTED)
 target_include_directories(libtorch::libtorch SYSTEM INTERFACE
   ${HEARTH_LIBTORCH_DIR}/include ${HEARTH_LIBTORCH_DIR}/include/torch/csrc/api/include)
-# Without it <ATen/TensorOperators.h> brings the declarations of all operators, 5 s a file.
+# Otherwise <ATen/TensorOperators.h> would declare all operators, which takes 5 s for each file.
 target_compile_definitions(libtorch::libtorch INTERFACE AT_PER_OPERATOR_HEADERS)
-# The wheel's libraries find their CUDA companions through their own run path, which the linker does
-# not follow when it looks for undefined symbols.
+# The wheel's libraries find their CUDA libraries through their own run path. The linker does not follow this path when
+# it looks for undefined symbols.
 target_link_options(libtorch::libtorch INTERFACE -Wl,--allow-shlib-undefined)
 target_link_libraries(libtorch::libtorch INTERFACE ${torch_lib}/libtorch_cpu.so ${torch_lib}/libc10.so)
 if(HEARTH_WITH_CUDA)
-  # Old-style tags: only DT_RPATH of the program is searched for what libtorch_cuda.so needs in turn, so
-  # a toolkit outside the loader's default folders is found.
+  # Old-style tags write DT_RPATH. The loader searches it also for the libraries that libtorch_cuda.so needs, so it
+  # finds a toolkit outside its default folders.
   target_link_options(libtorch::libtorch INTERFACE -Wl,--disable-new-dtags -Wl,-rpath,${CUDAToolkit_LIBRARY_DIR})
-  # Kernels register through static initialisers: nothing names their symbols, so the linker must be
-  # told to keep the library.
+  # Kernels register through static initialisers. No code names their symbols, so the linker must be told to keep the
+  # library.
   target_link_libraries(libtorch::libtorch INTERFACE
     -Wl,--no-as-needed ${torch_lib}/libtorch_cuda.so ${torch_lib}/libc10_cuda.so -Wl,--as-needed)
 endif()

@@ -1,6 +1,5 @@
-# `cmake --install BUILD --prefix DIR`: the program with the LibTorch it was built with, in a folder that may be
-# moved or copied to other machines. System libraries (Open MPI, HDF5, ...) stay where they are: they are
-# those of the site.
+# `cmake --install BUILD --prefix DIR` installs the program together with its LibTorch into a folder. The folder can be
+# moved, or copied to other machines. It does not contain system libraries (Open MPI, HDF5, ...): each site has its own.
 include(GNUInstallDirs)
 set_target_properties(hearth PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/hearth")
 install(TARGETS hearth

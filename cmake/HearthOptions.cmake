@@ -1,4 +1,4 @@
-# Build options, compiler flags and the compiler cache.
+# Defines the build options, the compiler flags and the compiler cache.
 
 set(HEARTH_CUDA AUTO CACHE STRING "Build the CUDA flavour: AUTO (when a CUDA toolkit is found), ON or OFF")
 set_property(CACHE HEARTH_CUDA PROPERTY STRINGS AUTO ON OFF)
@@ -19,8 +19,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
-# -O2 without NDEBUG tricks: HEARTH_CHECK is always on. The baseline instruction set is AVX2 because
-# every machine LibTorch's kernels are tuned for has it, and results must not depend on the build host.
+# There is no NDEBUG: HEARTH_CHECK is always on. The instruction set is fixed, because results must not depend on the
+# build host. It includes AVX2, because LibTorch's kernels are tuned for machines that have it.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -march=x86-64-v3 -g1")
 
 if(HEARTH_SANITIZE)
@@ -30,8 +30,8 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # base_dir and hash_dir=false let a clone in another folder hit the cache; the sloppiness is what ccache asks for
-  # where headers are precompiled.
+  # CCACHE_BASEDIR and CCACHE_NOHASHDIR let a clone in another folder use the cache. ccache asks for this sloppiness if
+  # headers are precompiled.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})

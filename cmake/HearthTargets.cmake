@@ -1,6 +1,6 @@
 # hearth_add_room(NAME LINKS target... [PRECOMPILE header...])
-#   One static library per room from every .cc of its folder and sub-rooms (main.cc excepted), in the
-#   CUDA flavour also from every .cu.
+#   Makes one static library for a room from every .cc of its folder and sub-rooms, except main.cc. The CUDA flavour
+#   also compiles every .cu.
 function(hearth_add_room room)
   cmake_parse_arguments(arg "" "" "LINKS;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${room}/*.cc)
@@ -19,8 +19,8 @@ function(hearth_add_room room)
 endfunction()
 
 # hearth_precompile(TARGET header...)
-#   Headers of libraries, never our own, so that a change of ours compiles no more than what includes it. A file still
-#   includes what it uses: -DHEARTH_PRECOMPILE=OFF builds without.
+#   Precompiles headers of libraries, but never our own headers: a change of our header must compile only the files that
+#   include it. A file still includes all headers that it uses, so -DHEARTH_PRECOMPILE=OFF builds, too.
 function(hearth_precompile target)
   if(NOT HEARTH_PRECOMPILE OR NOT ARGN)
     return()
@@ -29,13 +29,15 @@ function(hearth_precompile target)
   target_precompile_headers(${target} PRIVATE ${headers})
 endfunction()
 
-# All other objects stay those of a release build, which a compiler cache knows.
+# hearth_record_coverage(TARGET source...)
+#   Instruments the sources in the folders HEARTH_COVERAGE. All other objects stay equal to the objects of a release
+#   build, so they come from the compiler cache.
 function(hearth_record_coverage target)
   foreach(folder ${HEARTH_COVERAGE})
     foreach(source ${ARGN})
       if(source MATCHES "^${folder}/")
         set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS --coverage -O0)
-        set_property(SOURCE ${source} PROPERTY SKIP_PRECOMPILE_HEADERS ON)  # which were compiled without
+        set_property(SOURCE ${source} PROPERTY SKIP_PRECOMPILE_HEADERS ON)  # they were compiled with other flags
         target_link_options(${target} PUBLIC --coverage)
       endif()
     endforeach()
@@ -53,7 +55,7 @@ function(hearth_warnings target)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
   endif()
   if(HEARTH_SANITIZE)
-    # GCC warns of uninitialised values inside the standard library in instrumented code.
+    # Instrumented code makes GCC warn of uninitialised values inside the standard library.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   endif()
 endfunction()

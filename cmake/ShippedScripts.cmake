@@ -1,5 +1,5 @@
-# launch/slurm/*.sbatch become part of the command, so that `hearth launch slurm` writes the scripts
-# that are shipped, wherever it is installed. An edited script is taken up by the next build.
+# Puts launch/slurm/*.sbatch into the command, so that `hearth launch slurm` writes the shipped scripts no matter where
+# it is installed. The next build takes up an edited script.
 
 set(scripts ${PROJECT_SOURCE_DIR}/launch/slurm)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${scripts}/train.sbatch ${scripts}/train-srun.sbatch)

@@ -1,5 +1,5 @@
-# LibTorch's include folder carries a newer fmt of its own, header by header, which would hide the one
-# that spdlog and hearth are linked with. A folder with nothing but the system's fmt goes first.
+# LibTorch's include folder contains a newer fmt. Its headers would hide the fmt that spdlog and hearth are linked with.
+# So a folder with nothing but the system's fmt comes first.
 if(TARGET libtorch::libtorch)
   get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
   if(NOT fmt_include)

@@ -1,6 +1,6 @@
 # cmake -DGIT= -DSOURCE= -DINPUT= -DOUTPUT= -P WriteCommit.cmake
-# Fills @HEARTH_COMMIT@: the short hash, with "+" when tracked files differ from it; "unknown"
-# outside a git checkout.
+# Fills @HEARTH_COMMIT@ with the short hash of the commit, and "+" if tracked files differ from the commit. Outside a
+# git checkout it is "unknown".
 set(HEARTH_COMMIT "unknown")
 if(GIT)
   execute_process(COMMAND ${GIT} -C ${SOURCE} describe --always --dirty=+ --abbrev=12 --exclude=*
@@ -9,4 +9,4 @@ if(GIT)
     set(HEARTH_COMMIT ${answer})
   endif()
 endif()
-configure_file(${INPUT} ${OUTPUT} @ONLY)  # leaves an equal file alone
+configure_file(${INPUT} ${OUTPUT} @ONLY)  # does not touch a file that stays equal

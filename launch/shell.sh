@@ -1,13 +1,13 @@
-# Shared by launch/setup, launch/quickstart and tests/run: sourced, never run.
+# launch/setup, launch/quickstart and tests/run source this file. Nobody runs it.
 
-# say STAGE TEXT...: one line of progress, the stage in a column of its own.
+# say STAGE TEXT...: prints one line of progress, with the stage in a column of its own.
 say() {
   local stage=$1
   shift
   printf '  %-10s %s\n' "$stage" "$*"
 }
 
-# die CODE TEXT...: the error on stderr, one argument a line; the codes are those of docs/errors.md.
+# die CODE TEXT...: prints the error on stderr, one line for each argument, and exits. docs/errors.md lists the codes.
 die() {
   local code=$1
   shift
@@ -17,7 +17,7 @@ die() {
   exit "$code"
 }
 
-# Open MPI refuses to start as root unless told twice, and by default refuses more ranks than cores.
+# Open MPI refuses to start as root unless two variables allow it. By default it also refuses more ranks than cores.
 allow_local_mpi() {
   if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -25,7 +25,7 @@ allow_local_mpi() {
   export OMPI_MCA_rmaps_base_oversubscribe=1
 }
 
-# usage FILE: the comment block at the top of a script is its help.
+# usage FILE: prints the comment block at the top of a script, which is its help.
 usage() {
   awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$1"
 }

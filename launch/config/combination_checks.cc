@@ -31,12 +31,13 @@ class Checker {
     const bool descends = meta.method == Method::kMaml || meta.method == Method::kFomaml ||
                           meta.method == Method::kAnil;
     if (meta.method == Method::kJoint) {
-      RefuseIdleDescent("meta.method joint does not adapt");
+      RefuseDescentKeys("meta.method joint does not adapt");
     } else if (!descends) {
-      RefuseIdleDescent("the chosen meta.method takes no gradient steps");
+      RefuseDescentKeys("the chosen meta.method takes no gradient steps");
     }
     if (meta.method == Method::kAnil && descent.adapt != GradientDescentOptions::Adapt::kHead) {
-      RefuseIdle("meta.adapt", "meta.method", "meta.method anil always adapts the last layer");
+      RefuseWithoutEffect("meta.adapt", "meta.method",
+                          "meta.method anil always adapts the last layer");
     }
     Require(meta.method != Method::kRidge || meta.loss == MetaOptions::Loss::kMse, "meta.method",
             "meta.loss",
@@ -48,7 +49,7 @@ class Checker {
             "meta.fast_weights factored needs one inner rate per parameter, and "
             "meta.learn_inner_lr is per_element; use meta.fast_weights=auto");
     if (descends && descent.learn_inner_lr == GradientDescentOptions::LearnInnerLr::kNo) {
-      RefuseIdle("optim.inner_lr_lr", "meta.learn_inner_lr", "meta.learn_inner_lr is no");
+      RefuseWithoutEffect("optim.inner_lr_lr", "meta.learn_inner_lr", "meta.learn_inner_lr is no");
     }
   }
 
@@ -67,12 +68,14 @@ class Checker {
   void CheckModel() {
     const ModelOptions& model = config_.model;
     if (model.type == ModelOptions::Type::kEmbeddingDot) {
-      RefuseIdle("model.layers", "model.type", "model.type embedding_dot has no dense layers");
-      RefuseIdle("model.activation", "model.type", "model.type embedding_dot has no dense layers");
+      RefuseWithoutEffect("model.layers", "model.type",
+                          "model.type embedding_dot has no dense layers");
+      RefuseWithoutEffect("model.activation", "model.type",
+                          "model.type embedding_dot has no dense layers");
     }
     if (!model.item_id) {
-      RefuseIdle("model.id_dropout", "model.item_id", "model.item_id is false");
-      RefuseIdle("model.min_item_events", "model.item_id", "model.item_id is false");
+      RefuseWithoutEffect("model.id_dropout", "model.item_id", "model.item_id is false");
+      RefuseWithoutEffect("model.min_item_events", "model.item_id", "model.item_id is false");
       Require(model.start == ModelOptions::Start::kRandom, "model.start", "model.item_id",
               "model.start als fills the rows of item ids, and model.item_id is false");
     }
@@ -82,7 +85,7 @@ class Checker {
     const std::string reason = "tables.capacity is 0, so every id has a row";
     if (config_.tables.capacity == 0) {
       for (const char* key : {"tables.admit_after", "tables.evict_after", "tables.new_rows"}) {
-        RefuseIdle(key, "tables.capacity", reason);
+        RefuseWithoutEffect(key, "tables.capacity", reason);
       }
     }
     Require(config_.tables.capacity == 0 || config_.model.start != ModelOptions::Start::kAls,
@@ -127,36 +130,39 @@ class Checker {
   }
 
  private:
-  /// The place of the key that was set last, which is where the user looks.
+  /// The place of the key that was set last. The user looks there first.
   Place PlaceOf(const std::string& a, const std::string& b) const {
     const auto origin_a = origins_.find(a), origin_b = origins_.find(b);
     HEARTH_CHECK(origin_a != origins_.end() || origin_b != origins_.end(),
                  "the defaults of {} and {} contradict each other", a, b);
     if (origin_a == origins_.end()) return origin_b->second.place;
     if (origin_b == origins_.end()) return origin_a->second.place;
-    return origin_b->second.layer > origin_a->second.layer ? origin_b->second.place
-                                                           : origin_a->second.place;
+    if (origin_b->second.layer > origin_a->second.layer) return origin_b->second.place;
+    return origin_a->second.place;
   }
 
   void Require(bool holds, const std::string& a, const std::string& b, const std::string& message) {
     if (!holds) problems_->Add(PlaceOf(a, b), message);
   }
 
-  /// `key` was set although `cause`, not set later, leaves it without effect.
-  void RefuseIdle(const std::string& key, const std::string& cause, const std::string& reason) {
+  /// Refuses `key`, which has no effect because of `cause`. A key that is not set is no problem,
+  /// nor is a `cause` from a later layer.
+  void RefuseWithoutEffect(const std::string& key, const std::string& cause,
+                           const std::string& reason) {
     const auto set = origins_.find(key), by = origins_.find(cause);
     if (set == origins_.end()) return;
-    // A resolved configuration ('config show', a run's config.yaml) names every key, idle or not.
+    // A resolved configuration ('config show', a run's config.yaml) names all keys, even those
+    // without effect.
     if (origins_.size() == AllKeys().size()) return;
     if (by != origins_.end() && by->second.layer > set->second.layer) return;
     problems_->Add(set->second.place, fmt::format("{} has no effect: {}", key, reason),
                    "remove one of the two");
   }
 
-  void RefuseIdleDescent(const std::string& reason) {
+  void RefuseDescentKeys(const std::string& reason) {
     for (const char* key : {"meta.inner_steps", "meta.inner_lr", "meta.learn_inner_lr",
                             "meta.adapt", "meta.support_prior"}) {
-      RefuseIdle(key, "meta.method", reason);
+      RefuseWithoutEffect(key, "meta.method", reason);
     }
   }
 

@@ -4,10 +4,10 @@
 
 namespace hearth {
 
-/// Settings that are each legal but do not go together. Nothing is repaired: a contradiction is
-/// refused, and so is a setting that would silently have no effect because of another one written
-/// at the same time or before it. (A file may set meta.inner_steps and an override
-/// meta.method=joint: the later one says what is wanted.)
+/// Adds a problem for settings that are each legal but contradict each other. Nothing is repaired.
+/// A setting is also a problem if it has no effect because of another setting in the same layer or
+/// an earlier one. A later layer may take the effect away: a file may set meta.inner_steps, and an
+/// override may then say meta.method=joint.
 void CheckCombinations(const LoadedConfig& loaded, Problems* problems);
 
 }  // namespace hearth

@@ -10,21 +10,21 @@
 
 namespace hearth {
 
-/// The run itself. Config section `run`.
+/// Config section `run`: the folder, the name and the seed of a run.
 struct RunOptions {
-  std::string dir;   ///< run folder; made if needed
-  std::string name;  ///< display name; empty: the last part of dir
-  int64_t seed = 1;  ///< of every random draw, >= 0
+  std::string dir;   ///< the run folder; a run makes it if it is missing
+  std::string name;  ///< the display name; empty: the folder name of dir
+  int64_t seed = 1;  ///< the seed of every random draw, >= 0
 };
 
-/// What a run tells while it runs. Config section `log`.
+/// Config section `log`: how often a run reports its progress.
 struct ReportOptions {
-  double every_sec = 5;              ///< between progress lines
-  int64_t metrics_every_steps = 10;  ///< outer steps between training lines of metrics.jsonl
+  double every_sec = 5;              ///< seconds between two progress lines
+  int64_t metrics_every_steps = 10;  ///< outer steps between two training lines of metrics.jsonl
 };
 
-/// A whole configuration: one options struct per component, each declared by its room.
-/// launch/config/keys.cc names every field once; nothing below launch/ knows those names.
+/// A whole configuration. Each member belongs to one component, and the component's room declares
+/// its struct. launch/config/keys.cc names every field once; no code below launch/ knows the names.
 struct Config {
   RunOptions run;
   DatasetOptions data;

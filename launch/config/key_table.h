@@ -11,21 +11,21 @@
 
 namespace hearth {
 
-/// One configuration key: everything that is known about it, in one place. The reader of YAML, the
-/// overrides, `config show|keys|check` and docs/config.md are all made from the table of these.
+/// One configuration key with all its facts. The YAML reader, the overrides,
+/// `config show|keys|check` and docs/config.md all use one table of keys.
 struct Key {
   std::string name;   ///< dotted path, "meta.inner_steps"
   std::string type;   ///< "int", "bool", "list of int", ...
-  std::string legal;  ///< range or choices in words; empty: any value of the type
-  std::string help;   ///< one line
-  /// Throws BadValue.
+  std::string legal;  ///< the range or the choices in words; empty: any value of the type
+  std::string help;   ///< the meaning, in one line
+  /// Sets the field from a value. Throws BadValue if the value does not fit.
   std::function<void(const RawValue&, Config&)> read;
-  /// The value as YAML text.
+  /// Returns the value of the field as YAML text.
   std::function<std::string(const Config&)> write;
   /// A resumed run may differ from its start in this key.
   bool may_change_on_resume = false;
 
-  /// The part before the dot.
+  /// The name before the dot: "meta".
   std::string_view section() const { return std::string_view(name).substr(0, name.find('.')); }
   Key& MayChangeOnResume() {
     may_change_on_resume = true;
@@ -33,11 +33,11 @@ struct Key {
   }
 };
 
-/// Legal names of an enum, in the order they are listed.
+/// The legal names of an enum, in the order of the listing.
 template <typename Enum>
 using Names = std::vector<std::pair<std::string, Enum>>;
 
-/// Adds the keys of one section, i.e. of one options struct inside Config.
+/// Adds the keys of one section. A section is one options struct inside Config.
 template <typename Options>
 class SectionBuilder {
  public:
@@ -45,8 +45,7 @@ class SectionBuilder {
       : keys_(keys), section_(std::move(section)), options_(options) {}
 
   Key& Bool(const char* name, bool Options::*field, const char* help) {
-    return Add(name, "bool", "true, false", help, field, ReadBool,
-               [](bool value) { return std::string(value ? "true" : "false"); });
+    return Add(name, "bool", "true, false", help, field, ReadBool, WriteBool);
   }
   Key& Int(const char* name, int64_t Options::*field, Range range, const char* help) {
     return Add(
@@ -63,16 +62,18 @@ class SectionBuilder {
         name, "steps", range.Text(), help, field,
         [range](const RawValue& raw) { return ReadSteps(raw, range); }, WriteInt);
   }
-  /// `auto_value` is written as the word auto.
+  /// The word auto stands for `auto_value`.
   Key& StepsOrAuto(const char* name, int64_t Options::*field, Range range, int64_t auto_value,
                    const char* help) {
     return Add(
         name, "steps", range.Text() + ", auto", help, field,
         [range, auto_value](const RawValue& raw) {
-          return raw.text == "auto" ? auto_value : ReadSteps(raw, range);
+          if (raw.text == "auto") return auto_value;
+          return ReadSteps(raw, range);
         },
         [auto_value](int64_t value) {
-          return value == auto_value ? std::string("auto") : WriteInt(value);
+          if (value == auto_value) return std::string("auto");
+          return WriteInt(value);
         });
   }
   Key& Duration(const char* name, double Options::*field, Range range, const char* help) {
@@ -89,7 +90,7 @@ class SectionBuilder {
   Key& Metric(const char* name, std::string Options::*field, const char* help) {
     return Add(name, "metric", MetricNames(), help, field, ReadMetric, WriteString);
   }
-  /// One of `words`, or a path.
+  /// The value is one of `words`, or a path.
   Key& WordOrPath(const char* name, std::string Options::*field,
                   const std::vector<std::string>& words, const char* help);
   template <typename Enum>

@@ -1,6 +1,6 @@
 #pragma once
 
-// Bodies of the templates of key_table.h.
+// This file defines the templates of key_table.h.
 
 #include <algorithm>
 
@@ -52,8 +52,8 @@ Key& SectionBuilder<Options>::WordOrPath(const char* name, std::string Options::
   return Add(
       name, "choice or path", Join(words, ", ") + ", or a path", help, field,
       [words](const RawValue& raw) {
-        const bool is_word = std::find(words.begin(), words.end(), raw.text) != words.end();
-        return is_word ? raw.text : ReadPath(raw);
+        if (std::find(words.begin(), words.end(), raw.text) != words.end()) return raw.text;
+        return ReadPath(raw);
       },
       WriteString);
 }

@@ -1,6 +1,5 @@
 #include "launch/config/keys.h"
 
-#include <algorithm>
 #include <array>
 
 #include "storage/checkpoint/manifest.h"
@@ -12,18 +11,18 @@ struct SectionInfo {
   std::string_view name, help;
 };
 constexpr std::array<SectionInfo, 12> kSections = {{
-    {"run", "where the run lives and what makes it repeatable"},
-    {"data", "which shards are read, and how"},
-    {"tasks", "what one episode looks like and how many make an outer step"},
+    {"run", "the folder, the name and the seed of a run"},
+    {"data", "the data set, and how a run reads it"},
+    {"tasks", "the size of an episode, and the number of tasks in an outer step"},
     {"model", "the recommender whose parameters are learned"},
-    {"tables", "embedding tables whose ids come and go"},
-    {"meta", "what adaptation to a task is"},
+    {"tables", "embedding tables that admit and evict ids while training"},
+    {"meta", "the meta-learning method, and the adaptation to a task"},
     {"optim", "the outer optimizers"},
-    {"train", "how long, where and in which precision"},
-    {"eval", "what is measured, when and on how much"},
-    {"checkpoint", "when state is saved and what a start does with it"},
+    {"train", "the length, device, precision and engine of training"},
+    {"eval", "the metrics, times and size of evaluations"},
+    {"checkpoint", "saving the state of a run, and going on from a saved state"},
     {"dist", "how ranks work together"},
-    {"log", "what a run tells while it runs"},
+    {"log", "how often a run reports its progress"},
 }};
 
 void AddRun(std::vector<Key>* keys) {
@@ -31,7 +30,7 @@ void AddRun(std::vector<Key>* keys) {
   run.Path("dir", &RunOptions::dir,
            "run folder: configuration, metrics, log and checkpoints go there")
       .MayChangeOnResume();
-  run.String("name", &RunOptions::name, "display name; empty: the last part of run.dir")
+  run.String("name", &RunOptions::name, "display name; empty: the folder name of run.dir")
       .MayChangeOnResume();
   run.Int("seed", &RunOptions::seed, AtLeast(0), "seed of every random draw");
 }
@@ -40,22 +39,23 @@ void AddData(std::vector<Key>* keys) {
   SectionBuilder data(keys, "data", &Config::data);
   data.Path("path", &DatasetOptions::path,
             "folder made by 'hearth data convert' or 'hearth data synth'")
-      .MayChangeOnResume();  // the manifest's hash is compared instead
+      .MayChangeOnResume();  // a resume compares the manifest's hash instead
   data.Choice("read", &DatasetOptions::read,
               Names<ReadMode>{{"mmap", ReadMode::kMmap}, {"pread", ReadMode::kPread}},
               "map shards into memory, or read them (network file systems)")
       .MayChangeOnResume();
-  data.Bool(
-          "verify", &DatasetOptions::verify,
-          "compare files with their SHA-256 before they are read; each host remembers those it has "
-          "checked")
+  data.Bool("verify", &DatasetOptions::verify,
+            "check the SHA-256 of files before they are read; each host "
+            "remembers the files it has checked")
       .MayChangeOnResume();
   data.Path("stage", &DatasetOptions::stage,
-            "folder on a disk of each host that the data set is copied to first; empty: none")
+            "folder on a disk of each host; a run first copies the data set "
+            "there; empty: no copy")
       .MayChangeOnResume();
   data.Int("max_bad_shards", &DatasetOptions::max_bad_shards, AtLeast(0),
-           "missing or damaged shards that training leaves out, with a warning; 0: one ends it")
-      .MayChangeOnResume();  // the shards themselves are compared instead
+           "most missing or damaged shards that training leaves out with a "
+           "warning; 0: one such shard ends the run")
+      .MayChangeOnResume();  // a resume compares the left-out shards instead
 }
 
 void AddTasks(std::vector<Key>* keys) {
@@ -66,7 +66,8 @@ void AddTasks(std::vector<Key>* keys) {
                Names<SupportDraw>{{"max", SupportDraw::kMax},
                                   {"uniform", SupportDraw::kUniform},
                                   {"log_uniform", SupportDraw::kLogUniform}},
-               "support size of a training episode: the most, or drawn from support_min..support");
+               "support size of a training episode: always tasks.support, or "
+               "drawn from support_min..support");
   tasks.Int("query", &TaskOptions::query, AtLeast(1), "most query rows per task");
   tasks.Int("min_events", &TaskOptions::min_events, AtLeast(2),
             "tasks with fewer events are left out");
@@ -74,11 +75,12 @@ void AddTasks(std::vector<Key>* keys) {
                Names<EpisodeOrder>{{"time", EpisodeOrder::kTime},
                                    {"random", EpisodeOrder::kRandom},
                                    {"given", EpisodeOrder::kGiven}},
-               "support before query, at random, or as the data says");
+               "time: support rows are earlier than query rows; random: both are "
+               "drawn at random; given: the data marks them");
   tasks.Int("per_step", &TaskOptions::per_step, AtLeast(1),
             "tasks per outer step over all ranks; a multiple of tasks.chunk");
   tasks.Int("chunk", &TaskOptions::chunk, AtLeast(1),
-            "tasks per chunk, the unit that is dealt to ranks");
+            "tasks per chunk; a rank computes whole chunks");
   tasks.Int("negatives", &TaskOptions::negatives, AtLeast(0),
             "sampled negatives per support and query row; 0: none");
   tasks.Choice("negative_sampling", &TaskOptions::negative_sampling,
@@ -86,7 +88,7 @@ void AddTasks(std::vector<Key>* keys) {
                                        {"popularity", NegativeSampling::kPopularity}},
                "how negatives are drawn");
   tasks.Int("shard_window", &TaskOptions::shard_window, AtLeast(1),
-            "shards that tasks are drawn from at once");
+            "number of shards that tasks are drawn from at the same time");
 }
 
 void AddModel(std::vector<Key>* keys) {
@@ -106,33 +108,37 @@ void AddModel(std::vector<Key>* keys) {
                                  {"gelu", Activation::kGelu},
                                  {"tanh", Activation::kTanh},
                                  {"identity", Activation::kIdentity}},
-               "between the layers of embedding_mlp");
-  model.Bool("item_id", &ModelOptions::item_id, "embed the item's id beside its features");
+               "activation function between the layers of embedding_mlp");
+  model.Bool("item_id", &ModelOptions::item_id, "embed the item's id in addition to its features");
   model.Int("min_item_events", &ModelOptions::min_item_events, AtLeast(0),
-            "items with fewer training events share one 'unknown' row");
+            "items with fewer training events share one 'unknown' table row");
   model.Float("id_dropout", &ModelOptions::id_dropout, FromBelow(0, 1),
               "share of training chunks whose item ids are all hidden");
   model.Float("init_scale", &ModelOptions::init_scale, Above(0),
-              "standard deviation of new embedding rows");
+              "standard deviation of the numbers in a new table row");
   model.Choice("start", &ModelOptions::start,
                Names<Start>{{"random", Start::kRandom}, {"als", Start::kAls}},
-               "item rows start at random or from a matrix factorisation");
+               "table rows of items start at random, or from a matrix "
+               "factorisation (als)");
   model.StringList("features", &ModelOptions::features,
-                   "side features to use, such as user.age; empty: all");
+                   "features of users and items to use, such as user.age; empty: all");
 }
 
 void AddTables(std::vector<Key>* keys) {
   using NewRows = TableOptions::NewRows;
   SectionBuilder tables(keys, "tables", &Config::tables);
   tables.Int("capacity", &TableOptions::capacity, AtLeast(0),
-             "rows kept of each table with more ids than that; 0: a row for every id");
+             "most rows that a table keeps; 0: a row for every id");
   tables.Int("admit_after", &TableOptions::admit_after, AtLeast(1),
-             "outer steps an id must take part in before it gets a row of its own");
+             "outer steps an id must take part in before it gets a table row of "
+             "its own");
   tables.Int("evict_after", &TableOptions::evict_after, AtLeast(0),
-             "outer steps without use after which a row is given up; 0: when room is needed");
+             "an id loses its table row after this many outer steps without "
+             "use; 0: only when room is needed");
   tables.Choice("new_rows", &TableOptions::new_rows,
                 Names<NewRows>{{"seed", NewRows::kSeed}, {"mean", NewRows::kMean}},
-                "a new row starts at random, or at the mean of its bucket");
+                "a new table row starts at random (seed), or at the mean of its "
+                "bucket");
 }
 
 void AddMeta(std::vector<Key>* keys) {
@@ -154,10 +160,10 @@ void AddMeta(std::vector<Key>* keys) {
   descent.Int("inner_steps", &GradientDescentOptions::inner_steps, Between(1, 1000),
               "gradient steps on the support set");
   descent.Float("inner_lr", &GradientDescentOptions::inner_lr, Above(0),
-                "inner learning rate; its start value where it is learned");
+                "inner learning rate, or its start value if it is learned");
   descent.Float(
       "support_prior", &GradientDescentOptions::support_prior, AtLeast(0),
-      "pseudo-observations: the inner loss of n support rows is scaled by n / (n + this)");
+      "number p of pseudo-observations: the inner loss of n support rows is scaled by n / (n + p)");
   descent.Choice(
       "learn_inner_lr", &GradientDescentOptions::learn_inner_lr,
       Names<Learn>{{"no", Learn::kNo},
@@ -169,7 +175,8 @@ void AddMeta(std::vector<Key>* keys) {
   descent.Choice(
       "adapt", &GradientDescentOptions::adapt,
       Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}, {"all", Adapt::kAll}},
-      "what adapts: all dense layers, the last one, or the dense layers and the embeddings");
+      "parameters that adapt: all dense layers, the last dense layer, or the dense layers and the "
+      "embeddings");
   meta.Choice("loss", &MetaOptions::loss,
               Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
               "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");
@@ -178,11 +185,13 @@ void AddMeta(std::vector<Key>* keys) {
               Names<FastWeights>{{"auto", FastWeights::kAuto},
                                  {"explicit", FastWeights::kExplicit},
                                  {"factored", FastWeights::kFactored}},
-              "how the generic engine holds adapted weights; auto: the cheaper, by layer and step")
+              "form of the adapted weights in the generic engine; auto: the "
+              "cheaper form for each layer and step")
       .MayChangeOnResume();
   descent
       .Bool("recompute", &GradientDescentOptions::recompute,
-            "the generic engine keeps one inner step in memory and repeats each on the way back")
+            "the generic engine keeps one inner step in memory, and repeats each step in the "
+            "backward pass")
       .MayChangeOnResume();
 }
 
@@ -198,12 +207,13 @@ void AddOptim(std::vector<Key>* keys) {
   optim.Float("inner_lr_lr", &OptimizerOptions::inner_lr_lr, AtLeast(0),
               "learning rate of learned inner rates (they are stored as logarithms)");
   optim.Float("weight_decay", &OptimizerOptions::weight_decay, AtLeast(0),
-              "decoupled decay of dense parameters");
+              "decoupled weight decay of dense parameters");
   optim.Choice("schedule", &OptimizerOptions::schedule,
                Names<Schedule>{{"constant", Schedule::kConstant},
                                {"cosine", Schedule::kCosine},
                                {"linear", Schedule::kLinear}},
-               "course of the learning rates after warm-up, to train.max_steps");
+               "course of the learning rates from the end of warm-up to "
+               "train.max_steps");
   optim.Steps("warmup_steps", &OptimizerOptions::warmup_steps, AtLeast(0),
               "outer steps in which the learning rates grow from 0");
   optim.Float("clip_norm", &OptimizerOptions::clip_norm, AtLeast(0),
@@ -211,9 +221,9 @@ void AddOptim(std::vector<Key>* keys) {
   optim.Choice("table_type", &OptimizerOptions::table_type,
                Names<TableType>{{"adam", TableType::kAdam}, {"adagrad", TableType::kAdagrad}},
                "row-wise optimizer of embedding tables");
-  optim.Float("table_lr", &OptimizerOptions::table_lr, Above(0), "learning rate of embedding rows");
+  optim.Float("table_lr", &OptimizerOptions::table_lr, Above(0), "learning rate of table rows");
   optim.Float("table_l2", &OptimizerOptions::table_l2, AtLeast(0),
-              "pull of touched embedding rows to zero");
+              "pull to zero of the table rows that a step touches (L2)");
 }
 
 void AddTrain(std::vector<Key>* keys) {
@@ -230,26 +240,27 @@ void AddTrain(std::vector<Key>* keys) {
       .Choice(
           "device", &TrainOptions::device,
           Names<Device>{{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
-          "where tensors live; auto: a GPU when there is one")
+          "device of the tensors; auto: a GPU if there is one")
       .MayChangeOnResume();
   train.Choice("precision", &TrainOptions::precision,
                Names<Precision>{{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
-               "of parameters and gradients");
+               "number type of parameters and gradients");
   train
-      .Choice(
-          "engine", &TrainOptions::engine,
-          Names<EngineKind>{{"auto", EngineKind::kAuto},
-                            {"generic", EngineKind::kGeneric},
-                            {"fused", EngineKind::kFused}},
-          "what computes meta-gradients; auto: fused (kernels for dense heads) where it applies")
+      .Choice("engine", &TrainOptions::engine,
+              Names<EngineKind>{{"auto", EngineKind::kAuto},
+                                {"generic", EngineKind::kGeneric},
+                                {"fused", EngineKind::kFused}},
+              "engine that computes meta-gradients; auto: fused (kernels for "
+              "dense heads) if it supports the configuration")
       .MayChangeOnResume();
   train
       .Int("threads", &TrainOptions::threads, AtLeast(0),
-           "chunks computed at the same time by a rank; 0: one per core it may use")
+           "chunks that a rank computes at the same time; 0: one per core it "
+           "may use")
       .MayChangeOnResume();
   train
       .Int("patience", &TrainOptions::patience, AtLeast(0),
-           "stop after so many evaluations without improvement; 0: never")
+           "stop after this many evaluations without improvement; 0: never")
       .MayChangeOnResume();
 }
 
@@ -263,12 +274,13 @@ void AddEval(std::vector<Key>* keys) {
                   "scenarios whose validation tasks pick the best checkpoint; empty: all");
   eval.Int("top_k", &EvalOptions::top_k, AtLeast(1), "k of ndcg@k, p@k, r@k and hr@k");
   eval.Float("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
-             "a label of at least this is relevant");
+             "labels of this value or more count as relevant");
   eval.Int("max_tasks", &EvalOptions::max_tasks, AtLeast(0),
            "tasks per scenario in evaluations during training; 0: all");
   eval.Int("draws", &EvalOptions::draws, AtLeast(1), "episodes per task in 'hearth eval'");
   eval.IntList("shots", &EvalOptions::shots, AtLeast(1), "support sizes of the k-shot curve");
-  eval.Int("bootstrap", &EvalOptions::bootstrap, AtLeast(0), "resamples behind the 95 % intervals");
+  eval.Int("bootstrap", &EvalOptions::bootstrap, AtLeast(0),
+           "bootstrap resamples for the 95 % intervals");
 }
 
 void AddCheckpoint(std::vector<Key>* keys) {
@@ -276,8 +288,9 @@ void AddCheckpoint(std::vector<Key>* keys) {
   checkpoint
       .StepsOrAuto("every", &CheckpointOptions::every_steps, AtLeast(0),
                    CheckpointOptions::kAutoInterval,
-                   "outer steps between checkpoints; 0: only at the end; auto: as often as loses "
-                   "the least time, from what a save costs and checkpoint.mtbf")
+                   "outer steps between checkpoints; 0: only at the end; auto: the "
+                   "interval that loses the least time, computed from the cost of a "
+                   "save and checkpoint.mtbf")
       .MayChangeOnResume();
   checkpoint
       .Duration("mtbf", &CheckpointOptions::mtbf_sec, Above(0),
@@ -287,33 +300,36 @@ void AddCheckpoint(std::vector<Key>* keys) {
       .Choice("async", &CheckpointOptions::async,
               Names<CheckpointOptions::Async>{{"auto", CheckpointOptions::Async::kAuto},
                                               {"never", CheckpointOptions::Async::kNever}},
-              "auto: save beside training where the copy of the state takes at most a quarter of "
-              "the free memory; never: training waits")
+              "auto: save in the background if a copy of the state takes at most "
+              "a quarter of the free memory; never: training waits for each save")
       .MayChangeOnResume();
   checkpoint
       .Int("max_failed_saves", &CheckpointOptions::max_failed_saves, AtLeast(0),
-           "saves that may fail in a row, with a warning, before one ends the run")
+           "saves in a row that may fail with a warning; the next failure "
+           "ends the run")
       .MayChangeOnResume();
   checkpoint
       .Int("keep", &CheckpointOptions::keep, AtLeast(1),
-           "newest checkpoints kept; the best one is kept beside them")
+           "number of newest checkpoints to keep; the best one is kept in "
+           "addition")
       .MayChangeOnResume();
   checkpoint
       .Int("max_deltas", &CheckpointOptions::max_deltas,
            Between(0, CheckpointManifest::kMostDeltas),
-           "checkpoints in a row that hold only the table rows that changed since the one before, "
-           "where these are at most half of a state of 64 MiB or more; 0: every checkpoint is "
-           "whole")
+           "most delta checkpoints in a row; a delta holds only the table "
+           "rows that changed since the checkpoint before it, and is used if "
+           "they are at most half of a state of 64 MiB or more; 0: every "
+           "checkpoint is whole")
       .MayChangeOnResume();
   checkpoint
       .WordOrPath("resume", &CheckpointOptions::resume, {"auto", "never"},
                   "auto: go on from the newest valid checkpoint if there is one; "
-                  "never: refuse a used folder; PATH: that checkpoint")
+                  "never: refuse a used folder; PATH: go on from that checkpoint")
       .MayChangeOnResume();
   checkpoint
       .Int("max_fruitless_starts", &CheckpointOptions::max_fruitless_starts, AtLeast(0),
-           "starts in a row that may end without a newer checkpoint; the next one ends with code "
-           "70; 0: any number")
+           "starts in a row that may end without a newer checkpoint; the next "
+           "start ends with code 70; 0: any number")
       .MayChangeOnResume();
 }
 
@@ -333,10 +349,12 @@ void AddDist(std::vector<Key>* keys) {
            "embedding tables up to this size are kept whole on every rank; larger ones are sharded")
       .MayChangeOnResume();
   dist.Int("local_steps", &DistOptions::local_steps, AtLeast(1),
-           "outer steps that ranks take alone between meetings, for slow links; 1: none");
+           "outer steps that each rank takes alone before the ranks average their parameters, "
+           "for slow links; 1: the ranks work together in every step");
   dist.Choice("wire", &DistOptions::wire,
               Names<Wire>{{"full", Wire::kFull}, {"bfloat16", Wire::kBfloat16}},
-              "rows of sharded tables between ranks; bfloat16 needs dist.reduce=fast")
+              "number type of the rows of sharded tables on their way between "
+              "ranks; bfloat16 needs dist.reduce=fast")
       .MayChangeOnResume();
   dist.Steps("check_every", &DistOptions::check_every, AtLeast(0),
              "outer steps between comparisons of the parameters of all ranks; 0: never")
@@ -346,8 +364,8 @@ void AddDist(std::vector<Key>* keys) {
                 "progress; then the job ends with code 69")
       .MayChangeOnResume();
   dist.Duration("watchdog", &DistOptions::watchdog_sec, AtLeast(0),
-                "a rank that makes no progress in a step for so long, and for 3 times the slowest "
-                "recent step, ends the job with code 69; 0: never")
+                "a rank that makes no progress in a step for this time, and for 3 "
+                "times the slowest recent step, ends the job with code 69; 0: never")
       .MayChangeOnResume();
 }
 
@@ -385,15 +403,17 @@ const std::vector<Key>& AllKeys() {
 }
 
 const Key* FindKey(std::string_view name) {
-  const auto found = std::find_if(AllKeys().begin(), AllKeys().end(),
-                                  [name](const Key& key) { return key.name == name; });
-  return found == AllKeys().end() ? nullptr : &*found;
+  for (const Key& key : AllKeys()) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
 }
 
 std::string_view SectionHelp(std::string_view section) {
-  const auto found = std::find_if(kSections.begin(), kSections.end(),
-                                  [section](const SectionInfo& s) { return s.name == section; });
-  return found == kSections.end() ? std::string_view() : found->help;
+  for (const SectionInfo& info : kSections) {
+    if (info.name == section) return info.help;
+  }
+  return "";
 }
 
 std::vector<std::string> SectionNames() {

@@ -8,15 +8,16 @@
 
 namespace hearth {
 
-/// Every configuration key, grouped by section, in the order they are listed.
+/// Returns all configuration keys in the order of the listing. The keys of a section stand
+/// together.
 const std::vector<Key>& AllKeys();
-/// Null when there is no such key.
+/// Returns null if there is no such key.
 const Key* FindKey(std::string_view name);
-/// One line on what a section is about; "" when there is no such section.
+/// Describes a section in one line. Returns "" if there is no such section.
 std::string_view SectionHelp(std::string_view section);
-/// Section names in listing order.
+/// Returns the section names in the order of the listing.
 std::vector<std::string> SectionNames();
-/// Key names in listing order; of one section, or of all when it is "".
+/// Returns the key names of one section, or of all sections if `section` is "", in the same order.
 std::vector<std::string> KeyNames(std::string_view section = {});
 
 }  // namespace hearth

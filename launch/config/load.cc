@@ -13,14 +13,15 @@ namespace {
 
 bool IsSection(const std::string& name) { return !SectionHelp(name).empty(); }
 
-/// The key that `name` lies below: "meta.inner_steps" for "meta.inner_steps.first".
+/// The key above `name`: "meta.inner_steps" for "meta.inner_steps.first". Null if there is none.
 const Key* KeyAbove(const std::string& name) {
   const size_t dot = name.find('.', name.find('.') + 1);
-  return dot == std::string::npos ? nullptr : FindKey(name.substr(0, dot));
+  if (dot == std::string::npos) return nullptr;
+  return FindKey(name.substr(0, dot));
 }
 
-/// The key that `name` most likely means: the same last part in another section, else the nearest
-/// name of its section, else the nearest name of all.
+/// The key that the user probably meant by `name`. A key of the same name in another section comes
+/// first, then the nearest name of the section, then the nearest name of all.
 std::string NearestKey(const std::string& name) {
   const std::string section = name.substr(0, name.find('.'));
   const std::string last = name.substr(name.rfind('.') + 1);
@@ -28,7 +29,8 @@ std::string NearestKey(const std::string& name) {
     if (key.substr(key.find('.') + 1) == last) return key;
   }
   const std::string in_section = NearestName(name, KeyNames(section));
-  return in_section.empty() ? NearestName(name, KeyNames()) : in_section;
+  if (!in_section.empty()) return in_section;
+  return NearestName(name, KeyNames());
 }
 
 void ReportUnknown(const Setting& setting, Problems* problems) {
@@ -46,14 +48,20 @@ void ReportUnknown(const Setting& setting, Problems* problems) {
                   fmt::format("the sections are {}", Join(SectionNames(), ", ")));
     return;
   }
+  std::string message = fmt::format("unknown key '{}'", name);
   const std::string nearest = NearestKey(name);
-  problems->Add(
-      place,
-      fmt::format("unknown key '{}'{}", name,
-                  nearest.empty() ? "" : fmt::format(" (did you mean '{}'?)", nearest)),
-      IsSection(section)
-          ? fmt::format("run 'hearth config keys {}' to list the keys of this section", section)
-          : "run 'hearth config keys' to list all keys");
+  if (!nearest.empty()) message += fmt::format(" (did you mean '{}'?)", nearest);
+  std::string hint = "run 'hearth config keys' to list all keys";
+  if (IsSection(section)) {
+    hint = fmt::format("run 'hearth config keys {}' to list the keys of this section", section);
+  }
+  problems->Add(place, message, hint);
+}
+
+/// The hint for a section that was given a value as if it were a key.
+std::string HintForSection(const Setting& setting) {
+  if (setting.key_place.on_command_line()) return fmt::format("write {}.KEY=VALUE", setting.key);
+  return "write its keys below it, indented";
 }
 
 void ApplyKey(const Setting& setting, const Key& key, int layer, LoadedConfig* loaded,
@@ -62,9 +70,8 @@ void ApplyKey(const Setting& setting, const Key& key, int layer, LoadedConfig* l
     key.read(setting.value, loaded->config);
     loaded->origins[key.name] = {setting.key_place, layer};
   } catch (const BadValue& bad) {
-    const std::string hint = !bad.hint.empty() || key.help.empty()
-                                 ? bad.hint
-                                 : fmt::format("{}: {}", key.name, key.help);
+    std::string hint = bad.hint;
+    if (hint.empty() && !key.help.empty()) hint = fmt::format("{}: {}", key.name, key.help);
     problems->Add(bad.place, fmt::format("{}: {}", key.name, bad.message), hint);
   }
 }
@@ -75,9 +82,11 @@ Setting ParseOverride(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
     std::error_code ignored;
-    const bool is_file = std::filesystem::exists(text, ignored);
-    throw UsageError("unexpected argument '{}'; settings are written key=value{}", text,
-                     is_file ? fmt::format(", configuration files are given as -c {}", text) : "");
+    std::string advice = "settings are written key=value";
+    if (std::filesystem::exists(text, ignored)) {
+      advice += fmt::format(", configuration files are given as -c {}", text);
+    }
+    throw UsageError("unexpected argument '{}'; {}", text, advice);
   }
   Place place;
   place.text = text;
@@ -109,12 +118,10 @@ void ApplySettings(const std::vector<Setting>& settings, int layer, LoadedConfig
       // A section whose keys are all commented out reads as an empty value.
       if (kind == RawValue::Kind::kSection || kind == RawValue::Kind::kEmpty) continue;
       problems->Add(setting.key_place, fmt::format("'{}' is a section, not a key", setting.key),
-                    setting.key_place.on_command_line()
-                        ? fmt::format("write {}.KEY=VALUE", setting.key)
-                        : "write its keys below it, indented");
+                    HintForSection(setting));
       continue;
     }
-    // One message for a misspelt section is enough; its members would all be unknown too.
+    // A misspelt section gets one message, not one more for each of its keys.
     const bool reported =
         std::any_of(unknown_sections.begin(), unknown_sections.end(),
                     [&](const std::string& name) { return setting.key.starts_with(name + "."); });
@@ -135,7 +142,7 @@ LoadedConfig LoadConfig(const ConfigRequest& request) {
   for (const std::string& text : request.overrides) {
     ApplySettings({ParseOverride(text)}, layer, &loaded, &problems);
   }
-  problems.ThrowIfAny();  // combinations of bad values say nothing
+  problems.ThrowIfAny();  // the checks of combinations need legal values
   CheckCombinations(loaded, &problems);
   problems.ThrowIfAny();
   return loaded;

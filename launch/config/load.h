@@ -9,33 +9,34 @@
 
 namespace hearth {
 
-/// What a command line says about configuration.
+/// The configuration arguments of a command line.
 struct ConfigRequest {
-  std::vector<std::string> files;  ///< later ones win
-  std::vector<std::string>
-      overrides;  ///< "key=value"; win over files, later ones over earlier ones
+  std::vector<std::string> files;  ///< a later file wins over an earlier one
+  /// "key=value". Overrides win over files, and a later override wins over an earlier one.
+  std::vector<std::string> overrides;
 };
 
-/// Who set a key.
+/// The place that set a key.
 struct Origin {
   Place place;
-  int layer = 0;  ///< 1, 2, ... for files in order; overrides are the last layer
+  int layer = 0;  ///< 1, 2, ... for the files in order; all overrides are the last layer
 };
 
 struct LoadedConfig {
   Config config;
-  std::map<std::string, Origin> origins;  ///< by key; keys left at their default are absent
+  std::map<std::string, Origin> origins;  ///< [key]; a key that nobody set is absent
 };
 
-/// Reads, merges and checks. Overrides are resolved against the working directory, values of a file
-/// against the file's folder.
-/// Throws ConfigError listing everything that is wrong, UsageError for an override without '='.
+/// Reads the files and overrides, merges them, and checks the result. A relative path in an
+/// override starts at the working directory, a relative path in a file at the file's folder. Throws
+/// ConfigError with a list of all problems, and UsageError for an override without '='.
 LoadedConfig LoadConfig(const ConfigRequest& request);
 
-/// "key=value" as a setting. `[a, b]` is a list. Throws UsageError when there is no '='.
+/// Turns "key=value" into a setting. A value `[a, b]` is a list. Throws UsageError if there is no
+/// '='.
 Setting ParseOverride(const std::string& text);
 
-/// Applies settings to a configuration, without the checks of combinations.
+/// Applies settings to a configuration. It does not check combinations.
 void ApplySettings(const std::vector<Setting>& settings, int layer, LoadedConfig* loaded,
                    Problems* problems);
 

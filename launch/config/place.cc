@@ -11,10 +11,9 @@ namespace {
 constexpr size_t kShownProblems = 10;
 constexpr size_t kShownLineLength = 160;
 
-/// Characters of UTF-8 text: its bytes without continuation bytes.
-size_t CharacterCount(std::string_view text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+/// Counts the characters of UTF-8 text: all bytes except continuation bytes.
+int64_t CharacterCount(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
 std::string Describe(const Place& place, const std::string& message, const std::string& hint) {
@@ -31,8 +30,8 @@ std::string Describe(const Place& place, const std::string& message, const std::
     }
     const std::string number = std::to_string(place.line);
     text += fmt::format("\n  {} | {}", number, line);
-    const auto before = static_cast<size_t>(place.column - 1);
-    if (before <= line.size()) {
+    const int64_t before = place.column - 1;
+    if (before <= std::ssize(line)) {
       text += fmt::format("\n  {:{}} | {:{}}^", "", number.size(), "",
                           CharacterCount(line.substr(0, before)));
     }
@@ -50,8 +49,7 @@ void Problems::Add(const Place& place, const std::string& message, const std::st
 void Problems::ThrowIfAny() const {
   if (texts_.empty()) return;
   const size_t shown = std::min(texts_.size(), kShownProblems);
-  std::string all =
-      Join({texts_.begin(), texts_.begin() + static_cast<std::ptrdiff_t>(shown)}, "\n");
+  std::string all = Join({texts_.begin(), texts_.begin() + shown}, "\n");
   if (texts_.size() > shown) all += fmt::format("\nand {} more errors", texts_.size() - shown);
   throw PlacedConfigError(all);
 }

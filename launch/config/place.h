@@ -8,18 +8,18 @@
 
 namespace hearth {
 
-/// Where a setting was written: a line of a file, or one override of the command line.
+/// The place of a setting: a line of a file, or one override of the command line.
 struct Place {
   std::string source;  ///< the file as the user named it; empty: the command line
-  int64_t line = 0;    ///< from 1; 0 on the command line or for a whole file
-  int64_t column = 0;  ///< from 1
+  int64_t line = 0;    ///< from 1; 0 for the command line and for a whole file
+  int64_t column = 0;  ///< from 1, in bytes
   std::string text;    ///< the whole line, or the whole override
-  std::string folder;  ///< relative paths in the value are relative to this
+  std::string folder;  ///< a relative path in the value starts here
 
   bool on_command_line() const { return source.empty(); }
 };
 
-/// A configuration error whose message already names its places, in the form editors can jump to:
+/// A configuration error. Its message already names the places, in a form that editors can jump to:
 ///   FILE:LINE:COLUMN: error: MESSAGE
 ///     LINE | the offending line
 ///          |     ^
@@ -30,20 +30,21 @@ class PlacedConfigError : public ConfigError {
   using ConfigError::ConfigError;
 };
 
-/// Collects everything that is wrong with a configuration, so that one run shows all of it.
+/// Collects all problems of a configuration, so that the user sees them all at once.
 class Problems {
  public:
-  /// `hint`: what to do, or empty.
+  /// `hint` tells the user how to correct the problem; it may be empty.
   void Add(const Place& place, const std::string& message, const std::string& hint = {});
   bool empty() const { return texts_.empty(); }
-  /// Throws PlacedConfigError with all problems (the first ten, and how many more there are).
+  /// Throws PlacedConfigError if there is a problem. The message lists the first ten problems and
+  /// counts the others.
   void ThrowIfAny() const;
 
  private:
   std::vector<std::string> texts_;
 };
 
-/// Shorthand for exactly one problem.
+/// Throws PlacedConfigError with one problem.
 [[noreturn]] void ThrowConfigError(const Place& place, const std::string& message,
                                    const std::string& hint = {});
 

@@ -7,23 +7,23 @@
 
 namespace hearth {
 
-/// A value as written, before it is known what it is for.
+/// The text of a value, as the user wrote it. The reader of its key turns it into a typed value.
 struct RawValue {
   enum class Kind {
-    kEmpty,  ///< `key:` with nothing behind it, or `null`
+    kEmpty,  ///< `key:` without a value, or `null`
     kScalar,
-    kList,     ///< of scalars
-    kSection,  ///< a map: its members follow as settings of their own
+    kList,     ///< a list of scalars
+    kSection,  ///< a map; each of its members follows as a separate Setting
   };
 
   Kind kind = Kind::kScalar;
-  std::string text;             ///< kScalar: the text, quotes removed
-  bool quoted = false;          ///< kScalar: written in quotes, hence a string
-  std::vector<RawValue> items;  ///< kList
+  std::string text;             ///< kScalar: the text without its quotes
+  bool quoted = false;          ///< kScalar: the text was in quotes, so it is a string
+  std::vector<RawValue> items;  ///< kList: the elements
   Place place;
 };
 
-/// One `key: value`. Keys are dotted paths from the top: "meta.inner_steps".
+/// One `key: value`. The key is the dotted path from the top: "meta.inner_steps".
 struct Setting {
   std::string key;
   Place key_place;

@@ -9,14 +9,17 @@ namespace {
 
 std::string DefaultOf(const Key& key) { return key.write(Config()); }
 
-bool IsOf(const Key& key, std::string_view section) {
+bool BelongsTo(const Key& key, std::string_view section) {
   return section.empty() || key.section() == section;
 }
 
-/// In a Markdown table '|' would end the cell.
+/// Escapes '|', which would end the cell of a Markdown table.
 std::string Cell(const std::string& text) {
   std::string cell;
-  for (const char c : text) cell += c == '|' ? std::string("\\|") : std::string(1, c);
+  for (const char c : text) {
+    if (c == '|') cell += '\\';
+    cell += c;
+  }
   return cell;
 }
 
@@ -41,10 +44,11 @@ std::string KeysAsText(std::string_view only) {
   std::string text;
   std::string_view section;
   for (const Key& key : AllKeys()) {
-    if (!IsOf(key, only)) continue;
+    if (!BelongsTo(key, only)) continue;
     if (key.section() != section) {
       section = key.section();
-      text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", section, SectionHelp(section));
+      if (!text.empty()) text += "\n";
+      text += fmt::format("{}: {}\n", section, SectionHelp(section));
     }
     text += fmt::format("  {:<24} {:<15} default {}\n", key.name, key.type, DefaultOf(key));
     if (!key.legal.empty() && key.type != "bool") text += fmt::format("      {}\n", key.legal);
@@ -88,7 +92,7 @@ std::string KeysAsMarkdown() {
 std::string KeysAsJson(std::string_view only) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Key& key : AllKeys()) {
-    if (!IsOf(key, only)) continue;
+    if (!BelongsTo(key, only)) continue;
     list.push_back({{"key", key.name},
                     {"type", key.type},
                     {"default", DefaultOf(key)},

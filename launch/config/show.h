@@ -7,12 +7,12 @@
 
 namespace hearth {
 
-/// The configuration as YAML that reads back as the same configuration.
-/// minimal: only keys that differ from their default.
+/// Returns the configuration as YAML; the reader turns this text into the same configuration again.
+/// `minimal` leaves out all keys that have their default value.
 std::string ShowConfig(const Config& config, bool minimal);
 
-/// The reference of all keys (of one section unless it is ""), for a terminal, as Markdown
-/// (docs/config.md) and as JSON. `section` must exist.
+/// These return the reference of the keys: as text for a terminal, as Markdown (docs/config.md),
+/// and as JSON. `section` is the name of an existing section, or "" for all sections.
 std::string KeysAsText(std::string_view section);
 std::string KeysAsMarkdown();
 std::string KeysAsJson(std::string_view section);

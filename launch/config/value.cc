@@ -16,7 +16,7 @@ namespace {
   throw BadValue{std::move(message), std::move(hint), raw.place};
 }
 
-/// The text of a scalar; anything else is refused.
+/// Returns the text of a scalar, and refuses all other kinds.
 const std::string& ScalarText(const RawValue& raw, std::string_view expected) {
   switch (raw.kind) {
     case RawValue::Kind::kScalar:
@@ -33,7 +33,7 @@ const std::string& ScalarText(const RawValue& raw, std::string_view expected) {
   return raw.text;
 }
 
-/// A number is never written in quotes: `"5"` is a string, and probably a slip.
+/// Returns the text of a number. It refuses quotes: `"5"` is a string, and probably a slip.
 const std::string& NumberText(const RawValue& raw, std::string_view expected) {
   const std::string& text = ScalarText(raw, expected);
   if (raw.quoted) {
@@ -48,15 +48,17 @@ const std::string& NumberText(const RawValue& raw, std::string_view expected) {
   Refuse(raw, fmt::format("expected {}, found '{}'", expected, text));
 }
 
-/// Spellings that YAML versions, or people, read differently.
-void RefuseSurprises(const RawValue& raw, const std::string& text) {
-  const std::string_view digits = std::string_view(text).substr(text.starts_with('-') ? 1 : 0);
-  if (digits.size() > 1 && digits[0] == '0' &&
-      std::isdigit(static_cast<unsigned char>(digits[1]))) {
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+/// Refuses numbers that YAML versions, or people, read differently.
+void RefuseAmbiguousNumber(const RawValue& raw, const std::string& text) {
+  std::string_view digits = text;
+  if (digits.starts_with('-')) digits.remove_prefix(1);
+  if (digits.size() > 1 && digits[0] == '0' && IsDigit(digits[1])) {
     Refuse(raw, fmt::format("'{}' starts with 0", text),
            "some YAML readers take it as octal; write it without the leading 0");
   }
-  if (text.find('_') != std::string::npos && std::isdigit(static_cast<unsigned char>(text[0]))) {
+  if (text.find('_') != std::string::npos && IsDigit(text[0])) {
     Refuse(raw, fmt::format("'{}' has an underscore", text), "write the digits without it");
   }
 }
@@ -67,11 +69,11 @@ void RequireRange(const RawValue& raw, double value, const Range& range, const s
   }
 }
 
-/// Splits "10min" into 10 and "min".
+/// Splits "10min" into "10" and "min".
 std::pair<std::string, std::string> SplitUnit(const std::string& text) {
-  const size_t end = text.find_last_of("0123456789.");
-  const size_t number = end == std::string::npos ? 0 : end + 1;
-  return {text.substr(0, number), text.substr(number)};
+  const size_t last_digit = text.find_last_of("0123456789.");
+  if (last_digit == std::string::npos) return {"", text};
+  return {text.substr(0, last_digit + 1), text.substr(last_digit + 1)};
 }
 
 RawValue WithText(const RawValue& raw, std::string text) {
@@ -116,7 +118,9 @@ std::string ReplaceEnvironment(const RawValue& raw, const std::string& text) {
 }  // namespace
 
 bool Range::Contains(double value) const {
-  return (low_open ? value > low : value >= low) && (high_open ? value < high : value <= high);
+  const bool above_low = value > low || (value == low && !low_open);
+  const bool below_high = value < high || (value == high && !high_open);
+  return above_low && below_high;
 }
 
 std::string Range::Text() const {
@@ -124,10 +128,12 @@ std::string Range::Text() const {
   const std::string low_text = fmt::format("{} {}", low_open ? ">" : ">=", low);
   const std::string high_text = fmt::format("{} {}", high_open ? "<" : "<=", high);
   if (has_low && has_high) {
-    return low_open || high_open ? low_text + " and " + high_text
-                                 : fmt::format("{} to {}", low, high);
+    if (low_open || high_open) return low_text + " and " + high_text;
+    return fmt::format("{} to {}", low, high);
   }
-  return has_low ? low_text : has_high ? high_text : "";
+  if (has_low) return low_text;
+  if (has_high) return high_text;
+  return "";
 }
 
 Range AtLeast(double low) { return {.low = low}; }
@@ -145,7 +151,7 @@ bool ReadBool(const RawValue& raw) {
 int64_t ReadInt(const RawValue& raw, const Range& range) {
   const std::string& text = NumberText(raw, "an integer");
   int64_t value = 0;
-  RefuseSurprises(raw, text);
+  RefuseAmbiguousNumber(raw, text);
   if (!ParseInt64(text, &value)) {
     double number = 0;
     if (ParseDouble(text, &number) && number == std::floor(number) && std::abs(number) < 1e15) {
@@ -161,7 +167,7 @@ int64_t ReadInt(const RawValue& raw, const Range& range) {
 double ReadFloat(const RawValue& raw, const Range& range) {
   const std::string& text = NumberText(raw, "a number");
   double value = 0;
-  RefuseSurprises(raw, text);
+  RefuseAmbiguousNumber(raw, text);
   if (!ParseDouble(text, &value)) {
     if (text == ".nan" || text == ".inf" || text == "-.inf" || text == ".NaN" || text == ".Inf") {
       Refuse(raw, fmt::format("expected a finite number, found '{}'", text));
@@ -232,8 +238,9 @@ std::string ReadMetric(const RawValue& raw) {
 std::string MetricNames() {
   std::vector<std::string> names;
   for (const Metric& metric : AllMetrics(1)) {
-    const std::string name = NameOf(metric);
-    names.push_back(metric.k == 0 ? name : name.substr(0, name.find('@')) + "@K");
+    std::string name = NameOf(metric);
+    if (metric.k != 0) name = name.substr(0, name.find('@')) + "@K";
+    names.push_back(name);
   }
   return Join(names, ", ");
 }
@@ -252,11 +259,13 @@ std::vector<RawValue> ReadList(const RawValue& raw) {
   return items;
 }
 
+std::string WriteBool(bool value) { return fmt::format("{}", value); }
+
 std::string WriteInt(int64_t value) { return std::to_string(value); }
 
 std::string WriteFloat(double value) {
   std::string text = fmt::format("{}", value);
-  // Keeps the type visible: 1 would read as an integer to people.
+  // Shows the type: a reader would take "1" for an integer.
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
 }
@@ -270,7 +279,10 @@ std::string WriteString(const std::string& value) {
                              value.find_first_not_of(kPlain) == std::string::npos;
   if (word_is_plain) return value;
   std::string quoted = "'";
-  for (const char c : value) quoted += c == '\'' ? "''" : std::string(1, c);
+  for (const char c : value) {
+    if (c == '\'') quoted += '\'';
+    quoted += c;
+  }
   return quoted + "'";
 }
 

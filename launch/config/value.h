@@ -9,14 +9,14 @@
 
 namespace hearth {
 
-/// A value that does not fit its key. Caught by whoever knows the key's name.
+/// The readers throw it for a value that does not fit its key. The catcher adds the key's name.
 struct BadValue {
   std::string message;  ///< "expected an integer, found 'x'"
-  std::string hint;     ///< what to do, or empty
+  std::string hint;     ///< tells the user how to correct it, or is empty
   Place place;
 };
 
-/// Legal numbers of a key; bounds belong to the range unless open.
+/// The legal numbers of a key. A bound is legal itself unless it is open.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -33,32 +33,34 @@ Range Between(double low, double high);
 Range FromBelow(double low, double high);  ///< low <= value < high
 inline Range AnyNumber() { return {}; }
 
-/// The readers of values: exactly one way to write each thing. All throw BadValue.
-/// `true` or `false`.
+/// Readers turn a raw value into a typed one. They are strict, so that a slip is refused instead of
+/// read as another value. All readers throw BadValue.
+/// ReadBool accepts `true` and `false`.
 bool ReadBool(const RawValue& raw);
-/// Decimal digits: no octal (`010`), no `1_000`, no `1e3`, no quotes.
+/// Accepts decimal digits, but no octal (`010`), no `1_000`, no `1e3` and no quotes.
 int64_t ReadInt(const RawValue& raw, const Range& range);
-/// A finite decimal number.
+/// Accepts a finite decimal number.
 double ReadFloat(const RawValue& raw, const Range& range);
 std::string ReadString(const RawValue& raw);
-/// A path: `${NAME}` is replaced by the environment variable, relative paths are relative to the
-/// folder of the value's place; the result is absolute. Empty stays empty.
+/// Returns an absolute path. The environment variable replaces `${NAME}`, and a relative path
+/// starts at the folder of the value's place. An empty text stays empty.
 std::string ReadPath(const RawValue& raw);
-/// A number of outer steps: `500` or `500step`.
+/// Accepts a number of outer steps: `500` or `500step`.
 int64_t ReadSteps(const RawValue& raw, const Range& range);
-/// Seconds: `30`, `30s`, `10min`, `2h`, `1d`.
+/// Returns seconds. Accepts `30`, `30s`, `10min`, `2h`, `1d`.
 double ReadDuration(const RawValue& raw, const Range& range);
-/// Position of the name in `names`.
+/// Returns the index of the name in `names`.
 size_t ReadName(const RawValue& raw, const std::vector<std::string>& names);
-/// The name of an evaluation metric: "rmse", "ndcg@10".
+/// Accepts the name of an evaluation metric: "rmse", "ndcg@10".
 std::string ReadMetric(const RawValue& raw);
 std::string MetricNames();
-/// The elements of a list; a text such as `64,64` counts as one on the command line.
+/// Returns the elements of a list. The command line may write a list as `64,64`.
 std::vector<RawValue> ReadList(const RawValue& raw);
 
-/// The writers: YAML text that the readers read back as the same value.
+/// Writers return YAML text. The readers turn this text into the same value again.
+std::string WriteBool(bool value);
 std::string WriteInt(int64_t value);
-std::string WriteFloat(double value);  ///< shortest text that reads back as the same bits
+std::string WriteFloat(double value);  ///< the shortest text that gives the same bits again
 std::string WriteString(const std::string& value);
 std::string WriteDuration(double seconds);
 

@@ -17,10 +17,10 @@
 namespace hearth {
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{1} << 20;
+constexpr int64_t kMaxFileBytes = int64_t{1} << 20;
 constexpr size_t kMaxDepth = 8;
 
-/// The text cut into lines, so that a place can carry the line it points at.
+/// A text, split into lines. It makes places that carry their line.
 class LinedText {
  public:
   LinedText(std::string_view text, std::string source, std::string folder)
@@ -31,14 +31,15 @@ class LinedText {
     }
   }
 
-  /// `line` and `column` from 1.
+  /// `line` and `column` count from 1.
   Place At(int64_t line, int64_t column) const {
-    const auto index = static_cast<size_t>(line - 1);
-    const std::string text(index < lines_.size() ? lines_[index] : std::string_view());
+    std::string text;
+    if (line >= 1 && line <= std::ssize(lines_)) text = lines_[line - 1];
     return {source_, line, column, text, folder_};
   }
   Place At(const YAML::Mark& mark) const {
-    return mark.is_null() ? Whole() : At(mark.line + 1, mark.column + 1);
+    if (mark.is_null()) return Whole();
+    return At(mark.line + 1, mark.column + 1);
   }
   Place Whole() const { return {source_, 0, 0, "", folder_}; }
   const std::vector<std::string_view>& lines() const { return lines_; }
@@ -48,9 +49,10 @@ class LinedText {
   std::vector<std::string_view> lines_;
 };
 
-/// Whether the quoted text at the start of `line` ends on it.
+/// True if the quoted text at the start of `line` ends on the same line.
 bool IsClosedQuote(std::string_view line) {
-  const char quote = line.empty() ? '"' : line[0];
+  if (line.empty()) return false;
+  const char quote = line[0];
   for (size_t i = 1; i < line.size(); ++i) {
     const bool escape = quote == '"' ? line[i] == '\\' : line.substr(i, 2) == "''";
     if (escape) {
@@ -62,17 +64,17 @@ bool IsClosedQuote(std::string_view line) {
   return false;
 }
 
-/// What yaml-cpp would accept or report badly.
+/// Refuses bytes that yaml-cpp would accept or report badly.
 void CheckBytes(std::string_view text, const LinedText& lined) {
   if (text.starts_with("\xEF\xBB\xBF")) {
     ThrowConfigError(lined.At(1, 1), "the file starts with a byte order mark",
                      "save it as UTF-8 without byte order mark");
   }
-  for (size_t i = 0; i < lined.lines().size(); ++i) {
-    const std::string_view line = lined.lines()[i];
-    const auto number = static_cast<int64_t>(i) + 1;
+  int64_t number = 0;
+  for (const std::string_view line : lined.lines()) {
+    ++number;
     if (const size_t bad = FirstInvalidUtf8(line); bad != std::string_view::npos) {
-      Place place = lined.At(number, static_cast<int64_t>(bad) + 1);
+      Place place = lined.At(number, bad + 1);
       place.text = place.text.substr(0, bad) + "?";
       ThrowConfigError(place,
                        fmt::format("byte 0x{:02x} is not UTF-8", static_cast<uint8_t>(line[bad])),
@@ -81,11 +83,11 @@ void CheckBytes(std::string_view text, const LinedText& lined) {
     for (size_t column = 0; column < line.size(); ++column) {
       const auto c = static_cast<uint8_t>(line[column]);
       if (c == '\t' && line.substr(0, column).find('#') == std::string_view::npos) {
-        ThrowConfigError(lined.At(number, static_cast<int64_t>(column) + 1), "tab character",
+        ThrowConfigError(lined.At(number, column + 1), "tab character",
                          "indent and separate with spaces");
       }
       if ((c < 0x20 && c != '\t') || c == 0x7F) {
-        Place place = lined.At(number, static_cast<int64_t>(column) + 1);
+        Place place = lined.At(number, column + 1);
         place.text = place.text.substr(0, column) + "?";
         ThrowConfigError(place, fmt::format("control character 0x{:02x}", c), "remove it");
       }
@@ -113,7 +115,8 @@ class SettingCollector : public YAML::EventHandler {
     OnValue({RawValue::Kind::kEmpty, "", false, {}, text_->At(mark)});
   }
 
-  // The anchor stands before its alias and was refused; without one the parser refuses the alias.
+  // No alias comes this far: its anchor was refused before, and the parser refuses an alias without
+  // an anchor.
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     HEARTH_CHECK(false, "an alias in line {}", mark.line + 1);
   }
@@ -156,8 +159,11 @@ class SettingCollector : public YAML::EventHandler {
     if (levels_.size() >= kMaxDepth) {
       ThrowConfigError(text_->At(mark), fmt::format("more than {} levels", kMaxDepth));
     }
-    const std::string prefix = levels_.empty() ? "" : levels_.back().key + ".";
-    if (!levels_.empty()) OnValue({RawValue::Kind::kSection, "", false, {}, text_->At(mark)});
+    std::string prefix;
+    if (!levels_.empty()) {
+      prefix = levels_.back().key + ".";
+      OnValue({RawValue::Kind::kSection, "", false, {}, text_->At(mark)});
+    }
     levels_.push_back({prefix, "", {}, false});
   }
 
@@ -168,7 +174,7 @@ class SettingCollector : public YAML::EventHandler {
     std::string prefix;  ///< "meta." inside section meta
     std::string key;     ///< dotted path of the key being read
     Place key_place;
-    bool has_key = false;  ///< a key was read and its value is next
+    bool has_key = false;  ///< the key is read and its value comes next
   };
 
   bool AtKey() const { return !in_list_ && !levels_.empty() && !levels_.back().has_key; }
@@ -220,12 +226,11 @@ class SettingCollector : public YAML::EventHandler {
                        "remove it");
     }
   }
-  /// yaml-cpp closes a forgotten quote at the end of the file and joins lines of text: both turn a
-  /// slip into a value.
+  /// Refuses a value over several lines. yaml-cpp closes a forgotten quote at the end of the file
+  /// and joins lines of text; both would turn a slip into a value.
   void RequireOneLine(const YAML::Mark& mark, bool quoted, const std::string& value) const {
     const Place place = text_->At(mark);
-    const std::string_view rest =
-        std::string_view(place.text).substr(static_cast<size_t>(place.column - 1));
+    const std::string_view rest = std::string_view(place.text).substr(place.column - 1);
     if (!quoted) {
       if (!rest.starts_with(value)) {
         ThrowConfigError(place, "a value over several lines",
@@ -293,16 +298,16 @@ std::vector<Setting> ReadConfigFile(const std::string& path) {
   if (status.type() != fs::file_type::regular) {
     throw ConfigError("{}: not a regular file, so not a configuration", path);
   }
-  if (const uintmax_t size_bytes = fs::file_size(path); size_bytes > kMaxFileBytes) {
+  if (const int64_t size_bytes = fs::file_size(path); size_bytes > kMaxFileBytes) {
     throw ConfigError(
         "{}: {} is more than the 1 MiB a configuration may have; is it the right file?", path,
-        FormatBytes(static_cast<int64_t>(size_bytes)));
+        FormatBytes(size_bytes));
   }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) ThrowFileError(kAction, path, errno);
   std::string text(kMaxFileBytes, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(stream.gcount()));
+  stream.read(text.data(), std::ssize(text));
+  text.resize(stream.gcount());
   const fs::path folder = fs::absolute(path).parent_path();
   return ParseConfigText(text, path, folder.string());
 }

@@ -8,20 +8,19 @@
 
 namespace hearth {
 
-/// Reads a configuration file as a flat list of settings, in file order.
+/// Reads a configuration file as a flat list of settings, in the order of the file.
 ///
-/// A strict subset of YAML: one document of nested maps, scalars and lists of scalars. Everything
-/// that YAML readers are known to disagree or keep silent about is refused with its place:
-/// duplicate keys, a second document, anchors, aliases and merge keys, tags, tabs, other encodings
-/// than UTF-8, a byte order mark, control characters, more than 1 MiB, more than 8 levels. An empty
-/// file is a configuration without settings.
+/// The reader accepts a strict subset of YAML: one document of nested maps, scalars and lists of
+/// scalars. YAML readers disagree or keep silent about many other things; these are refused with
+/// their place: duplicate keys, a second document, anchors, aliases and merge keys, tags, tabs,
+/// encodings other than UTF-8, a byte order mark, control characters, more than 1 MiB, and more
+/// than 8 levels. An empty file is a configuration without settings.
 ///
-/// Throws PlacedConfigError (contents), ConfigError (no such file, not a regular file), or
-/// PermissionError.
+/// Throws PlacedConfigError for the contents, ConfigError if the file is missing or not a regular
+/// file, and PermissionError.
 std::vector<Setting> ReadConfigFile(const std::string& path);
 
-/// The same for a text; `source` is the name shown in messages, `folder` what relative paths are
-/// relative to.
+/// Reads a text in the same way. Messages show the name `source`; relative paths start at `folder`.
 std::vector<Setting> ParseConfigText(std::string_view text, const std::string& source,
                                      const std::string& folder);
 

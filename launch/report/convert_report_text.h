@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-/// What a conversion did, in a few lines for people. `output`: the folder it was written to.
+/// Tells people in a few lines how a conversion went. `output` is the folder of the new data set.
 std::string TextOf(const ConvertReport& report, const std::string& output);
 
 }  // namespace hearth

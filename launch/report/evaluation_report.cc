@@ -9,6 +9,9 @@
 namespace hearth {
 namespace {
 
+constexpr int kIntervalWidth = 25;  // of the column of the chosen metric
+constexpr int kMeanWidth = 9;       // of all other columns
+
 nlohmann::ordered_json JsonOf(const MetricValues& values) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [metric, value] : values) {
@@ -21,17 +24,28 @@ nlohmann::ordered_json JsonOf(const MetricValues& values) {
   return json;
 }
 
-/// The value of one metric, or null when no task defines it.
+/// Returns the value of a metric, or null if no task defines it.
 const MeanInterval* Find(const MetricValues& values, const std::string& metric) {
   const auto found = values.find(metric);
-  return found == values.end() || found->second.task_count == 0 ? nullptr : &found->second;
+  if (found == values.end() || found->second.task_count == 0) return nullptr;
+  return &found->second;
 }
 
 std::string IntervalText(const MeanInterval& value) {
   return fmt::format("{:.4f} [{:.4f}, {:.4f}]", value.mean, value.low, value.high);
 }
 
-/// Every metric that some row has a value of, the chosen one first.
+std::string IntervalOrDash(const MeanInterval* value) {
+  if (value == nullptr) return "-";
+  return IntervalText(*value);
+}
+
+std::string MeanOrDash(const MeanInterval* value) {
+  if (value == nullptr) return "-";
+  return fmt::format("{:.4f}", value->mean);
+}
+
+/// Lists the chosen metric, and then every other metric that has a value in some line of the table.
 std::vector<std::string> Columns(const ScenarioResult& result, const std::string& chosen) {
   std::set<std::string> others;
   for (const auto& [row, values] : result.values) {
@@ -46,13 +60,10 @@ std::vector<std::string> Columns(const ScenarioResult& result, const std::string
 
 std::string RowText(const std::string& row, const MetricValues& values,
                     const std::vector<std::string>& columns) {
-  std::string line = fmt::format("  {:<13}", row);
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const MeanInterval* value = Find(values, columns[i]);
-    const std::string text = value == nullptr ? "-"
-                             : i == 0         ? IntervalText(*value)
-                                              : fmt::format("{:.4f}", value->mean);
-    line += fmt::format(" {:>{}}", text, i == 0 ? 25 : 9);
+  std::string line =
+      fmt::format("  {:<13} {:>{}}", row, IntervalOrDash(Find(values, columns[0])), kIntervalWidth);
+  for (size_t i = 1; i < columns.size(); ++i) {
+    line += fmt::format(" {:>{}}", MeanOrDash(Find(values, columns[i])), kMeanWidth);
   }
   return line + "\n";
 }
@@ -64,9 +75,9 @@ std::string ScenarioText(const ScenarioResult& result, Part part, const std::str
       fmt::format("{}: {} of {} tasks\n", part_name, result.task_count, result.part_task_count);
   if (result.task_count == 0) return text + "  no task has enough events\n";
   const std::vector<std::string> columns = Columns(result, metric);
-  text += fmt::format("  {:<13}", "");
-  for (size_t i = 0; i < columns.size(); ++i) {
-    text += fmt::format(" {:>{}}", i == 0 ? metric + " [95 %]" : columns[i], i == 0 ? 25 : 9);
+  text += fmt::format("  {:<13} {:>{}}", "", metric + " [95 %]", kIntervalWidth);
+  for (size_t i = 1; i < columns.size(); ++i) {
+    text += fmt::format(" {:>{}}", columns[i], kMeanWidth);
   }
   text += "\n";
   for (const std::string& row : result.rows) text += RowText(row, result.values.at(row), columns);

@@ -10,15 +10,18 @@
 
 namespace hearth {
 
-/// {scenario: {row: {metric: {mean, low, high, tasks}}}}. Rows: "adapted", "unadapted", the
-/// baselines; beside them, of the same shape, "improvement_over_ROW" (paired differences, positive
-/// when adapted is better) and "adapted_shot_K" (support sets of K rows). "adapted" also has
-/// "loss_reduction", which has no interval (null). Metrics without any task are left out, and a
-/// scenario without any is an empty object.
+/// Returns {scenario: {line: {metric: {mean, low, high, tasks}}}}. The lines (ScenarioResult::rows,
+/// improvement and shots) are:
+///   "adapted", "unadapted" and the baselines;
+///   "improvement_over_LINE": paired differences, positive if "adapted" is better;
+///   "adapted_shot_K": "adapted" with support sets of K rows.
+/// "adapted" also has "loss_reduction"; its interval is null. A metric that no task defines is left
+/// out, and a scenario without tasks is an empty object.
 nlohmann::ordered_json EvaluationJson(const std::vector<ScenarioResult>& results);
 
-/// The same as tables for people, one per scenario. `metric`: the one whose intervals, improvements
-/// and k-shot curve are shown. Facts of the manifest (the simulator's truth) stand beside.
+/// Returns the same as tables for people, one table per scenario. A table shows the intervals, the
+/// improvements and the k-shot curve of `metric` alone. It also shows the simulator's truth if the
+/// facts of the manifest have it.
 std::string EvaluationText(const std::vector<ScenarioResult>& results, Split split,
                            const std::string& metric, const DatasetManifest& manifest);
 

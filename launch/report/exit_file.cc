@@ -28,7 +28,7 @@ bool WriteExitFile(const std::string& run_folder, const ExitRecord& record) {
       open(ExitFilePath(run_folder).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0) return errno != EEXIST;
   const std::string text = ExitText(record);
-  // The process is ending with an error already; there is nobody to tell of a second one.
+  // The process already ends with an error. A second error could be reported to nobody.
   [[maybe_unused]] const ssize_t written = write(file, text.data(), text.size());
   fsync(file);
   close(file);
@@ -37,7 +37,7 @@ bool WriteExitFile(const std::string& run_folder, const ExitRecord& record) {
 
 void PrepareExitFile(const std::string& run_folder, const ExitRecord& record) {
   const std::string text = ExitText({record.code, record.rank, record.host, ""});
-  const size_t message = text.rfind('"');  // the closing one: nothing stands after the message
+  const size_t message = text.rfind('"');  // the closing quote: the message is the last field
   SetFaultReport({"[rank " + std::to_string(record.rank) + " on " + record.host + "] ",
                   ExitFilePath(run_folder), text.substr(0, message), text.substr(message)});
 }

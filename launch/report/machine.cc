@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The value of `name` in a file of "name : value" lines, or "".
+/// Returns the value of `name` in a file of "name : value" lines, or "".
 std::string LineValue(const std::string& path, std::string_view name) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -55,7 +55,7 @@ Finding ExamineMemory() {
   return finding;
 }
 
-/// The kernel driver's list, which is there whatever this build can use.
+/// Returns the GPUs that the kernel driver lists, even those that this build cannot use.
 std::vector<std::string> DriverGpus() {
   std::vector<std::string> names;
   std::error_code error;
@@ -69,15 +69,17 @@ Finding ExamineGpus() {
   const std::vector<std::string> present = DriverGpus();
   const int64_t usable_count = UsableGpuCount();
   Finding finding{"gpu", "", ""};
-  finding.text = present.empty() && usable_count == 0
-                     ? "none"
-                     : fmt::format("{} usable of {} present{}{}", usable_count, present.size(),
-                                   present.empty() ? "" : ": ", Join(present, ", "));
-  if (usable_count == 0 && !present.empty()) {
-    finding.hint =
-        ThisBuild().flavour == "CPU"
-            ? "this is the CPU flavour; build with a CUDA toolkit on PATH to use the GPU"
-            : "the driver may be older than CUDA needs, or CUDA_VISIBLE_DEVICES hides the GPU";
+  if (present.empty() && usable_count == 0) {
+    finding.text = "none";
+    return finding;
+  }
+  finding.text = fmt::format("{} usable of {} present", usable_count, present.size());
+  if (!present.empty()) finding.text += ": " + Join(present, ", ");
+  if (usable_count > 0) return finding;
+  if (ThisBuild().flavour == "CPU") {
+    finding.hint = "this is the CPU flavour; build with a CUDA toolkit on PATH to use the GPU";
+  } else {
+    finding.hint = "the driver may be older than CUDA needs, or CUDA_VISIBLE_DEVICES hides the GPU";
   }
   return finding;
 }
@@ -89,7 +91,7 @@ Finding ExamineDisk() {
   if (error || statvfs(folder.c_str(), &disk) != 0) {
     return {"disk", "the working folder cannot be looked at", "change to a folder that exists"};
   }
-  const auto free_bytes = static_cast<int64_t>(disk.f_bavail * disk.f_frsize);
+  const int64_t free_bytes = disk.f_bavail * disk.f_frsize;
   Finding finding{"disk", fmt::format("{} free in {}", FormatBytes(free_bytes), folder.string()),
                   ""};
   if (free_bytes < int64_t{1} << 30) finding.hint = "less than 1 GiB free: checkpoints may not fit";
@@ -98,7 +100,8 @@ Finding ExamineDisk() {
 
 std::string LimitText(rlim_t limit, bool bytes) {
   if (limit == RLIM_INFINITY) return "unlimited";
-  return bytes ? FormatBytes(static_cast<int64_t>(limit)) : std::to_string(limit);
+  if (bytes) return FormatBytes(limit);
+  return std::to_string(limit);
 }
 
 Finding ExamineLimits() {
@@ -124,12 +127,14 @@ Finding ExamineLimits() {
 
 std::string ProcessorName() {
   const std::string model = LineValue("/proc/cpuinfo", "model name");
-  return model.empty() ? "unknown model" : model;
+  if (model.empty()) return "unknown model";
+  return model;
 }
 
 int64_t UsableGpuCount() {
   const auto& hooks = at::detail::getCUDAHooks();
-  return hooks.hasCUDA() ? hooks.getNumGPUs() : 0;
+  if (!hooks.hasCUDA()) return 0;
+  return hooks.getNumGPUs();
 }
 
 std::vector<Finding> ExamineMachine() {

@@ -6,20 +6,20 @@
 
 namespace hearth {
 
-/// One thing `hearth doctor` looked at.
+/// One result of `hearth doctor`.
 struct Finding {
   std::string topic;  ///< "memory"
   std::string text;   ///< "15.2 GB, 9.8 GB available"
-  std::string hint;   ///< what to do, or empty
+  std::string hint;   ///< tells the user how to correct a problem; empty if there is none
 };
 
-/// The model of the processor, as the kernel names it.
+/// Returns the model of the processor, as the kernel names it.
 std::string ProcessorName();
-/// GPUs that this build can use on this machine.
+/// Counts the GPUs that this build can use on this machine.
 int64_t UsableGpuCount();
 
-/// Looks at the CPU, memory, GPUs, the file system of the working directory and process limits.
-/// Never throws: what cannot be found out is said so.
+/// Examines the CPU, memory, GPUs, the file system of the working directory and process limits.
+/// Never throws: a finding says so if something cannot be found out.
 std::vector<Finding> ExamineMachine();
 
 }  // namespace hearth

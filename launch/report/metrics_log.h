@@ -8,16 +8,16 @@
 
 namespace hearth {
 
-/// metrics.jsonl: one JSON object per line, appended and flushed, so that a reader never sees half
-/// a line of a finished write. Every object has "event" and, where it makes sense, "step". A
-/// resumed run appends; lines of steps after the step of its "resume" line are repeated by it.
-/// Numbers that are not finite are written as null.
+/// Writes metrics.jsonl: one JSON object per line. Each line is appended and flushed, so that a
+/// reader sees a finished line whole. Every object has "event", and most have "step". A resumed run
+/// appends to the file and repeats the steps after the step of its "resume" line. Numbers that are
+/// not finite become null.
 class MetricsLog {
  public:
-  /// Opens for appending. Throws StorageError naming the path.
+  /// Opens the file for appending. Throws StorageError, which names the path.
   explicit MetricsLog(const std::string& path);
 
-  /// Throws StorageError when the line cannot be written whole.
+  /// Writes one line. Throws StorageError if the whole line cannot be written.
   void Write(const nlohmann::ordered_json& object);
 
  private:

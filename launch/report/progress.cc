@@ -22,7 +22,8 @@ ProgressStyle StyleOf(const std::string& name, bool stderr_is_terminal, bool lau
   if (name == "bar") return ProgressStyle::kBar;
   if (name == "off") return ProgressStyle::kOff;
   HEARTH_CHECK(name == "auto", "progress style '{}'", name);
-  return stderr_is_terminal && !launched_by_mpi ? ProgressStyle::kBar : ProgressStyle::kPlain;
+  if (stderr_is_terminal && !launched_by_mpi) return ProgressStyle::kBar;
+  return ProgressStyle::kPlain;
 }
 
 std::string PlainLine(const ProgressState& state) {
@@ -34,9 +35,9 @@ std::string PlainLine(const ProgressState& state) {
 }
 
 std::string BarLine(const ProgressState& state) {
-  const int64_t done = state.max_steps == 0 ? 0 : kBarWidth * state.step / state.max_steps;
-  const std::string bar = std::string(static_cast<size_t>(done), '#') +
-                          std::string(static_cast<size_t>(kBarWidth - done), '.');
+  int64_t done = 0;
+  if (state.max_steps > 0) done = kBarWidth * state.step / state.max_steps;
+  const std::string bar = std::string(done, '#') + std::string(kBarWidth - done, '.');
   return fmt::format("[{}] {}", bar, PlainLine(state));
 }
 
@@ -48,7 +49,7 @@ void Progress::OnStep(int64_t step, int64_t max_steps, int64_t epoch, double los
                       int64_t task_count) {
   const double now = options_.clock();
   if (first_step_sec_ < 0) {
-    // The first step pays for warming up: speed and ETA are taken from its end.
+    // The first step is slow because it warms up. The ETA is computed from the steps after it.
     first_step_sec_ = now;
     first_step_ = step;
   }
@@ -60,11 +61,14 @@ void Progress::OnStep(int64_t step, int64_t max_steps, int64_t epoch, double los
   loss_sum_ += loss;
   if (options_.style == ProgressStyle::kOff) return;
 
-  const double every = options_.style == ProgressStyle::kBar ? kBarEverySec : options_.every_sec;
-  if (now - last_line_sec_ < every && step < max_steps) return;
+  const bool is_bar = options_.style == ProgressStyle::kBar;
+  const double every_sec = is_bar ? kBarEverySec : options_.every_sec;
+  if (now - last_line_sec_ < every_sec && step < max_steps) return;
   const ProgressState summary = Summarize(now);
-  if (options_.style == ProgressStyle::kBar) {
-    options_.draw(kEraseLine + BarLine(summary) + (step == max_steps ? "\n" : ""));
+  if (is_bar) {
+    std::string drawing = kEraseLine + BarLine(summary);
+    if (step == max_steps) drawing += "\n";
+    options_.draw(drawing);
     bar_shown_ = step != max_steps;
   } else {
     options_.log_line(PlainLine(summary));
@@ -86,12 +90,15 @@ void Progress::Interrupt() {
 
 ProgressState Progress::Summarize(double now) const {
   ProgressState summary = state_;
-  const double since_line = now - last_line_sec_;
+  const double since_line_sec = now - last_line_sec_;
   summary.loss = loss_sum_ / static_cast<double>(std::max<int64_t>(steps_since_line_, 1));
-  summary.tasks_per_sec = since_line > 0 ? static_cast<double>(tasks_since_line_) / since_line : 0;
+  summary.tasks_per_sec = 0;
+  if (since_line_sec > 0) {
+    summary.tasks_per_sec = static_cast<double>(tasks_since_line_) / since_line_sec;
+  }
+  double step_sec = since_line_sec;
   const int64_t timed_steps = state_.step - first_step_;
-  const double step_sec =
-      timed_steps > 0 ? (now - first_step_sec_) / static_cast<double>(timed_steps) : since_line;
+  if (timed_steps > 0) step_sec = (now - first_step_sec_) / static_cast<double>(timed_steps);
   summary.eta_sec = step_sec * static_cast<double>(state_.max_steps - state_.step);
   return summary;
 }

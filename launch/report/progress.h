@@ -6,18 +6,18 @@
 
 namespace hearth {
 
-/// How a run shows that it moves.
+/// The ways to show the progress of a run.
 enum class ProgressStyle {
   kPlain,  ///< a log line every few seconds
-  kBar,    ///< one line of the terminal, redrawn
+  kBar,    ///< one line of the terminal that is drawn again and again
   kOff,
 };
 
-/// "auto", "plain", "bar", "off" to a style; auto is a bar only on a terminal of a run without
-/// mpirun. The name must be one of these.
+/// Returns the style for "auto", "plain", "bar" or "off"; other names are not allowed. "auto" means
+/// a bar if stderr is a terminal and the run was started without mpirun, else plain lines.
 ProgressStyle StyleOf(const std::string& name, bool stderr_is_terminal, bool launched_by_mpi);
 
-/// Where a run stands.
+/// The progress of a run so far.
 struct ProgressState {
   int64_t step = 0, max_steps = 0, epoch = 0;
   double loss = 0;     ///< outer loss, mean since the last line
@@ -28,25 +28,26 @@ struct ProgressState {
 };
 /// "step 1200/4000  epoch 3  loss 0.9120  rmse 0.9340  812 tasks/s  ETA 2 min 05 s"
 std::string PlainLine(const ProgressState& state);
-/// The same, with a bar of 20 characters in front, fitting one line of a terminal.
+/// Returns the same line after a bar of 20 characters. It fits one line of a terminal.
 std::string BarLine(const ProgressState& state);
 
-/// Turns finished steps into lines. Time comes from `clock` (seconds, any origin).
+/// Turns finished steps into lines of progress. Options::clock gives the time in seconds from any
+/// origin.
 class Progress {
  public:
   struct Options {
     ProgressStyle style = ProgressStyle::kPlain;
     double every_sec = 5;
     std::function<double()> clock;
-    std::function<void(const std::string&)> log_line;  ///< receives plain lines
-    std::function<void(const std::string&)> draw;  ///< receives bar text with control characters
+    std::function<void(const std::string&)> log_line;  ///< receives the plain lines
+    std::function<void(const std::string&)> draw;      ///< receives the bar with control characters
   };
   explicit Progress(Options options);
 
-  /// Tells of one finished step; says something when it is time to, and after the last step.
+  /// Counts one finished step. Shows progress if it is time for it, and after the last step.
   void OnStep(int64_t step, int64_t max_steps, int64_t epoch, double loss, int64_t task_count);
   void OnMetric(const std::string& name, double value);
-  /// Makes room for a log line: removes the bar until it is drawn again.
+  /// Removes the bar, to make room for a log line. The next drawing brings the bar back.
   void Interrupt();
 
  private:

@@ -26,17 +26,16 @@ std::string RankList(const std::vector<int>& ranks) {
   std::vector<std::string> names;
   for (size_t i = 0; i < std::min(ranks.size(), kShown); ++i)
     names.push_back(std::to_string(ranks[i]));
-  return Join(names, ", ") + (ranks.size() > kShown ? ", ..." : "");
+  if (ranks.size() > kShown) names.push_back("...");
+  return Join(names, ", ");
 }
 
-// One text per rank that all should have in common.
+// Compares the texts of all ranks, which should be equal. `own` is the text of this rank.
 Finding CompareTexts(Communicator& communicator, const std::string& topic, const std::string& own,
                      const std::string& hint) {
   const std::vector<std::string> texts = AllGatherText(communicator, own);
   std::map<std::string, std::vector<int>> ranks_of;
-  for (size_t rank = 0; rank < texts.size(); ++rank) {
-    ranks_of[texts[rank]].push_back(static_cast<int>(rank));
-  }
+  for (int rank = 0; rank < std::ssize(texts); ++rank) ranks_of[texts[rank]].push_back(rank);
   if (ranks_of.size() == 1) return {topic, own, ""};
   std::vector<std::string> parts;
   for (const auto& [text, ranks] : ranks_of) {
@@ -45,13 +44,13 @@ Finding CompareTexts(Communicator& communicator, const std::string& topic, const
   return {topic, Join(parts, "; "), hint};
 }
 
-// The ranks that say no.
-std::vector<int> RanksWithout(Communicator& communicator, bool yes) {
-  const std::vector<uint8_t> own = {static_cast<uint8_t>(yes)};
+// Returns the ranks on which `holds` is false.
+std::vector<int> RanksWithout(Communicator& communicator, bool holds) {
+  const std::vector<uint8_t> own = {holds};
   const std::vector<uint8_t> all = communicator.AllGather(std::span<const uint8_t>(own));
   std::vector<int> ranks;
-  for (size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank] == 0) ranks.push_back(static_cast<int>(rank));
+  for (int rank = 0; rank < std::ssize(all); ++rank) {
+    if (all[rank] == 0) ranks.push_back(rank);
   }
   return ranks;
 }
@@ -67,9 +66,7 @@ Finding CompareHosts(Communicator& communicator) {
 Finding CompareSharedMemory(Communicator& communicator) {
   struct statvfs disk {};
   int64_t free_bytes = 0;
-  if (statvfs("/dev/shm", &disk) == 0) {
-    free_bytes = static_cast<int64_t>(disk.f_bavail * disk.f_frsize);
-  }
+  if (statvfs("/dev/shm", &disk) == 0) free_bytes = disk.f_bavail * disk.f_frsize;
   std::array<int64_t, 1> least = {free_bytes};
   communicator.AllReduce(std::span<int64_t>(least), ReduceOp::kMin);
   const std::vector<int> ranks = RanksWithout(communicator, free_bytes >= kWantedSharedBytes);

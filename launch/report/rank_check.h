@@ -8,10 +8,10 @@
 
 namespace hearth {
 
-/// Compares what the ranks of a job have: builds, MPI libraries, processors, devices, room for
-/// shared memory, whether a file that rank 0 writes to `folder` is seen by all, and their clocks.
-/// Every difference has a hint that names the ranks. Collective: all ranks must call; each gets the
-/// same findings.
+/// Compares the ranks of a job: their builds, MPI libraries, processors, GPUs, room for shared
+/// memory and clocks. Also checks that all ranks see a file that rank 0 writes to `folder`. Every
+/// finding with a difference names the ranks. All ranks get the same findings.
+/// Collective: all ranks must call.
 std::vector<Finding> CompareRanks(Communicator& communicator, const std::string& folder);
 
 }  // namespace hearth

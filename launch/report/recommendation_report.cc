@@ -23,7 +23,7 @@ std::string RecommendationTsv(const std::string& user, const std::vector<Recomme
   std::string text;
   int64_t rank = 0;
   for (const Recommendation& recommended : items) {
-    const std::string& id = catalogue.ids[static_cast<size_t>(recommended.item)];
+    const std::string& id = catalogue.ids[recommended.item];
     text += fmt::format("{}\t{}\t{}\t{:.6g}\t{}\n", Printable(user), Printable(id), ++rank,
                         recommended.score, Printable(catalogue.TitleOf(recommended.item)));
   }
@@ -35,7 +35,7 @@ std::string RecommendationJson(const std::string& user, const std::vector<Recomm
   const EntityTable& catalogue = dataset.event_entities();
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Recommendation& recommended : items) {
-    list.push_back({{"item", catalogue.ids[static_cast<size_t>(recommended.item)]},
+    list.push_back({{"item", catalogue.ids[recommended.item]},
                     {"score", recommended.score},
                     {"title", catalogue.TitleOf(recommended.item)}});
   }

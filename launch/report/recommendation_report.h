@@ -8,12 +8,13 @@
 
 namespace hearth {
 
-/// Recommendations of one user with original ids: `user item rank score title`, tab-separated, one
-/// line each. Tabs and control characters of ids and titles become '?'.
+/// These write the recommendations of one user, one line each: `user item rank score title`,
+/// separated by tabs. The ids are the original ones. Tabs and control characters in ids and titles
+/// become '?'.
 std::string RecommendationTsvHeader();
 std::string RecommendationTsv(const std::string& user, const std::vector<Recommendation>& items,
                               const Dataset& dataset);
-/// One JSON object in a line: {"user", "items": [{"item", "score", "title"}, ...]}.
+/// Returns one JSON object in one line: {"user", "items": [{"item", "score", "title"}, ...]}.
 std::string RecommendationJson(const std::string& user, const std::vector<Recommendation>& items,
                                const Dataset& dataset);
 

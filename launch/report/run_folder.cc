@@ -34,15 +34,16 @@ std::string LeftOutPath(const std::string& run_folder) {
 }
 
 std::string ListOf(const std::vector<std::string>& shards) {
-  return shards.empty() ? "all shards" : "all shards but " + Join(shards, ", ");
+  if (shards.empty()) return "all shards";
+  return "all shards but " + Join(shards, ", ");
 }
 
-/// What an earlier start may leave in a folder before it holds a run.
-bool IsStray(const fs::path& path) {
+/// True for a file that a start may leave behind in a folder that does not hold a run yet.
+bool IsLeftByStart(const fs::path& path) {
   return path.filename() == "exit.json" || path.filename() == "starts";
 }
 
-/// What a start adds to must be a file of this run: not a link, which would lead elsewhere.
+/// Refuses a log that is not a regular file of this run. A link could lead to a file elsewhere.
 void RequireAppendable(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
@@ -55,13 +56,12 @@ void RequireAppendable(const std::string& path) {
   if (::access(path.c_str(), W_OK) != 0) ThrowFileError("append to", path, errno);
 }
 
-/// The data hash of the start before, or "" when build.json is gone or damaged.
+/// Returns the data hash of the earlier start, or "" if build.json is missing or damaged.
 std::string EarlierDataHash(const std::string& folder) {
   std::ifstream file(BuildPath(folder));
   const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.contains("data") && json["data"].is_object()
-             ? json["data"].value("manifest_sha256", "")
-             : "";
+  if (!json.is_object() || !json.contains("data") || !json["data"].is_object()) return "";
+  return json["data"].value("manifest_sha256", "");
 }
 
 void CheckEarlierRun(const Config& config, const RunStart& start) {
@@ -123,8 +123,11 @@ void RequireWritableRunFolder(const std::string& folder) {
   }
   if (!S_ISDIR(status.st_mode)) throw ConfigError("run.dir: {} is not a folder", place.string());
   const bool is_new = place != wanted;
-  if (::access(place.c_str(), W_OK | X_OK | (is_new ? 0 : R_OK)) != 0) {
-    ThrowFileError(is_new ? "make run.dir in" : "write to run.dir", place, errno);
+  if (is_new && ::access(place.c_str(), W_OK | X_OK) != 0) {
+    ThrowFileError("make run.dir in", place, errno);
+  }
+  if (!is_new && ::access(place.c_str(), W_OK | X_OK | R_OK) != 0) {
+    ThrowFileError("write to run.dir", place, errno);
   }
 }
 
@@ -137,7 +140,7 @@ void OpenRunFolder(const std::string& folder) {
   for (const std::string& path : {LogPath(folder), MetricsPath(folder)}) RequireAppendable(path);
   if (fs::exists(ConfigPath(folder))) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (IsStray(entry.path())) continue;
+    if (IsLeftByStart(entry.path())) continue;
     throw ConfigError(
         "run.dir: {} is not empty and holds no run (there is {}); choose a new folder", folder,
         entry.path().filename().string());
@@ -147,9 +150,9 @@ void OpenRunFolder(const std::string& folder) {
 void PrepareRunFolder(const Config& config, const RunStart& start) {
   const std::string& folder = config.run.dir;
   if (fs::exists(ConfigPath(folder))) CheckEarlierRun(config, start);
+  // "." is relative to the file, so a copy of the run folder is a run folder, too.
   Config relocatable = config;
-  relocatable.run.dir =
-      std::string(".");  // relative to its file: a copied run folder stays a run folder
+  relocatable.run.dir = std::string(".");
   WriteFileDurably(ConfigPath(folder), ShowConfig(relocatable, /*minimal=*/false), kSharedFile);
   WriteFileDurably(BuildPath(folder), BuildText(config, start), kSharedFile);
 }

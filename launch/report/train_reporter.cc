@@ -22,6 +22,24 @@ const char* NameOf(TrainOutcome outcome) {
   return "";
 }
 
+const char* EndText(TrainOutcome outcome) {
+  switch (outcome) {
+    case TrainOutcome::kDone:
+      return "done";
+    case TrainOutcome::kEarlyStopped:
+      return "stopped early: no more improvement,";
+    case TrainOutcome::kStopped:
+      return "stopped as asked, with a checkpoint,";
+  }
+  HEARTH_CHECK(false);
+  return "";
+}
+
+/// "1 rank", "2 ranks".
+std::string CountText(int count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 TrainReporter::TrainReporter(const Options& options)
@@ -37,8 +55,8 @@ void TrainReporter::OnStart(const Dataset& dataset, const std::string& device,
   Say(fmt::format("data {}: {} users, {} items, {} training tasks with {} events", data.name,
                   data.user_count, data.item_count, data.TaskCount(kTrainPart),
                   data.EventCount(kTrainPart)));
-  Say(fmt::format("hearth {} ({}), {} rank{} on {}", ThisBuild().version, ThisBuild().commit,
-                  world_size, world_size == 1 ? "" : "s", device));
+  Say(fmt::format("hearth {} ({}), {} on {}", ThisBuild().version, ThisBuild().commit,
+                  CountText(world_size, "rank"), device));
   Say(fmt::format("communicator {}: {}", communicator, chosen.reason));
   metrics_.Write({{"event", "start"},
                   {"version", ThisBuild().version},
@@ -50,17 +68,13 @@ void TrainReporter::OnStart(const Dataset& dataset, const std::string& device,
 }
 
 void TrainReporter::OnEngine(const std::string& engine, int thread_count) {
-  Say(fmt::format("engine {}, {} thread{} per rank", engine, thread_count,
-                  thread_count == 1 ? "" : "s"));
+  Say(fmt::format("engine {}, {} per rank", engine, CountText(thread_count, "thread")));
   metrics_.Write({{"event", "engine"}, {"engine", engine}, {"threads", thread_count}});
 }
 
 void TrainReporter::OnEnd(TrainOutcome outcome, const TrainState& state, double seconds) {
-  Say(fmt::format("{} at step {} after {}; {} tasks seen, {} skipped",
-                  outcome == TrainOutcome::kDone           ? "done"
-                  : outcome == TrainOutcome::kEarlyStopped ? "stopped early: no more improvement,"
-                                                           : "stopped as asked, with a checkpoint,",
-                  state.step, FormatDuration(seconds), state.tasks_seen, state.tasks_skipped));
+  Say(fmt::format("{} at step {} after {}; {} tasks seen, {} skipped", EndText(outcome), state.step,
+                  FormatDuration(seconds), state.tasks_seen, state.tasks_skipped));
   if (state.best_step >= 0) {
     Say(fmt::format("best validation value {:.5f} at step {}", state.best_metric, state.best_step));
   }
@@ -131,8 +145,8 @@ void TrainReporter::OnBalance(const BalanceReport& report) {
     Warn(fmt::format(
         "rank {} on {} is slow: {:.2f} times the median of the ranks for {} reports in a row, "
         "mostly in phase '{}'",
-        straggler.rank, report.ranks[static_cast<size_t>(straggler.rank)].host, straggler.times,
-        BalanceWatch::kWindows, straggler.phase));
+        straggler.rank, report.ranks[straggler.rank].host, straggler.times, BalanceWatch::kWindows,
+        straggler.phase));
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace hearth {
 
-/// Tells people (log and progress) and programs (metrics.jsonl) what a run does. Rank 0 only.
+/// Reports the events of a run to people (log and progress) and to programs (metrics.jsonl). Rank 0
+/// only.
 class TrainReporter : public TrainObserver {
  public:
   struct Options {
@@ -19,7 +20,7 @@ class TrainReporter : public TrainObserver {
   };
   explicit TrainReporter(const Options& options);
 
-  /// The first lines of this start.
+  /// Writes the first lines of a start.
   void OnStart(const Dataset& dataset, const std::string& device, const ChosenCommunicator& chosen);
   void OnEnd(TrainOutcome outcome, const TrainState& state, double seconds);
 
@@ -36,7 +37,7 @@ class TrainReporter : public TrainObserver {
   void OnLossSpike(int64_t step, const LossSpike& spike) override;
 
  private:
-  /// A log line that does not run into the progress bar.
+  /// Writes a log line on a line of its own, apart from the progress bar.
   void Say(const std::string& text);
   void Warn(const std::string& text);
 
@@ -45,7 +46,7 @@ class TrainReporter : public TrainObserver {
   Progress progress_;
 };
 
-/// Hears everything and says nothing: ranks other than 0.
+/// Reports nothing. All ranks except rank 0 use it.
 class SilentObserver : public TrainObserver {
  public:
   void OnEngine(const std::string&, int) override {}

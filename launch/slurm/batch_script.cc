@@ -11,11 +11,11 @@ namespace hearth {
 namespace {
 
 constexpr std::string_view kDirective = "#SBATCH ";
-// The line of the shipped scripts below which the values stand.
+// A line of the shipped scripts. The values follow it.
 constexpr std::string_view kValues =
-    "# The values of one job, where `hearth launch slurm` wrote this script.";
+    "# `hearth launch slurm` writes the values of one job below this line.";
 constexpr int64_t kMinute = 60, kHour = 60 * kMinute, kDay = 24 * kHour;
-// Slurm asks 300 s before the end to save, and may be 60 s early.
+// Slurm asks the job to save 300 s before the end, and may ask 60 s too early.
 constexpr int64_t kShortestSec = 10 * kMinute;
 
 /// "--qos" of "--qos=long".
@@ -59,7 +59,8 @@ std::string ValuesOf(const BatchJob& job) {
   return text;
 }
 
-/// The #SBATCH lines of a script, those of `options` instead of their namesakes, new ones last.
+/// Returns the #SBATCH options of a script. An option in `options` replaces the shipped option of
+/// the same name; new options come last.
 std::vector<std::string> Directives(const std::vector<std::string_view>& shipped,
                                     const std::vector<std::string>& options) {
   std::vector<std::string> merged(shipped.begin(), shipped.end());
@@ -89,7 +90,7 @@ int64_t ParseSlurmTime(std::string_view text) {
   const bool has_days = dash != std::string_view::npos;
   std::vector<int64_t> parts;
   const auto read = [&](std::string_view part) {
-    // Digits alone, and few enough to be multiplied.
+    // A field has only digits, and so few of them that the products below do not overflow.
     if (part.empty() || part.size() > 6 ||
         part.find_first_not_of("0123456789") != std::string_view::npos) {
       throw bad();
@@ -98,15 +99,18 @@ int64_t ParseSlurmTime(std::string_view text) {
     HEARTH_CHECK(ParseInt64(part, &value));
     return value;
   };
-  const int64_t days = has_days ? read(text.substr(0, dash)) : 0;
-  for (const std::string_view part : SplitText(has_days ? text.substr(dash + 1) : text, ":")) {
-    parts.push_back(read(part));
+  int64_t days = 0;
+  std::string_view clock = text;
+  if (has_days) {
+    days = read(text.substr(0, dash));
+    clock = text.substr(dash + 1);
   }
+  for (const std::string_view part : SplitText(clock, ":")) parts.push_back(read(part));
   if (parts.size() > 3) throw bad();
   const bool has_hours = has_days || parts.size() == 3;
   parts.resize(3, 0);
-  return has_hours ? days * kDay + parts[0] * kHour + parts[1] * kMinute + parts[2]
-                   : parts[0] * kMinute + parts[1];
+  if (has_hours) return days * kDay + parts[0] * kHour + parts[1] * kMinute + parts[2];
+  return parts[0] * kMinute + parts[1];
 }
 
 std::string BatchScript(std::string_view shipped, const BatchJob& job) {

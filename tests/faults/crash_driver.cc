@@ -1,16 +1,17 @@
-// Ends training processes at exact places and goes on with what they left, until the run is done.
+// Ends training processes at exact places, and starts them again from their files until the run is
+// done.
 //
 //   crash_driver [--trials N] [--seed S] [--only TRIAL]
 //
-// A trial is a run of two ranks that ends at one place, as if the machine had lost power to the
-// process: a phase of training (common/phase.h) or a call of the file system, the n-th time. Then
-// the run is started again, perhaps to end again, and at last to its end. Places are taken in turn,
-// n at random. Three oracles, none of them the trainer's own:
-//   - the hash of the model is that of a run nobody ended;
-//   - no start resumes from a step before the last one that was announced as committed;
-//   - the steps that count are 1, 2, ... without a hole, and in each epoch use every task once.
-// Exit code 1 and one line that repeats the trial when an oracle disagrees, or when a place of the
-// list is never reached.
+// A trial is a run of two ranks. Its process ends at one place, as if it had lost power: when it
+// enters a phase of training (common/phase.h) or makes a call of the file system for the n-th time.
+// The run is then started again. It may end early again; the last start runs to the end. The trials
+// use the places in turn, and n is random. Three checks do not rely on the trainer:
+//   - The hash of the model equals the hash of a run that nobody ended.
+//   - No start resumes from a step before the last step that was announced as committed.
+//   - The steps that count are 1, 2, ... without a hole. Each epoch uses every task once.
+// If a check fails or a place is never reached, the driver prints a line that repeats the trial,
+// and exits with 1.
 #include <array>
 #include <atomic>
 #include <filesystem>
@@ -56,13 +57,13 @@ std::string NameOfPlace(size_t place) {
                              : std::string("file ") + kCallNames[place - kPhaseCount];
 }
 
-// Shared by the driver and the processes it starts.
+// The driver shares this memory with the processes that it starts.
 struct Shared {
-  std::array<std::atomic<int64_t>, kPlaceCount> passed;  // by the process of now
-  int64_t place = -1;                                    // where it ends, ...
-  int64_t number = 0;  // ... the n-th time; after the call or before it
-  bool after = false;
-  pid_t process = 0;  // the one that counts; not the children it starts
+  std::array<std::atomic<int64_t>, kPlaceCount> passed;  // times that the process passed each place
+  int64_t place = -1;  // the process ends at this place; -1: it runs to the end
+  int64_t number = 0;  // it ends when it passes the place for this time, from 1
+  bool after = false;  // it ends after the call, else before the call
+  pid_t process = 0;   // the process that counts; its children do not count
 };
 Shared* shared = nullptr;
 
@@ -76,7 +77,7 @@ void PassPhase(Phase phase) {
   if (IsTheEnd(static_cast<size_t>(phase))) _exit(kCrashed);
 }
 
-// POSIX, but for calls at which the process ends.
+// Calls POSIX, but ends the process at one call.
 class EndingFileSystem : public FileSystemDecorator {
   template <typename Work>
   auto Pass(Call call, const Work& work) {
@@ -122,8 +123,8 @@ class EndingFileSystem : public FileSystemDecorator {
   }
 };
 
-// What a run tells the world, line by line and past the page cache of no process: "start 0",
-// "resume 3", "step 4", "commit 6".
+// Writes the events of a run, one per line: "start 0", "resume 3", "step 4", "commit 6". Each line
+// goes to the kernel at once, so it survives the end of the process.
 class StateLog {
  public:
   explicit StateLog(const std::string& path)
@@ -164,7 +165,7 @@ TrainerOptions RunOptions(const std::string& run_dir) {
   return options;
 }
 
-// In a process of its own; its exit code.
+// Runs training in a process of its own, and returns the exit code of the process.
 int RunToTheEnd(const std::string& data, const std::string& run_dir, const std::string& log_path) {
   const pid_t child = ::fork();
   HEARTH_CHECK(child >= 0);
@@ -207,12 +208,12 @@ void Arm(int64_t place, int64_t number, bool after) {
   shared->after = after;
 }
 
-// Says what is wrong with the log of a run that is done; "" when nothing is.
+// Describes the error in the log of a run that is done. Returns "" if there is no error.
 std::string Disagreement(const std::string& log_path) {
   std::ifstream log(log_path);
   std::string what;
   int64_t committed = 0;
-  std::vector<int64_t> counted;  // steps of the history that the final model has
+  std::vector<int64_t> counted;  // the steps that the final model contains
   bool just_started = false;
   for (int64_t step = 0; log >> what >> step;) {
     if (what == "commit") committed = std::max(committed, step);
@@ -226,14 +227,14 @@ std::string Disagreement(const std::string& log_path) {
     just_started = what == "start";
   }
   for (int64_t step = 1; step <= kSteps; ++step) {
-    if (std::ssize(counted) < step || counted[static_cast<size_t>(step - 1)] != step) {
+    if (std::ssize(counted) < step || counted[step - 1] != step) {
       return fmt::format("step {} is missing or was taken twice", step);
     }
   }
   return std::ssize(counted) == kSteps ? "" : "steps after the last one";
 }
 
-// The tasks of steps 1 to kSteps: each once in an epoch.
+// Checks that the steps 1 to kSteps use each task once in an epoch. Returns "" or the error.
 std::string UnevenTasks(const std::string& data) {
   const Dataset dataset(DatasetOptions{.path = data});
   const TrainerOptions options = RunOptions("");
@@ -259,11 +260,11 @@ std::string UnevenTasks(const std::string& data) {
 
 struct Driver {
   std::string folder, data, golden;
-  std::array<int64_t, kPlaceCount> counts = {};   // of a run nobody ended
-  std::array<int64_t, kPlaceCount> reached = {};  // trials that ended there
+  std::array<int64_t, kPlaceCount> counts = {};   // [place] passes in a run that nobody ended
+  std::array<int64_t, kPlaceCount> reached = {};  // [place] starts that ended there
   uint64_t seed = 1;
 
-  // "" or what is wrong.
+  // Runs one trial. Returns "" or the error.
   std::string Trial(int64_t trial) {
     RandomStream random(seed, Purpose::kTest, static_cast<uint64_t>(trial));
     const std::string run_dir = fmt::format("{}/run", folder);

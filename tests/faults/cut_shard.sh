@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A shard that is cut short while two ranks have it mapped ends them with a message and the code of storage failures, in
-# exit.json as well, although no code of theirs can run any more but a signal handler.
+# Cuts a shard short while two ranks have it mapped. The ranks end with a message and the exit code of storage failures,
+# and exit.json has both, although the ranks can run no code but a signal handler.
 #   cut_shard.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/tools/processes.sh
@@ -9,7 +9,7 @@ command -v mpirun > /dev/null || skip "mpirun is not installed"
 job=''
 end_all() { [ -z "$job" ] || end KILL "$job"; }
 
-mkdir 'a "quoted" folder' && cd 'a "quoted" folder' # its name has to be escaped in JSON
+mkdir 'a "quoted" folder' && cd 'a "quoted" folder' # JSON must escape this name
 make_data data
 cat > config.yaml << 'EOF'
 data: {path: data, read: mmap}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A link that goes dead without a word: two network namespaces as hosts, one rank on each. Every rank ends itself in
-# time, although neither MPI nor mpirun notices anything.
+# Takes down the link between two hosts (network namespaces) with one rank each. No error is reported, and neither MPI
+# nor mpirun notices anything. Every rank still ends itself in time.
 #   dead_link.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/faults/two_hosts.sh

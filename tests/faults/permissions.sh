@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What an ordinary user may not read or write is refused at once, with the path and the user's number, and leaves all as
-# it was; what lies in a checkpoint folder under a name of hearth's is never followed out of it.
+# hearth refuses files at once that an ordinary user may not read or write. The message has the path and the user's
+# number, and nothing changes. A link in a checkpoint folder under a name of hearth's never leads hearth out of the
+# folder.
 #   permissions.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/tools/processes.sh
@@ -18,18 +19,18 @@ end_all() {
   ! mountpoint --quiet "$work/read_only" || umount --lazy "$work/read_only"
 }
 
-# train WORD...: as the user, into train.out. Returns the exit code.
+# train WORD...: trains as the user, with the output in train.out. Returns the exit code.
 train() {
   as_user "$hearth" train -c config.yaml "$@" > train.out 2>&1
 }
 
-# What there is in a folder, all that can be seen of the checkpoints there, and how many steps were trained.
+# look_of FOLDER: lists the folder, with all visible facts of the checkpoints, and counts the trained steps.
 look_of() {
   find "$1" -path '*/starts*' -prune -o -path '*/checkpoints*' -printf '%P %y %m %U %s %T@ %l\n' -o -printf '%P %y\n' | sort
   cat "$1"/*/metrics.jsonl 2> /dev/null | grep -c '"event":"step"' || true
 }
 
-# refused CODE PATH WORD...: training ends with the code, says why for the path, and trains not a step.
+# refused CODE PATH WORD...: checks that training ends with the code, gives a reason with the path, and trains no step.
 refused() {
   local code=0 begin=$SECONDS before
   before=$(look_of home/runs)
@@ -41,12 +42,12 @@ refused() {
   expect "the run folders" "$before" "$(look_of home/runs)"
 }
 
-# run_in PATH: a finished run of 200 steps there.
+# run_in PATH: copies a finished run of 200 steps there.
 run_in() {
   cp --archive finished "$1"
 }
 
-# close_to_user PATH...: they are now another user's, who lets nobody else in.
+# close_to_user PATH...: gives the paths to another user, who lets nobody else in.
 close_to_user() {
   chown --recursive 0:0 "$@"
   chmod --recursive go-rwx "$@"
@@ -69,7 +70,7 @@ train run.dir=home/runs/finished || fail "an ordinary user cannot train"
 mv home/runs/finished finished
 train run.dir=home/runs/alone train.max_steps=600 || fail "an ordinary user cannot train"
 
-# Folders of runs.
+# The user may not use the folder of a run.
 mkdir closed closed/run
 refused 77 "$work/closed" run.dir=closed/new
 refused 77 "$work/closed/run" run.dir=closed/run
@@ -90,27 +91,27 @@ for part in checkpoints checkpoints/step-000200; do
   rm -r home/runs/everybodys
 done
 
-# Data.
+# The user may not read the data.
 for part in data data/manifest.json data/train-00000.h5; do
   cp --archive home/data home/kept && close_to_user "home/$part"
   refused 77 "home/${part/%data/data\/manifest.json}" run.dir=home/runs/none
   rm -r home/data && mv home/kept home/data
 done
 
-# What other commands read and write.
+# Other commands may not read or write a path.
 for words in "config check closed/a.yaml" "data convert --format csv --output home/new --input closed/a.csv" \
   "data convert --format movielens --output home/new --input closed/a" \
   "data convert --format recbole --output home/new --input closed/a" "data validate closed/a" "ckpt list closed/run" \
   "ckpt verify closed/run" "eval --run closed/run" "data synth --output closed/new"; do
   code=0
-  # shellcheck disable=SC2086  # the words of a command
+  # shellcheck disable=SC2086  # $words holds several words of a command
   as_user "$hearth" $words > read.out 2>&1 || code=$?
   expect "the code of $words ($(tail -n 1 read.out))" 77 "$code"
   expect "messages about it ($(cat read.out))" 1 "$(grep -F "closed/" read.out | grep -c "uid $user")"
   [ ! -e home/new ] || fail "$words left something"
 done
 
-# A file system that became read-only.
+# The file system became read-only.
 run_in home/runs/mounted
 mkdir read_only
 if mount --bind home/runs read_only 2> /dev/null && mount -o remount,bind,ro read_only 2> /dev/null; then
@@ -121,7 +122,7 @@ else
   echo "without a read-only file system: bind mounts are not allowed here"
 fi
 
-# Links to what is not hearth's, under names that hearth reads, removes and writes.
+# The links lead to files that are not hearth's. They have names that hearth reads, removes and writes.
 make_canaries() {
   as_user mkdir --parents home/canaries
   cp --archive finished/checkpoints/step-000100/. home/canaries
@@ -131,19 +132,19 @@ canaries() {
   find home/canary home/canaries -printf '%p %y %m %U %s %T@\n' | sort
   cat home/canary home/canaries/*
 }
-plant() { # NAME TARGET, in the checkpoints of the run
+plant() { # NAME TARGET: makes a link in the checkpoints of the run
   as_user ln --symbolic --no-dereference --force "$2" "home/runs/planted/checkpoints/$1"
 }
 
 make_canaries
 before=$(canaries | sha256sum)
 run_in home/runs/planted
-plant step-000100/linked "$work/home/canary"       # in a folder that is pruned
-plant step-000050 ../../../canaries                # pruned as the oldest checkpoint
-plant step-000060.tmp-0123456789abcdef-1 ../../../canaries  # left by a save that did not finish
+plant step-000100/linked "$work/home/canary"       # hearth prunes this folder
+plant step-000050 ../../../canaries                # hearth prunes the oldest checkpoint
+plant step-000060.tmp-0123456789abcdef-1 ../../../canaries  # a save that did not finish leaves such a name
 plant LATEST.tmp-1-1 ../../../canary
 plant LATEST ../../../canary
-plant step-000300 ../../../canaries                # a name that is about to be written
+plant step-000300 ../../../canaries                # hearth is about to write this name
 train run.dir=home/runs/planted train.max_steps=600 || fail "planted links stopped the run: $(cat train.out)"
 expect "what the links lead to" "$before" "$(canaries | sha256sum)"
 expect "the final hash" "$(hash_of home/runs/alone)" "$(hash_of home/runs/planted)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A link that loses its bandwidth while two hosts train: steps take a large part of dist.watchdog, which is no reason to
-# end, and when the link is back the run ends in the bits of one that was never disturbed.
+# Slows down the link between two hosts while they train. The steps then take a large share of dist.watchdog, but this
+# is no reason to end. When the link is fast again, the run ends with the same bits as a run that was never disturbed.
 #   slow_link.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/faults/two_hosts.sh

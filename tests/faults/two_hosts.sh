@@ -1,7 +1,7 @@
-# Shared by the tests of links between hosts: sourced, never run.
+# The tests of links between hosts source this file. Nobody runs it.
 #
-# Two network namespaces as hosts, node-a and node-b, with a link between them: veth-a in $a, veth-b in $b. Skips the
-# test where that is not allowed. Makes a data set.
+# Makes two network namespaces, which act as the hosts node-a and node-b, and a link between them: veth-a in $a, veth-b
+# in $b. Skips the test if that is not allowed. Also makes a data set.
 
 # shellcheck source=tests/tools/processes.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/processes.sh"
@@ -31,13 +31,13 @@ make_hosts() {
   for space in "$a" "$b"; do ip -n "$space" link set lo up; done
   ip -n "$a" link set veth-a up
   ip -n "$b" link set veth-b up
-  # What mpirun calls in place of ssh: the command runs in the other namespace, under another host name.
+  # mpirun calls this agent in place of ssh. It runs the command in the other namespace, under another host name.
   # shellcheck disable=SC2016  # the agent expands it
   printf '#!/bin/sh\nshift\nexec ip netns exec %s unshare --uts sh -c "hostname node-b; $*"\n' "$b" > agent
   chmod +x agent
 }
 
-# start_job CONFIG: trains with one rank on each host, in the background, into job.out. Sets $job.
+# start_job CONFIG: trains with one rank on each host, in the background. The output goes to job.out. Sets $job.
 start_job() {
   ip netns exec "$a" unshare --uts sh -c "hostname node-a; exec \"\$@\"" sh \
     mpirun --host "$subnet.1:1,$subnet.2:1" -np 2 --mca plm_rsh_agent "$work/agent" --mca btl tcp,self \
@@ -46,7 +46,7 @@ start_job() {
   job=$!
 }
 
-ranks() { # the processes of hearth in both namespaces
+ranks() { # prints the processes of hearth in both namespaces
   local space pid
   for space in "$a" "$b"; do
     for pid in $(ip netns pids "$space"); do

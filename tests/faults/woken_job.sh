@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A job that is stopped for so long that another one takes over its run folder, and then goes on: it ends with code 69
-# and changes nothing, and the run ends in the bits of one that was never disturbed.
+# Stops a job for so long that another job takes over its run folder, and then lets it go on. The first job ends with
+# code 69 and changes nothing. The run ends with the same bits as a run that was never disturbed.
 #   woken_job.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/tools/processes.sh
 . "$(dirname "$0")/../tools/processes.sh"
 
 old='' new=''
-# shellcheck disable=SC2086  # one, two or no process
+# shellcheck disable=SC2086  # $old and $new are one, two or no process
 end_all() { end KILL $old $new; }
 
 make_data data

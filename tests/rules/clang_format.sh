@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every C++ file is formatted as .clang-format says, by the version Debian 12 ships.
+# Checks that every C++ file is formatted as .clang-format says. It uses the clang-format of Debian 12.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 mapfile -t sources < <(find common storage sampler cluster trainer launch tests bench \

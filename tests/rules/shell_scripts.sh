@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every shell script passes shellcheck.
+# Checks that every shell script passes shellcheck.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 mapfile -t scripts < <(grep -rlIE '^#!.*[/ ](ba)?sh$' launch tests bench .ci)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Lists the test cases of one ctest run, one a line: passed|failed|skipped TAB name TAB reason.
+# Lists the test cases of one ctest run, one case a line: passed|failed|skipped TAB name TAB reason.
 #   tally.sh BUILD_FOLDER
-# ctest's own report, reports/ctest.xml, says which entries ran; where an entry has left a GoogleTest
+# ctest's own report, reports/ctest.xml, lists the entries that ran. If an entry left a GoogleTest
 # report, reports/ENTRY.xml, its single cases are listed. An entry that failed without a failed case
-# (it crashed, ran out of time, or another rank failed) is a failed case of its own.
+# (it crashed, ran out of time, or another rank failed) is listed as a failed case itself.
 set -euo pipefail
 reports=$1/reports
 [ -e "$reports/ctest.xml" ] || exit 1
@@ -27,7 +27,7 @@ function end_case() {
   if (case_name != "" && case_state == "failed") ++failed_cases
   case_name = ""
 }
-# Lists the cases of a GoogleTest report; false when there is none.
+# Lists the cases of a GoogleTest report. Returns false if there is no report.
 function list_cases(entry,   file, line, found) {
   file = reports "/" entry ".xml"
   failed_cases = 0
@@ -74,7 +74,7 @@ function end_entry() {
   entry_reason = attribute($0, "message")
   if (entry_reason ~ /SKIP_RETURN_CODE|Disabled/) entry_state = "skipped"
 }
-# A script that skips itself says why.
+# A script that skips itself prints the reason.
 entry_state == "skipped" && sub(/^([ \t]*<system-out>)?SKIPPED: /, "") {
   sub(/<.*/, "")
   entry_reason = $0

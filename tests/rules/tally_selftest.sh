@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tally.sh must lose no case: runs it on reports of every kind a ctest run leaves.
+# Checks that tally.sh loses no case. Runs it on every kind of report that a ctest run leaves.
 set -euo pipefail
 tally=$(dirname "$(readlink -f "$0")")/tally.sh
 readonly tally

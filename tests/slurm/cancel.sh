@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A cancelled job commits a checkpoint and is not requeued; the same command goes on from there. Neither is a
-# job that was told to save and end, although its time may be up while it does so.
+# A cancelled job commits a checkpoint and is not requeued. The same command then goes on from the checkpoint. A job
+# that was told to save and end is not requeued either, even if its time is up while it saves.
 #   cancel.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
@@ -17,7 +17,7 @@ id=$(submit told)
 until_true 30 has_checkpoint told
 scancel --signal=TERM --batch "$id"
 until_true 30 grep -q 'TERM received' told.out
-scancel --signal=USR2 --batch "$id" || true  # it may be gone by now
+scancel --signal=USR2 --batch "$id" || true  # the job may have ended by now
 until_true 45 has_ended "$id"
 expect "the code of the job that was told to end" 75:0 "$(of_job "$id" ExitCode)"
 grep -q 'ended as asked, not requeued' told.out || fail "no word of the end"

@@ -1,10 +1,11 @@
-# Shared by the tests of this folder: sourced, never run.
+# The tests of this folder source this file. Nobody runs it.
 #
-# A Slurm cluster of this machine alone, for one test: its own munged, slurmctld and slurmd, on loopback and free
-# ports, with everything in one temporary folder. Needs no root, and nothing of it is left at the end.
+# Starts a Slurm cluster of this machine alone for one test. The cluster has its own munged, slurmctld and slurmd on
+# loopback and free ports, and all its files are in one temporary folder. It needs no root, and it leaves nothing
+# behind.
 #
-# Sets $scripts (launch/slurm) and what tests/tools/processes.sh sets, and makes in $work a data set and config.yaml, a
-# run of 2000 quick steps. What $more_slurm_conf holds is added to slurm.conf.
+# Sets $scripts (launch/slurm) and the variables of tests/tools/processes.sh. Makes a data set and config.yaml, a run of
+# 2000 quick steps, in $work. Adds the text of $more_slurm_conf to slurm.conf.
 
 source_folder=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=tests/tools/processes.sh
@@ -14,13 +15,13 @@ scripts=$(cd "$source_folder/../../launch/slurm" && pwd)
 slurm=$work/slurm
 readonly source_folder scripts slurm
 export HEARTH=$hearth SLURM_CONF=$work/slurm/slurm.conf
-export OMPI_MCA_odls_base_sigkill_timeout=2  # a rank with little to save needs no more
+export OMPI_MCA_odls_base_sigkill_timeout=2  # the ranks have little to save and need no more time
 export OMPI_MCA_mpi_yield_when_idle=1          # other tests use the same cores
 
 free_port() {
   local port
   while :; do
-    port=$((20000 + RANDOM % 12000))  # below the ports that the kernel gives away
+    port=$((20000 + RANDOM % 12000))  # below the ports that the kernel hands out
     if ! (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
       echo "$port"
       return
@@ -69,7 +70,7 @@ start_cluster() {
   chmod 0700 "$slurm/munge"
   (umask 077 && head -c 1024 /dev/urandom > "$slurm/munge/key")
   write_slurm_conf
-  # Children of the test, not daemons: a test that is killed takes them with it.
+  # The servers are children of the test and not daemons: a test that is killed takes them with it.
   munged --foreground --force --num-threads=2 --key-file="$slurm/munge/key" --seed-file="$slurm/munge/seed" \
     --pid-file="$slurm/run/munged.pid" --socket="$slurm/run/munge.socket" > "$slurm/log/munged.log" 2>&1 &
   servers=($!)
@@ -90,18 +91,18 @@ no_job_is_left() {
 }
 
 no_step_is_left() {
-  ! compgen -G "$slurm/spool/localhost_*" > /dev/null  # the sockets of what runs on the node
+  ! compgen -G "$slurm/spool/localhost_*" > /dev/null  # each running step has a socket there
 }
 
 servers_are_gone() {
   ! kill -0 "${servers[@]}" 2> /dev/null
 }
 
-# A step that outlives its job would keep asking for a slurmctld that is gone, and slurmd would wait for it.
+# A step that outlives its job would look for a slurmctld that is gone, and slurmd would wait for the step.
 end_all() {
   if [ ${#servers[@]} -eq 3 ]; then
     if ! no_job_is_left; then
-      scancel --signal=KILL --full --user="$(id -un)"  # what runs, without time to save
+      scancel --signal=KILL --full --user="$(id -un)"  # running jobs get no time to save
       scancel --user="$(id -un)"
     fi
     within 20 no_job_is_left && within 10 no_step_is_left || true
@@ -113,7 +114,7 @@ end_all() {
   fi
 }
 
-# of_job ID FIELD: a field of `scontrol show job`, such as JobState.
+# of_job ID FIELD: prints a field of `scontrol show job`, such as JobState.
 of_job() {
   scontrol --oneliner show job "$1" | grep -oP "\\b$2=\\K\\S+"
 }

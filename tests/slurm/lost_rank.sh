@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A rank that is killed ends the job at once, also under srun, which by itself lets the others run on; the job requeues
-# itself and goes on. So do ranks that never started, which the launcher may take for success.
+# A rank that is killed ends the job at once, even under srun, which would let the other ranks run on. The job requeues
+# itself and goes on. Ranks that never started also end the job with an error, even if the launcher reports success.
 #   lost_rank.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
@@ -20,7 +20,7 @@ expect "how the job ended" COMPLETED "$(of_job "$id" JobState)"
 expect "restarts" 1 "$(of_job "$id" Restarts)"
 expect "the final hash" "$(hash_of alone)" "$(hash_of run)"
 
-# A launcher that starts nothing and says that all is well.
+# This launcher starts nothing and reports success.
 mkdir no_launcher
 printf '#!/bin/sh\nexit 0\n' > "no_launcher/$launcher"
 chmod +x "no_launcher/$launcher"

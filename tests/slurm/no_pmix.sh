@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Started by srun without PMIx, hearth says so once and ends, instead of training the same run twice.
+# If srun starts hearth without PMIx, hearth says so once and ends. It does not train the same run twice.
 #   no_pmix.sh HEARTH
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A node that goes down takes the job with it; Slurm requeues the job under its own id, and when the node is back it
-# ends in the bits of a run that was never interrupted.
+# A node that goes down takes the job with it. Slurm requeues the job under the same id. When the node is back, the job
+# ends with the same bits as a run that was never interrupted.
 #   node_down.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
@@ -13,8 +13,8 @@ until_true 30 has_checkpoint run
 scontrol update NodeName=localhost State=DOWN Reason=test
 until_true 60 is_waiting "$id"
 "$hearth" --quiet train -c config.yaml run.dir=alone
-# As on a node that was down for long. Slurm 22.05 takes what is left of the first start for the second: it kills that
-# one, or refuses it and drains the node.
+# Waits until the node looks as if it was down for long. Otherwise Slurm 22.05 takes the rest of the first start for the
+# second start, and kills the second one, or refuses it and drains the node.
 until_true 60 no_step_is_left
 scontrol update NodeName=localhost State=RESUME
 until_true 60 has_ended "$id"

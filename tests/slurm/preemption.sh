@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A job that has to make room for one of higher priority is requeued under its own id and ends in the bits of a run
-# that was never interrupted. Where its partition grants it time it is told by USR2, and requeues itself; without, it
-# has the time of a cancelled job, and Slurm requeues it.
+# A job that must make room for a job of higher priority is requeued under the same id. It ends with the same bits as a
+# run that was never interrupted. If its partition grants it time, USR2 tells the job, and the job requeues itself.
+# Otherwise it has only the time of a cancelled job, and Slurm requeues it.
 #   preemption.sh HEARTH mpirun|srun
 set -euo pipefail
 readonly low='Nodes=localhost PriorityTier=1 PreemptMode=REQUEUE MaxTime=INFINITE State=UP'
@@ -16,7 +16,7 @@ PartitionName=high Nodes=localhost PriorityTier=2 PreemptMode=OFF MaxTime=INFINI
 . "$(dirname "$0")/cluster.sh"
 readonly launcher=$2
 
-# preempt PARTITION: a job there, driven out by another one and back when that has ended. Sets $id.
+# preempt PARTITION: starts a job there, drives it out with another job, and waits until it is back and done. Sets $id.
 preempt() {
   local other
   id=$("$hearth" --quiet launch slurm --launcher "$launcher" --ntasks-per-node 2 --partition "$1" \
@@ -35,7 +35,7 @@ preempt() {
   expect "its final hash" "$(hash_of alone)" "$(hash_of "$1")"
 }
 
-# expect_in_both_logs COUNT TEXT RUN: in what the job printed, and in the run's own log.
+# expect_in_both_logs COUNT TEXT RUN: counts the lines with TEXT in the output of the job and in the run's own log.
 expect_in_both_logs() {
   expect "times '$2' in $3.out" "$1" "$(grep -c "$2" "$3.out")"
   expect "times '$2' in $3/log.txt" "$1" "$(grep -c "$2" "$3/log.txt")"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Asked to save by USR2, a job commits a checkpoint, requeues itself and ends in the bits of a run that
-# was never interrupted. It stops doing so after MAX_RESTARTS.
+# USR2 asks a job to save. The job commits a checkpoint, requeues itself, and ends with the same bits as a run that was
+# never interrupted. After MAX_RESTARTS restarts it does not requeue itself again.
 #   requeue.sh HEARTH mpirun|srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
 . "$(dirname "$0")/cluster.sh"
 
-# start NAME OPTION...: a job of two ranks; returns its id once a checkpoint is there.
+# start NAME OPTION...: starts a job of two ranks, waits for a checkpoint, and prints the job's id.
 start() {
   local name=$1 id
   shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A shipped batch script, as it stands: submitted with its values in the environment, it trains on two ranks
-# and ends with the code of the run.
+# Submits a shipped batch script without changes, with its values in the environment. It trains on two ranks and ends
+# with the code of the run.
 #   shipped_script.sh HEARTH train|train-srun
 set -euo pipefail
 # shellcheck source=tests/slurm/cluster.sh
@@ -15,14 +15,14 @@ grep -q '"world_size": 2' run/build.json || fail "not one run of two ranks"
 "$hearth" --quiet train -c config.yaml run.dir=alone train.max_steps=200
 expect "the final hash" "$(hash_of alone)" "$(hash_of run)"
 
-# A fault of the user is not worth another start.
+# A fault of the user ends the job. Another start would fail, too.
 code=0
 CONFIG=config.yaml RUN_DIR=bad sbatch --wait --quiet --ntasks-per-node=2 --output=bad.out \
   "$script" meta.inner_step=2 || code=$?
 expect "the code of a bad configuration" 78 "$code"
 expect "lines about the unknown key" 1 "$(grep -c "unknown key 'meta.inner_step'" bad.out)"
 
-# Required values.
+# A job without a required value is refused.
 code=0
 RUN_DIR=run sbatch --wait --quiet --output=unset.out "$script" || code=$?
 [ "$code" -ne 0 ] || fail "a job without CONFIG was taken"

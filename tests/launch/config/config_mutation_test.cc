@@ -1,6 +1,6 @@
-// Damaged configurations: whatever is done to a file, it is refused as a configuration error with
-// its place, within a second, or what was read shows as a configuration that reads back the same.
-// HEARTH_MUTATIONS sets how many are tried.
+// Damages configuration files at random. Each damaged file must be refused within seconds as a
+// configuration error with its place, or it must be read as a configuration that reads back the
+// same after it was shown. HEARTH_MUTATIONS sets the number of damaged files.
 
 #include <chrono>
 #include <cstdio>
@@ -41,7 +41,7 @@ dist:
   timeout: 10min
 )";
 
-/// "test.yaml:3:5: error: ", or without a place where there is none.
+/// Matches "test.yaml:3:5: error: ", and also "test.yaml: error: " for an error without a line.
 const std::regex kPlaced("test\\.yaml(:[1-9][0-9]*:[1-9][0-9]*)?: error: ");
 
 TEST(ConfigMutation, AConfigurationIsRefusedWithItsPlaceOrReadsBackTheSame) {

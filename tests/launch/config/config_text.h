@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-/// Applies the text of one file, named "test.yaml", to the defaults. Throws as LoadConfig does.
+/// Applies the text of one file, named "test.yaml", to the defaults. Throws like LoadConfig.
 inline LoadedConfig LoadText(const std::string& text) {
   LoadedConfig loaded;
   Problems problems;
@@ -17,7 +17,7 @@ inline LoadedConfig LoadText(const std::string& text) {
   return loaded;
 }
 
-/// The message of the ConfigError that `text` is refused with, or "(accepted)".
+/// Returns the message of the ConfigError that refuses `text`, or "(accepted)".
 inline std::string RefusalOf(const std::string& text) {
   try {
     LoadText(text);
@@ -27,7 +27,7 @@ inline std::string RefusalOf(const std::string& text) {
   return "(accepted)";
 }
 
-/// The same for overrides.
+/// Returns the same for overrides.
 inline std::string RefusalOfOverrides(const std::vector<std::string>& overrides) {
   try {
     LoadConfig({{}, overrides});

@@ -228,7 +228,7 @@ TEST(CombinationChecks, RefuseEveryContradiction) {
   };
   for (const Contradiction& contradiction : contradictions) {
     EXPECT_THAT(RefusalOfOverrides(contradiction.settings), HasSubstr(contradiction.refusal));
-    // What is contradicted is legal by itself.
+    // Each setting is legal by itself.
     for (size_t i = 0; i < contradiction.settings.size() && contradiction.settings.size() > 1;
          ++i) {
       EXPECT_EQ(RefusalOfOverrides({contradiction.settings[i]}), "(accepted)")

@@ -17,8 +17,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// A configuration that differs from the default in every key. Combinations need not make sense:
-/// reading back is what is tested.
+/// Returns a configuration that differs from the default in every key. Its combinations need not
+/// make sense, since the tests only read it back.
 Config EveryKeyChanged() {
   LoadedConfig loaded;
   for (const Key& key : AllKeys()) {

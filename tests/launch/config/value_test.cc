@@ -31,7 +31,7 @@ RawValue CommandLine(const std::string& text) {
   return raw;
 }
 
-/// "message / hint" of the refusal, or "(accepted)".
+/// Returns "message / hint" of the refusal, or "(accepted)".
 template <typename Reader>
 std::string Refusal(Reader reader) {
   try {

@@ -195,7 +195,7 @@ TEST_F(ConfigFile, RefusesWhatMayNotBeRead) {
   ASSERT_EQ(::chmod(path.c_str(), 0), 0);
   const uid_t user = ::geteuid();
   constexpr uid_t kNobody = 65534;
-  if (user == 0) {  // who may read everything
+  if (user == 0) {  // root may read every file
     ASSERT_EQ(::seteuid(kNobody), 0);
   }
   std::optional<ExitCode> code;

@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-/// A Progress on a clock that the test moves.
+/// The test moves the clock of its Progress.
 class ProgressTest : public ::testing::Test {
  protected:
   Progress Make(ProgressStyle style) {

@@ -160,7 +160,7 @@ TEST(ParseSlurmTime, RefusesEverythingElse) {
   }
 }
 
-/// The whole command, without Slurm.
+/// Runs the whole command. Slurm is not needed.
 class LaunchSlurm : public ::testing::Test {
  protected:
   LaunchSlurm() {
