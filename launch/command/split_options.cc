@@ -5,7 +5,7 @@
 namespace hearth {
 
 void AddSplitOptions(CLI::App* app, SplitOptions* split) {
-  const Range fraction = FromBelow(0, 1);
+  const Range fraction = HalfOpen(0, 1);
   const std::string group = "Split";
   const auto add = [&](const char* flag, double* value, const char* help) {
     AddFloat(app, flag, value, fraction, help)->group(group);

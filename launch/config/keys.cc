@@ -112,7 +112,7 @@ void AddModel(std::vector<Key>* keys) {
   model.Bool("item_id", &ModelOptions::item_id, "embed the item's id in addition to its features");
   model.Int("min_item_events", &ModelOptions::min_item_events, AtLeast(0),
             "items with fewer training events share one 'unknown' table row");
-  model.Float("id_dropout", &ModelOptions::id_dropout, FromBelow(0, 1),
+  model.Float("id_dropout", &ModelOptions::id_dropout, HalfOpen(0, 1),
               "share of training chunks whose item ids are all hidden");
   model.Float("init_scale", &ModelOptions::init_scale, Above(0),
               "standard deviation of the numbers in a new table row");

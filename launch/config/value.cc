@@ -139,7 +139,7 @@ std::string Range::Text() const {
 Range AtLeast(double low) { return {.low = low}; }
 Range Above(double low) { return {.low = low, .low_open = true}; }
 Range Between(double low, double high) { return {.low = low, .high = high}; }
-Range FromBelow(double low, double high) { return {.low = low, .high = high, .high_open = true}; }
+Range HalfOpen(double low, double high) { return {.low = low, .high = high, .high_open = true}; }
 
 bool ReadBool(const RawValue& raw) {
   const std::string& text = NumberText(raw, "true or false");

@@ -30,7 +30,7 @@ struct Range {
 Range AtLeast(double low);
 Range Above(double low);
 Range Between(double low, double high);
-Range FromBelow(double low, double high);  ///< low <= value < high
+Range HalfOpen(double low, double high);  ///< low <= value < high
 inline Range AnyNumber() { return {}; }
 
 /// Readers turn a raw value into a typed one. They are strict, so that a slip is refused instead of

@@ -108,8 +108,8 @@ TEST(ReadFloat, RefusesWhatIsNotFinite) {
 
 TEST(ReadFloat, OpenBoundsDoNotBelongToTheRange) {
   EXPECT_EQ(FloatRefusal(Plain("0"), Above(0)), "0 is out of range: must be > 0");
-  EXPECT_EQ(FloatRefusal(Plain("1"), FromBelow(0, 1)), "1 is out of range: must be >= 0 and < 1");
-  EXPECT_EQ(FloatRefusal(Plain("0"), FromBelow(0, 1)), "(accepted)");
+  EXPECT_EQ(FloatRefusal(Plain("1"), HalfOpen(0, 1)), "1 is out of range: must be >= 0 and < 1");
+  EXPECT_EQ(FloatRefusal(Plain("0"), HalfOpen(0, 1)), "(accepted)");
 }
 
 TEST(ReadBool, OnlyTrueAndFalse) {
