@@ -97,7 +97,7 @@ nlohmann::ordered_json BenchWriting(const std::string& parent, const State& stat
   const std::string plain = folder + "/plain.h5", raw = folder + "/raw";
   std::string sha256;
   // Each save makes a new file, as in training. The removal of the file has a turn of its own.
-  const Contestant remove{"remove", 1.0, [&] { FreshFolder(parent, "parts"); }};
+  const TimedWork remove{"remove", 1.0, [&] { FreshFolder(parent, "parts"); }};
   InterleavedRounds timing(rounds, 1e-9);
   timing.Run({{"hearth: written, hashed, synced, renamed", state.gigabytes(),
                [&] { sha256 = WriteCheckpointPart(folder, header, state.arrays).sha256; }},

@@ -70,7 +70,7 @@ nlohmann::json Describe(const Arguments& arguments) {
 }
 
 InterleavedRounds TimeAll(Contestants& contestants, const Arguments& arguments) {
-  std::vector<Contestant> timed;
+  std::vector<TimedWork> timed;
   for (const ContestantSpec* spec : contestants.specs()) {
     EngineContestant& contestant = contestants.Get(spec->name);
     timed.push_back({spec->name, static_cast<double>(arguments.workload.tasks),

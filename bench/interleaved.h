@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -9,34 +8,36 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/clock.h"
+
 namespace hearth {
 
-/// One contestant. `run` does one unit of work, which has `items` items.
-struct Contestant {
+/// One entry of a comparison. `run` does one unit of work, which has `items` items.
+struct TimedWork {
   std::string name;
   double items = 1.0;
   std::function<void()> run;
 };
 
-/// Times contestants in turn, A B A B ... The first round does not count; then follow `rounds`
-/// rounds. Each contestant runs for at least `round_sec` in a round. Ratios are formed within a
-/// round, so they stay right on a machine with drifting speed.
+/// Times entries in turn, A B A B ... The first round does not count; then follow `rounds` rounds.
+/// Each entry runs for at least `round_sec` in a round. Ratios are formed within a round, so they
+/// stay right on a machine with drifting speed.
 class InterleavedRounds {
  public:
   InterleavedRounds(int rounds, double round_sec) : rounds_(rounds), round_sec_(round_sec) {}
 
-  void Run(const std::vector<Contestant>& contestants) {
-    rates_.assign(contestants.size(), {});
+  void Run(const std::vector<TimedWork>& entries) {
+    rates_.assign(entries.size(), {});
     for (int round = -1; round < rounds_; ++round) {
-      for (size_t c = 0; c < contestants.size(); ++c) {
-        const double rate = RateOf(contestants[c]);
+      for (size_t c = 0; c < entries.size(); ++c) {
+        const double rate = RateOf(entries[c]);
         if (round >= 0) rates_[c].push_back(rate);
       }
     }
   }
 
-  /// Returns the median items per second of a contestant.
-  double Rate(size_t contestant) const { return Median(rates_[contestant]); }
+  /// Returns the median items per second of an entry.
+  double Rate(size_t entry) const { return Median(rates_[entry]); }
   /// Returns the rate of `a` divided by the rate of `b`, for each round.
   std::vector<double> Ratios(size_t a, size_t b) const {
     std::vector<double> ratios;
@@ -59,21 +60,20 @@ class InterleavedRounds {
   }
 
  private:
-  double RateOf(const Contestant& contestant) const {
-    using Clock = std::chrono::steady_clock;
-    const Clock::time_point begin = Clock::now();
+  double RateOf(const TimedWork& work) const {
+    const double begin = SteadyNowSec();
     double done = 0.0, seconds = 0.0;
     while (seconds < round_sec_) {
-      contestant.run();
-      done += contestant.items;
-      seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      work.run();
+      done += work.items;
+      seconds = SteadyNowSec() - begin;
     }
     return done / seconds;
   }
 
   int rounds_;
   double round_sec_;
-  std::vector<std::vector<double>> rates_;  // [contestant][round]
+  std::vector<std::vector<double>> rates_;  // [entry][round]
 };
 
 }  // namespace hearth

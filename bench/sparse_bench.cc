@@ -183,7 +183,7 @@ double RelativeError(const EmbeddingTable& actual, const at::Tensor& expected,
 
 // A ratio is the rate of the first contestant divided by the rate of another. `about` describes the
 // workload.
-void Report(const InterleavedRounds& timing, const std::vector<Contestant>& contestants,
+void Report(const InterleavedRounds& timing, const std::vector<TimedWork>& contestants,
             nlohmann::json about) {
   std::printf("%s\n%-40s %10s   %s\n", about.dump().c_str(), "", "ms/step",
               "hearth is faster by (range of the rounds)");
@@ -221,7 +221,7 @@ int Main(int argc, char** argv) {
 
   size_t turn = 0;
   const auto next = [&]() -> const Batch& { return batches[turn++ % batches.size()]; };
-  const std::vector<Contestant> contestants = {
+  const std::vector<TimedWork> contestants = {
       {"hearth, row-wise Adagrad", 1.0, [&] { hearth.Step(next()); }},
       {"hearth, the same by exact sums", 1.0, [&] { hearth.StepExact(next()); }},
       {"LibTorch sparse, row-wise Adagrad", 1.0, [&] { row_wise.StepRowWise(next()); }},

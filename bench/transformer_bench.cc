@@ -205,7 +205,7 @@ int Main(int argc, char** argv) {
   }
   const at::Tensor expected = workloads[0]->Run();
   InterleavedRounds timing(rounds, 1.0);
-  std::vector<Contestant> contestants;
+  std::vector<TimedWork> contestants;
   for (size_t f = 0; f < kForms; ++f) {
     contestants.push_back({kNames[f], static_cast<double>(tasks), [&, f] { workloads[f]->Run(); }});
   }

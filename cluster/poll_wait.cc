@@ -3,16 +3,14 @@
 #include <chrono>
 #include <thread>
 
+#include "common/clock.h"
+
 namespace hearth {
 namespace {
 
 constexpr double kSpinSec = 50e-6;
 constexpr double kYieldSec = 5e-3;
 constexpr double kSleepSec = 100e-6;
-
-double SteadyNowSec() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void GiveWay(double seconds) {
   if (seconds <= 0.0) return std::this_thread::yield();

@@ -9,6 +9,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(MPI REQUIRED COMPONENTS CXX)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 add_library(xxhash::xxhash ALIAS PkgConfig::xxhash)
+find_path(UTFCPP_INCLUDE_DIR utf8cpp/utf8.h REQUIRED)  # its CMake files have other names in each version
+add_library(utfcpp::utfcpp INTERFACE IMPORTED)
+target_include_directories(utfcpp::utfcpp SYSTEM INTERFACE ${UTFCPP_INCLUDE_DIR})
 
 find_package(HDF5 1.10 REQUIRED COMPONENTS C)
 add_library(hdf5::c INTERFACE IMPORTED)

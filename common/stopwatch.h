@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include "common/clock.h"
 
 namespace hearth {
 
@@ -8,14 +8,13 @@ namespace hearth {
 class Stopwatch {
  public:
   explicit Stopwatch(double* sum_sec) : sum_sec_(sum_sec) {}
-  ~Stopwatch() { *sum_sec_ += std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  ~Stopwatch() { *sum_sec_ += SteadyNowSec() - begin_sec_; }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
-  using Clock = std::chrono::steady_clock;
   double* sum_sec_;
-  Clock::time_point begin_ = Clock::now();
+  double begin_sec_ = SteadyNowSec();
 };
 
 }  // namespace hearth

@@ -1,6 +1,5 @@
 #include "bench/engine/service.h"
 
-#include <chrono>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/process_memory.h"
+#include "common/clock.h"
 #include "common/error.h"
 
 namespace hearth {
@@ -59,15 +59,14 @@ double CpuSeconds() {
 }
 
 nlohmann::json RunRound(EngineContestant& contestant, double seconds) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point begin = Clock::now();
+  const double begin = SteadyNowSec();
   const double cpu_begin = CpuSeconds();
   int64_t steps = 0;
   double wall_sec = 0.0;
   while (wall_sec < seconds) {
     contestant.Step();
     ++steps;
-    wall_sec = std::chrono::duration<double>(Clock::now() - begin).count();
+    wall_sec = SteadyNowSec() - begin;
   }
   return {{"steps", steps}, {"wall_sec", wall_sec}, {"cpu_sec", CpuSeconds() - cpu_begin}};
 }

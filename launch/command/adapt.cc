@@ -23,7 +23,8 @@ int Run(const Options& options, Job& job) {
   KeepFilesPrivate();
   BaseModel base = OpenBaseModel(options.model, job);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
-  const std::vector<SupportSet> users = ReadSupportFile(options.support, *base.dataset);
+  const std::vector<SupportSet> users =
+      ReadSupportFile(options.support, *base.learner().schema(), base.data());
   job.StartTogether();
   const ChosenCommunicator chosen =
       MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());

@@ -1,10 +1,10 @@
 #include "launch/command/bench_rounds.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include <fmt/format.h>
 
+#include "common/clock.h"
 #include "common/error.h"
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
@@ -49,10 +49,9 @@ Work& Work::operator+=(const Work& other) {
 }
 
 double SecondsOf(const std::function<void()>& call) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point begin = Clock::now();
+  const double begin = SteadyNowSec();
   call();
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+  return SteadyNowSec() - begin;
 }
 
 void RunRounds(const RoundOptions& options, std::vector<Contestant>* contestants) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launch/command/commands.h"
+#include "launch/report/dataset_report.h"
 #include "storage/shard/describe.h"
 
 namespace hearth {

@@ -3,7 +3,7 @@
 
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
-#include "storage/shard/head.h"
+#include "launch/report/dataset_head.h"
 
 namespace hearth {
 

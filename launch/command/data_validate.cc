@@ -4,6 +4,7 @@
 #include "common/error.h"
 #include "launch/command/commands.h"
 #include "launch/command/options.h"
+#include "launch/report/validation_report.h"
 #include "storage/shard/validate.h"
 
 namespace hearth {
@@ -21,7 +22,7 @@ void AddDataValidate(CLI::App* parent, Invocation* invocation) {
          "findings shown per kind of check");
   OnChosen(app, invocation, [options](Job&) {
     const ValidationReport report = ValidateDataset(options->folder, options->validate);
-    std::fputs(report.ToText().c_str(), stdout);
+    std::fputs(ToText(report).c_str(), stdout);
     return report.ok() ? 0 : static_cast<int>(ExitCode::kData);
   });
 }

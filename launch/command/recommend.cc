@@ -31,8 +31,9 @@ AdaptedUsers ReadUsers(const Options& options, const BaseModel& base) {
                             base.Hash());
   }
   AdaptedUsers users;
-  users.users = options.support.empty() ? ReadUsersFile(options.users, *base.dataset)
-                                        : ReadSupportFile(options.support, *base.dataset);
+  users.users = options.support.empty()
+                    ? ReadUsersFile(options.users, *base.dataset)
+                    : ReadSupportFile(options.support, *base.learner().schema(), base.data());
   return users;
 }
 

@@ -1,6 +1,5 @@
 #include "launch/command/train_run.h"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "cluster/consensus.h"
 #include "cluster/watchdog.h"
 #include "common/build_info.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -33,10 +33,6 @@
 namespace hearth {
 namespace {
 
-double SecondsNow() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::string& progress,
                                             const Job& job) {
   TrainReporter::Options options;
@@ -44,7 +40,7 @@ std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::str
   options.metrics_every_steps = config.log.metrics_every_steps;
   options.progress = {.style = StyleOf(progress, isatty(STDERR_FILENO) == 1, job.launched_by_mpi()),
                       .every_sec = config.log.every_sec,
-                      .clock = SecondsNow,
+                      .clock = SteadyNowSec,
                       .log_line = [](const std::string& line) { spdlog::info("{}", line); },
                       .draw = [](const std::string& text) { std::fputs(text.c_str(), stderr); }};
   return std::make_unique<TrainReporter>(options);
@@ -217,14 +213,14 @@ int TrainRun(const Config& config, const Invocation& invocation, const std::stri
     reporter->OnStart(dataset, DeviceName(tensors), chosen);
   }
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
-  const double begin = SecondsNow();
+  const double begin = SteadyNowSec();
   KeepFreedMemory();
   options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
   options.checkpoint_copy_bytes = CopyBytes(config, job);
   const std::unique_ptr<Watchdog> watchdog = MakeWatchdog(config.dist, job);
   Trainer trainer(options, dataset, communicator, observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
-  if (reporter) reporter->OnEnd(outcome, trainer.state(), SecondsNow() - begin);
+  if (reporter) reporter->OnEnd(outcome, trainer.state(), SteadyNowSec() - begin);
   if (lease) lease->End(StartRecord::State::kDone);
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;
 }

@@ -11,7 +11,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "common/text.h"
-#include "launch/config/utf8.h"
+#include "common/utf8.h"
 #include "storage/file/file_descriptor.h"
 
 namespace hearth {

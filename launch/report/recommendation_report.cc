@@ -3,18 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "launch/report/printable.h"
+
 namespace hearth {
-namespace {
-
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return text;
-}
-
-}  // namespace
-
 std::string RecommendationTsvHeader() { return "user\titem\trank\tscore\ttitle\n"; }
 
 std::string RecommendationTsv(const std::string& user, const std::vector<Recommendation>& items,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/utf8.h"
 
 namespace hearth {
 namespace {
@@ -21,49 +22,7 @@ bool IsAscii(std::string_view text) {
   return true;
 }
 
-/// Length of the UTF-8 sequence at the start of `text`, 0 when it is not one. Overlong forms,
-/// surrogates and code points above U+10FFFF are none (Unicode 15, table 3-7).
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
-
 }  // namespace
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string Latin1ToUtf8(std::string_view text) {
-  std::string converted;
-  converted.reserve(text.size() + text.size() / 8);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      converted += c;
-    } else {
-      converted += static_cast<char>(0xC0 | (byte >> 6));
-      converted += static_cast<char>(0x80 | (byte & 0x3F));
-    }
-  }
-  return converted;
-}
 
 LineReader::LineReader(std::string path) : path_(std::move(path)) {
   if (std::filesystem::is_directory(path_)) {
@@ -134,7 +93,7 @@ void LineReader::Take(size_t size, size_t consumed) {
     converted_ = line_.substr(0, kShownBytes + 1);
     line_ = converted_;
   }
-  if (!IsAscii(line_) && !IsUtf8(line_)) {
+  if (!IsAscii(line_) && FirstInvalidUtf8(line_) != std::string_view::npos) {
     converted_ = Latin1ToUtf8(line_);
     line_ = converted_;
   }

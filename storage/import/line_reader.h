@@ -50,7 +50,4 @@ class LineReader {
   Fault fault_ = Fault::kNone;
 };
 
-bool IsUtf8(std::string_view text);
-std::string Latin1ToUtf8(std::string_view text);
-
 }  // namespace hearth

@@ -1,10 +1,9 @@
 #include "storage/import/split.h"
 
 #include <array>
-#include <vector>
 
+#include "common/enum_names.h"
 #include "common/error.h"
-#include "common/text.h"
 
 namespace hearth {
 namespace {
@@ -29,12 +28,7 @@ void CheckPair(std::string_view what, double validation, double test) {
 }  // namespace
 
 SplitKind ParseSplitKind(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<SplitKind>(i);
-  }
-  const std::vector<std::string> legal(kNames.begin(), kNames.end());
-  throw UsageError("unknown split '{}'{}: legal are {}", name, DidYouMean(name, legal),
-                   Join(legal, ", "));
+  return ParseEnum<SplitKind, UsageError>("split", name, kNames);
 }
 
 std::string_view NameOf(SplitKind kind) { return kNames[static_cast<size_t>(kind)]; }

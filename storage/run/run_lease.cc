@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/utc_time.h"
 #include "storage/file/durable_file.h"
@@ -19,10 +20,6 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kMaxRecordBytes = 4096;
-
-double SteadyNowSec() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void Sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 

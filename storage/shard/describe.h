@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "storage/shard/dataset.h"
 
 namespace hearth {
@@ -63,9 +61,5 @@ struct DatasetSummary {
 
 /// Reads all events once. Throws what Dataset::Shard throws.
 DatasetSummary DescribeDataset(const Dataset& dataset);
-
-std::string ToText(const DatasetSummary& summary);
-std::string ToMarkdown(const DatasetSummary& summary);
-nlohmann::ordered_json ToJson(const DatasetSummary& summary);
 
 }  // namespace hearth

@@ -1,7 +1,7 @@
 #include "storage/shard/part.h"
 
+#include "common/enum_names.h"
 #include "common/error.h"
-#include "common/text.h"
 
 namespace hearth {
 namespace {
@@ -9,17 +9,6 @@ namespace {
 constexpr std::array<std::string_view, 3> kSplitNames = {"train", "validation", "test"};
 constexpr std::array<std::string_view, 4> kScenarioNames = {"non_cold", "user_cold", "item_cold",
                                                             "both_cold"};
-
-template <typename Enum, size_t kCount>
-Enum ParseEnum(std::string_view what, std::string_view name,
-               const std::array<std::string_view, kCount>& names) {
-  for (size_t i = 0; i < kCount; ++i) {
-    if (names[i] == name) return static_cast<Enum>(i);
-  }
-  const std::vector<std::string> legal(names.begin(), names.end());
-  throw DataError("unknown {} '{}'{}: legal are {}", what, name, DidYouMean(name, legal),
-                  Join(legal, ", "));
-}
 
 }  // namespace
 
@@ -31,9 +20,11 @@ std::string NameOf(Part part) {
   return std::string(NameOf(part.split)) + "/" + std::string(NameOf(part.scenario));
 }
 
-Split ParseSplit(std::string_view name) { return ParseEnum<Split>("split", name, kSplitNames); }
+Split ParseSplit(std::string_view name) {
+  return ParseEnum<Split, DataError>("split", name, kSplitNames);
+}
 Scenario ParseScenario(std::string_view name) {
-  return ParseEnum<Scenario>("scenario", name, kScenarioNames);
+  return ParseEnum<Scenario, DataError>("scenario", name, kScenarioNames);
 }
 
 Part ParsePart(std::string_view name) {

@@ -357,16 +357,6 @@ class Validator {
 
 }  // namespace
 
-std::string ValidationReport::ToText() const {
-  std::string text;
-  for (const Problem& problem : problems) {
-    text += problem.severity == Severity::kError ? "error: " : "warning: ";
-    text += problem.text + "\n";
-  }
-  return text + fmt::format("{} files, {} tasks, {} events checked: {} errors, {} warnings\n",
-                            file_count, task_count, event_count, error_count, warning_count);
-}
-
 ValidationReport ValidateDataset(const std::string& path, const ValidateOptions& options) {
   return Validator(path, options).Run();
 }

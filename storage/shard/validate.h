@@ -25,8 +25,6 @@ struct ValidationReport {
   int64_t file_count = 0, task_count = 0, event_count = 0;  ///< what could be checked
 
   bool ok() const { return error_count == 0; }
-  /// The problems, one a line, and a closing line with the counts.
-  std::string ToText() const;
 };
 
 struct ValidateOptions {

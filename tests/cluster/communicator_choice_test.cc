@@ -10,6 +10,7 @@
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
+#include "tests/tools/message_of.h"
 
 namespace hearth {
 namespace {
@@ -21,16 +22,6 @@ const std::vector<RankDevice> kOwnGpus = {{"ada", "GPU-1"}, {"ada", "GPU-2"}, {"
 const std::vector<RankDevice> kOneOnCpu = {{"ada", "GPU-1"}, {"bob", ""}, {"cyd", "GPU-3"}};
 const std::vector<RankDevice> kSharedGpu = {{"ada", "GPU-1"}, {"bob", "GPU-2"}, {"bob", "GPU-2"}};
 const std::vector<RankDevice> kOneRank = {{"ada", "GPU-1"}};
-
-template <typename ErrorType>
-std::string MessageOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 CommunicatorChoice Choose(CommunicatorKind wanted, const std::vector<RankDevice>& ranks,
                           bool nccl_is_built = true) {

@@ -1,12 +1,11 @@
 #include "cluster/counting_communicator.h"
 
-#include <chrono>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
+#include "common/clock.h"
 #include "tests/cluster/communicator_checks.h"
 
 namespace hearth {
@@ -106,15 +105,9 @@ TEST(CountingCommunicator, FindsRanksThatMadeOtherCallsOfTheSameSize) {
   });
 }
 
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
 void Work(double seconds) {
-  const Clock::time_point begin = Clock::now();
-  while (SecondsSince(begin) < seconds) continue;
+  const double begin = SteadyNowSec();
+  while (SteadyNowSec() - begin < seconds) continue;
 }
 
 class SlowBarrier : public SelfCommunicator {
@@ -125,13 +118,13 @@ class SlowBarrier : public SelfCommunicator {
 TEST(CountingCommunicator, TimesWhatHappensInsideOperationsAlone) {
   SlowBarrier slow;
   CountingCommunicator counting(slow);
-  const Clock::time_point begin = Clock::now();
+  const double begin = SteadyNowSec();
   Work(0.02);
   EXPECT_EQ(counting.seconds(), 0.0);
   counting.Barrier();
   counting.Barrier();
   EXPECT_GE(counting.seconds(), 0.02);
-  EXPECT_LE(counting.seconds(), SecondsSince(begin) - 0.02);
+  EXPECT_LE(counting.seconds(), SteadyNowSec() - begin - 0.02);
   counting.Clear();
   EXPECT_EQ(counting.seconds(), 0.0);
 }

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "common/error.h"
+#include "tests/tools/message_of.h"
 
 namespace hearth {
 namespace {
@@ -18,16 +19,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr CommunicatorOptions kShort{.deadline_sec = 0.05};
-
-template <typename ErrorType>
-std::string MessageOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(ThreadCommunicator, RankThatNeverArrivesRaisesCommErrorAtTheDeadline) {
   std::atomic<int> errors = 0;

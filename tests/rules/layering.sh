@@ -31,6 +31,11 @@ fi
 for room in "${rooms[@]}"; do
   [ -d "$room" ] || { echo "no room $room/ in $PWD: is this the root of the checkout?" >&2; exit 2; }
 done
+while IFS=: read -r room subs; do
+  for sub in $subs; do
+    [ -d "$room/$sub" ] || { echo "$page orders $room/$sub/, which is not there" >&2; exit 2; }
+  done
+done < <(table_of order)
 
 mapfile -t sources < <(find "${rooms[@]}" -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' | sort)
 [ ${#sources[@]} -gt 0 ] || { echo "no source files in $PWD" >&2; exit 2; }

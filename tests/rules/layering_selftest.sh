@@ -86,6 +86,12 @@ expect_breach 'mpi.h' common/bad.cc '#include <mpi.h>'
 expect_breach 'ATen/' cluster/bad.cc '#include <ATen/core/Tensor.h>'
 expect_breach 'yaml-cpp/' trainer/bad.cc '#include <yaml-cpp/yaml.h>'
 
+new_tree
+rm -r "$tree/storage/file"
+if "$layering" "$tree" 2> /dev/null; then
+  echo "FAILED: an order that names a sub-room that is not there passes"
+  failures=$((failures + 1))
+fi
 if "$layering" "$tree/nowhere" 2> /dev/null; then
   echo "FAILED: a folder that is no checkout passes"
   failures=$((failures + 1))

@@ -1,21 +1,12 @@
 #include "trainer/serve/support_set.h"
 
-#include <algorithm>
-#include <cmath>
-#include <map>
 #include <unordered_map>
 
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/random.h"
-#include "common/text.h"
 #include "sampler/negative_sampler.h"
-#include "storage/import/bad_rows.h"
-#include "storage/import/column_header.h"
-#include "storage/import/field_parser.h"
-#include "storage/import/line_reader.h"
-#include "storage/import/record_reader.h"
-#include "trainer/model/bound_entities.h"
+#include "storage/import/support_file.h"
 
 namespace hearth {
 namespace {
@@ -25,82 +16,52 @@ int64_t OwnerOf(const IdIndex& users, const std::string& user) {
   return it == users.end() ? kUnknownEntity : it->second;
 }
 
-// Reads one support file row by row into sets, in order of first appearance.
-class SupportReader {
+// Turns rows into sets, in order of first appearance.
+class SupportBinder {
  public:
-  SupportReader(const std::string& path, const Dataset& dataset)
+  SupportBinder(const std::string& path, const InputSchema& schema, const DataBinding& data)
       : path_(path),
-        dataset_(dataset),
-        bad_rows_(BadRowRule::kRefuse, 0),
-        records_(path, {.separator = path.ends_with(".csv") ? "," : "\t", .quotes = true},
-                 &bad_rows_),
-        users_(BuildIdIndex(dataset.task_entities())),
-        items_(BuildIdIndex(dataset.event_entities())) {}
+        schema_(schema),
+        users_(BuildIdIndex(data.tasks().entities())),
+        items_(BuildIdIndex(data.items().entities())) {}
 
-  std::vector<SupportSet> Read() {
-    if (!records_.Next()) Fail("it is empty");
-    const ColumnHeader header(path_, records_.fields(), /*typed=*/false);
-    item_column_ = header.Find("item");
-    user_column_ = header.Find("user");
-    label_column_ = header.Find("label");
-    if (item_column_ == ColumnHeader::kNone) Fail("its header has no column 'item'");
-    if (label_column_ == ColumnHeader::kNone && !dataset_.manifest().positive_only) {
-      Fail("its header has no column 'label', and the labels of this data set differ");
+  std::vector<SupportSet> Bind(const std::vector<SupportRow>& rows) {
+    if (!rows.front().label && !schema_.positive_only) {
+      RefuseSupportFile(
+          path_, "its header has no column 'label', and the labels of the training data differ");
     }
-    while (records_.Next()) {
-      if (records_.Require(header.size())) AddRow();
-    }
-    if (sets_.empty()) Fail("it has a header but no rows");
+    for (const SupportRow& row : rows) Add(row);
     return std::move(sets_);
   }
 
  private:
-  [[noreturn]] void Fail(std::string_view why) const {
-    throw DataError(
-        "support file '{}' cannot be used: {}; it needs a header line with 'item', 'label' and, "
-        "for "
-        "several users, 'user', separated by {}",
-        path_, why, path_.ends_with(".csv") ? "commas" : "tabs");
-  }
-
-  void AddRow() {
-    const std::vector<std::string_view>& fields = records_.fields();
-    const std::string user(user_column_ == ColumnHeader::kNone ? std::string_view("new")
-                                                               : Trim(fields[user_column_]));
-    const std::string item(Trim(fields[item_column_]));
-    const auto known = items_.find(item);
-    if (known == items_.end()) {
-      bad_rows_.Reject(records_.place(), "item", item, "the data set has no such item");
-      return;
+  void Add(const SupportRow& row) {
+    const auto item = items_.find(row.item);
+    if (item == items_.end()) {
+      RefuseSupportRow(path_, row, "item", row.item, "the catalogue has no such item");
     }
-    float label = 1.0f;
-    if (label_column_ != ColumnHeader::kNone &&
-        !ParseLabel(fields[label_column_], "label", records_.place(), &bad_rows_, &label)) {
-      return;
+    const float label = row.label.value_or(1.0f);
+    if (!(label >= schema_.label_min && label <= schema_.label_max)) {
+      RefuseSupportRow(path_, row, "label", fmt::format("{}", label),
+                       fmt::format("labels of the training data are in [{}, {}]", schema_.label_min,
+                                   schema_.label_max));
     }
-    const DatasetManifest& manifest = dataset_.manifest();
-    if (!(label >= manifest.label_min && label <= manifest.label_max)) {
-      bad_rows_.Reject(records_.place(), "label", fmt::format("{}", label),
-                       fmt::format("labels of this data set are in [{}, {}]", manifest.label_min,
-                                   manifest.label_max));
-    }
-    const auto [it, is_new] = positions_.try_emplace(user, sets_.size());
-    if (is_new)
-      sets_.push_back({.user = user, .owner = OwnerOf(users_, user), .items = {}, .labels = {}});
-    SupportSet& set = sets_[it->second];
-    if (std::find(set.items.begin(), set.items.end(), known->second) != set.items.end()) {
-      bad_rows_.Reject(records_.place(), "item", item, "given twice for this user");
-    }
-    set.items.push_back(known->second);
+    SupportSet& set = SetOf(row.user);
+    set.items.push_back(item->second);
     set.labels.push_back(label);
   }
 
+  SupportSet& SetOf(const std::string& user) {
+    const auto [it, is_new] = positions_.try_emplace(user, sets_.size());
+    if (is_new) {
+      sets_.push_back({.user = user, .owner = OwnerOf(users_, user), .items = {}, .labels = {}});
+    }
+    return sets_[it->second];
+  }
+
   std::string path_;
-  const Dataset& dataset_;
-  BadRows bad_rows_;
-  RecordReader records_;
+  const InputSchema& schema_;
   IdIndex users_, items_;
-  size_t item_column_ = 0, user_column_ = 0, label_column_ = 0;
   std::unordered_map<std::string, size_t> positions_;
   std::vector<SupportSet> sets_;
 };
@@ -113,7 +74,7 @@ void CollectEvents(const Dataset& dataset, const std::vector<Part>& parts,
     for (const int64_t index : dataset.ShardsOf(part)) {
       const ShardReader& shard = dataset.Shard(index);
       for (int64_t t = 0; t < shard.task_count(); ++t) {
-        const auto wanted = sets_of.find(shard.task_ids()[static_cast<size_t>(t)]);
+        const auto wanted = sets_of.find(shard.task_ids()[t]);
         if (wanted == sets_of.end()) continue;
         const TaskView task = shard.task(t);
         SupportSet& set = sets[wanted->second];
@@ -126,30 +87,26 @@ void CollectEvents(const Dataset& dataset, const std::vector<Part>& parts,
 
 }  // namespace
 
-std::vector<SupportSet> ReadSupportFile(const std::string& path, const Dataset& dataset) {
-  return SupportReader(path, dataset).Read();
+std::vector<SupportSet> ReadSupportFile(const std::string& path, const InputSchema& schema,
+                                        const DataBinding& data) {
+  return SupportBinder(path, schema, data).Bind(ReadSupportRows(path));
 }
 
 std::vector<SupportSet> ReadUsersFile(const std::string& path, const Dataset& dataset) {
   const IdIndex users = BuildIdIndex(dataset.task_entities());
   std::vector<SupportSet> sets;
   std::unordered_map<int64_t, size_t> sets_of;
-  LineReader lines(path);
-  while (lines.Next()) {
-    const std::string id(Trim(lines.line()));
-    if (id.empty()) continue;
-    const auto it = users.find(id);
+  for (const auto& [user, line] : ReadUserLines(path)) {
+    const auto it = users.find(user);
     if (it == users.end()) {
       throw DataError(
           "{}:{}: the data set '{}' has no user '{}'; give what is known of a new user "
           "with --support",
-          path, lines.line_number(), dataset.path(), id);
+          path, line, dataset.path(), user);
     }
     if (!sets_of.try_emplace(it->second, sets.size()).second) continue;
-    sets.push_back({.user = id, .owner = it->second, .items = {}, .labels = {}});
+    sets.push_back({.user = user, .owner = it->second, .items = {}, .labels = {}});
   }
-  if (sets.empty())
-    throw DataError("users file '{}' names no user: one original id per line", path);
   CollectEvents(dataset, {kTrainPart}, sets_of, sets);
   std::unordered_map<int64_t, size_t> without_training;
   for (const auto& [user, position] : sets_of) {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
+#include "common/clock.h"
 #include "common/huge_pages.h"
 #include "common/machine_memory.h"
 #include "common/phase.h"
@@ -20,10 +20,6 @@ namespace {
 
 constexpr double kShortestIntervalSec = 60.0;
 constexpr int64_t kCacheLine = 64;
-
-double NowSec() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 int64_t BytesInCopy(const NamedArray& array) {
   return (array.size_bytes() + kCacheLine - 1) / kCacheLine * kCacheLine;
@@ -76,7 +72,7 @@ bool CheckpointSaver::PrefersDelta(int64_t whole_bytes, int64_t changed_bytes) {
 void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<NamedArray> arrays,
                             std::vector<int64_t> pinned_steps) {
   HEARTH_CHECK(!in_flight(), "the save of step {} is in flight", manifest_.step);
-  begin_sec_ = NowSec();
+  begin_sec_ = SteadyNowSec();
   manifest_ = std::move(manifest);
   arrays_ = std::move(arrays);
   kind_ = kind;
@@ -92,7 +88,7 @@ void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<
   stage_ = Stage::kPreparing;
   if (communicator_.is_root()) RunInThread([this] { Prepare(); });
   if (all_copied[0] == 0) BeginWriting();
-  outcome_.stall_sec = NowSec() - begin_sec_;
+  outcome_.stall_sec = SteadyNowSec() - begin_sec_;
 }
 
 // Rank 0.
@@ -203,7 +199,7 @@ SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   outcome.path = BroadcastText(communicator_, outcome.path);
   outcome.size_bytes = manifest_.size_bytes();
   outcome.is_delta = kind_ == Kind::kDelta;
-  outcome.save_sec = NowSec() - begin_sec_;
+  outcome.save_sec = SteadyNowSec() - begin_sec_;
   outcome.failure = std::move(failure);
   return outcome;
 }

@@ -1,5 +1,6 @@
 #include "trainer/tensor/parameter_layout.h"
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -22,6 +23,11 @@ int64_t ParameterLayout::Add(ParameterSpec spec) {
   size_ += (spec.count + kAlignmentElements - 1) / kAlignmentElements * kAlignmentElements;
   specs_.push_back(std::move(spec));
   return parameter_count() - 1;
+}
+
+int64_t ParameterLayout::Find(const std::string& name) const {
+  const auto place = std::ranges::find(specs_, name, &ParameterSpec::name);
+  return place == specs_.end() ? -1 : place - specs_.begin();
 }
 
 int64_t ParameterLayout::element_count() const {

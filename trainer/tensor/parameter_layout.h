@@ -36,7 +36,9 @@ class ParameterLayout {
   int64_t Add(ParameterSpec spec);
 
   const std::vector<ParameterSpec>& specs() const { return specs_; }
-  const ParameterSpec& spec(int64_t index) const { return specs_[static_cast<size_t>(index)]; }
+  const ParameterSpec& spec(int64_t index) const { return specs_[index]; }
+  /// The index of a parameter; -1 when there is none of this name.
+  int64_t Find(const std::string& name) const;
   int64_t parameter_count() const { return static_cast<int64_t>(specs_.size()); }
   /// Elements of the flat buffer, padding included.
   int64_t size() const { return size_; }

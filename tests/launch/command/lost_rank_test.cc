@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/clock.h"
 #include "tests/launch/command/run_hearth.h"
 #include "tests/tools/paths.h"
 
@@ -23,15 +24,10 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 /// Waits for what another process does. False when it has not in time.
 bool Within(double seconds, const std::function<bool()>& happened) {
-  for (const Clock::time_point begin = Clock::now(); SecondsSince(begin) < seconds;) {
+  for (const double begin = SteadyNowSec(); SteadyNowSec() - begin < seconds;) {
     if (happened()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

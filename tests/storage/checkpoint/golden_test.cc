@@ -48,5 +48,77 @@ TEST_F(GoldenCheckpoint, TodaysPartFilesHaveTheBytesOfVersion1) {
   }
 }
 
+/// Version 2: a whole step 7 by two ranks, step 8 by two ranks as the changes since 7, and step 9
+/// by one rank as the changes since 8, as CheckpointFixture::Save wrote them with that base_of_.
+class GoldenDelta : public CheckpointFixture {
+ protected:
+  GoldenDelta() { base_of_ = {{8, 7}, {9, 8}}; }
+
+  static std::string Golden(int64_t step) {
+    return testing::SourcePath("tests/storage/golden/checkpoint-v2/step-00000" +
+                               std::to_string(step));
+  }
+  static int WorldSizeOf(int64_t step) { return step == 9 ? 1 : 2; }
+  void SaveAll() {
+    for (const int64_t step : {7, 8, 9}) Save(step, WorldSizeOf(step));
+  }
+
+  /// The table of step 7 with the touched rows of each later step laid over.
+  static std::vector<float> ChangedTableAt(int64_t step) {
+    std::vector<float> table = TableAt(7);
+    for (int64_t later = 8; later <= step; ++later) {
+      const std::vector<float> newer = TableAt(later);
+      for (int64_t i = 0; i < kRows * kWidth; ++i) {
+        if (IsTouched(i / kWidth, later)) table[i] = newer[i];
+      }
+    }
+    return table;
+  }
+};
+
+TEST_F(GoldenDelta, Version2VerifiesAndHoldsTheKnownState) {
+  for (const int64_t step : {7, 8, 9}) {
+    const CheckpointReader reader(Golden(step));
+    reader.VerifyAll();
+    EXPECT_EQ(reader.Read<float>("tables/items/rows"), ChangedTableAt(step)) << step;
+    EXPECT_EQ(reader.Read<double>("parameters/adapted"), ParametersAt(step));
+    EXPECT_THAT(reader.Read<int64_t>("optimizer/counter"), ElementsAre(1000 * step));
+    EXPECT_EQ(reader.Spec("tables/items/evicted").row_count(), 0);
+    EXPECT_EQ(reader.manifest().step, step);
+    EXPECT_EQ(reader.manifest().run_id, "run-1");
+    EXPECT_EQ(reader.manifest().world_size, WorldSizeOf(step));
+    EXPECT_EQ(reader.manifest().metric->value, 1.0 / static_cast<double>(step + 1));
+    EXPECT_EQ(reader.manifest().scalars.at("sampler").at("step"), step);
+  }
+}
+
+TEST_F(GoldenDelta, Version2NamesItsBase) {
+  EXPECT_FALSE(ReadCheckpointManifest(Golden(7)).base.has_value());
+  for (const int64_t step : {8, 9}) {
+    const CheckpointManifest manifest = ReadCheckpointManifest(Golden(step));
+    ASSERT_TRUE(manifest.base.has_value());
+    EXPECT_EQ(manifest.base->step, step - 1);
+    EXPECT_EQ(manifest.base->manifest_sha256, ReadCheckpointManifest(Golden(step - 1)).sha256);
+  }
+}
+
+TEST_F(GoldenDelta, Version2KeepsItsContentHash) {
+  EXPECT_EQ(ContentHash(CheckpointReader(Golden(8))),
+            "a9c3a0501c995ec9b51ab98a326f3a676853ee35d7dc6ccdc61a2bc415b31bfa");
+  EXPECT_EQ(ContentHash(CheckpointReader(Golden(9))),
+            "eedbedf288c73e88203b0cc9a2567e921429f8a9d4c9735eca1c362152f8cdb7");
+}
+
+TEST_F(GoldenDelta, TodaysFilesHaveTheBytesOfVersion2) {
+  SaveAll();
+  for (const int64_t step : {7, 8, 9}) {
+    const std::string today = CheckpointPath(run_dir_, step);
+    ASSERT_EQ(NamesIn(today), NamesIn(Golden(step)));
+    for (const std::string& name : NamesIn(today)) {
+      EXPECT_EQ(Slurp(today + "/" + name), Slurp(Golden(step) + "/" + name)) << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hearth

@@ -19,6 +19,7 @@
 #include "common/error.h"
 #include "storage/import/event_source.h"
 #include "storage/shard/dataset.h"
+#include "tests/tools/message_of.h"
 
 namespace hearth::import_testing {
 
@@ -122,20 +123,7 @@ std::vector<Value> Sorted(std::vector<Value> values) {
   return values;
 }
 
-/// Runs `action`, which must throw `ErrorClass`; its message.
-template <typename ErrorClass>
-std::string MessageOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorClass& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another error was thrown: " << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
+using ::hearth::MessageOf;
 
 /// The categories of one entity of a table, by names.
 inline std::vector<std::string> CategoriesOf(const EntityTable& table, const std::string& id,

@@ -1,5 +1,6 @@
 #include "storage/import/line_reader.h"
 
+#include "common/utf8.h"
 #include "tests/storage/import/import_testing.h"
 
 namespace hearth {
@@ -37,12 +38,13 @@ TEST(LineReader, DecidesTheEncodingLineByLine) {
 }
 
 TEST(LineReader, TakesMalformedUtf8AsLatin1) {
-  for (const std::string_view bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82",
-                                     "\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80"}) {
-    EXPECT_FALSE(IsUtf8(bad)) << Latin1ToUtf8(bad);
-    EXPECT_TRUE(IsUtf8(Latin1ToUtf8(bad)));
+  const ScratchFolder folder;
+  for (const std::string bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\x80",
+                                "\xF0\x80\x80\x80", "\xF4\x90\x80\x80"}) {
+    EXPECT_THAT(LinesOf(folder.Write("a", bad)), ElementsAre(Latin1ToUtf8(bad)));
   }
-  EXPECT_TRUE(IsUtf8("\xE2\x82\xAC \xF0\x9F\x8E\xAC"));
+  const std::string good = "\xE2\x82\xAC \xF0\x9F\x8E\xAC";
+  EXPECT_THAT(LinesOf(folder.Write("a", good)), ElementsAre(good));
 }
 
 TEST(LineReader, FlagsALineOverTheLimitAndGoesOnBehindIt) {

@@ -2,18 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "storage/shard/head.h"
-#include "storage/shard/utc.h"
 #include "tests/storage/shard/dataset_fixture.h"
 
 namespace hearth {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using testing_data::AddTask;
 using testing_data::Event;
 using testing_data::Items;
@@ -119,70 +114,6 @@ TEST(Describe, AnEmptyDataSetIsAllZeros) {
   EXPECT_EQ(summary.sparsity, 0);
   EXPECT_FALSE(summary.has_time);
   EXPECT_TRUE(summary.parts.empty());
-  EXPECT_THAT(ToText(summary), HasSubstr("events"));
-}
-
-TEST(Describe, TextNamesPartsAndDates) {
-  const std::string text = ToText(DescribeShards(Shards()));
-  EXPECT_THAT(text, HasSubstr("Data set tiny"));
-  EXPECT_THAT(text, HasSubstr("1970-01-01 00:03"));
-  EXPECT_THAT(text, HasSubstr("test/item_cold"));
-  EXPECT_THAT(text, HasSubstr("66.67 %"));
-}
-
-TEST(Describe, MarkdownTablesAreRegular) {
-  const std::string text = ToMarkdown(DescribeShards(Shards()));
-  EXPECT_THAT(text, HasSubstr("| part | shards | tasks |"));
-  EXPECT_THAT(text, HasSubstr("|---|---:|---:|"));
-  EXPECT_THAT(text, HasSubstr("| train | 2 | 3 | 6 | 1 | 2 | 3 | 3 |"));
-}
-
-TEST(Describe, JsonHasTheSameFigures) {
-  const nlohmann::ordered_json json = ToJson(DescribeShards(Shards()));
-  EXPECT_EQ(json["events"], 12);
-  EXPECT_EQ(json["users"]["cold"]["fewer_than_5"], 5);
-  EXPECT_EQ(json["parts"]["train"]["events_per_task"]["median"], 2);
-  EXPECT_EQ(json["parts"]["train"]["episodes"]["1_shot"], 0);
-  EXPECT_EQ(json["labels"][4]["low"], 4.5);
-  EXPECT_EQ(json["top_items"]["share"], 0.25);
-}
-
-TEST(Head, ShowsOriginalIdsTitlesTimesAndLabels) {
-  const std::string folder = NewFolder();
-  WriteDataset(folder);
-  const Dataset dataset({.path = folder});
-  EXPECT_EQ(HeadText(dataset, kTrainPart, 2, 2),
-            "user u0: 3 events\n"
-            "       5  1970-01-01 00:00  i0 \"Alien (1979)\"\n"
-            "       3  1970-01-01 00:00  i1\n"
-            "  ... and 1 more\n"
-            "user u1: 2 events\n"
-            "       4  1970-01-01 00:00  i1\n"
-            "       2  1970-01-01 00:00  i3 \"Brazil\"\n");
-  EXPECT_THAT(HeadText(dataset, kTrainPart, 100, 10), HasSubstr("user u2: 1 events"));
-  EXPECT_EQ(HeadText(dataset, kTrainPart, 0, 10), "");
-}
-
-TEST(Head, ShowsRolesAndHidesControlCharacters) {
-  const std::string folder = NewFolder();
-  EntityTable items = Items();
-  items.titles[0] = "\x1b[31mred\n";
-  ShardContent train;
-  AddTask(0, {{0, 0, 1}, {1, 0, 1}}, &train);
-  train.roles = {1, 2};
-  WriteDataset(folder, {{"train-00000.h5", kTrainPart, train}}, Users(), items);
-  const std::string text = HeadText(Dataset({.path = folder}), kTrainPart, 1, 10);
-  EXPECT_THAT(text, HasSubstr("support  i0 \"?[31mred?\""));
-  EXPECT_THAT(text, HasSubstr("query    i1"));
-  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
-}
-
-TEST(UtcText, ShowsDatesAndFallsBackToNumbers) {
-  EXPECT_EQ(UtcText(0), "1970-01-01 00:00");
-  EXPECT_EQ(UtcText(978'300'760), "2000-12-31 22:12");
-  EXPECT_EQ(UtcText(-1), "1969-12-31 23:59");
-  EXPECT_EQ(UtcText(INT64_MAX), "9223372036854775807");
-  EXPECT_EQ(UtcText(INT64_MIN), "-9223372036854775808");
 }
 
 }  // namespace

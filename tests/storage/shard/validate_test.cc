@@ -9,7 +9,10 @@
 namespace hearth {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::HasSubstr;
+using ::testing::Matcher;
 using ::testing::Not;
 using testing_data::AddTask;
 using testing_data::Items;
@@ -33,24 +36,40 @@ ValidationReport ValidateShards(const testing_data::ShardList& shards) {
 
 ShardContent& Train(testing_data::ShardList& shards) { return std::get<2>(shards[0]); }
 
+/// The findings, one a line.
+std::string LinesOf(const ValidationReport& report) {
+  std::string lines;
+  for (const Problem& problem : report.problems) lines += problem.text + "\n";
+  return lines;
+}
+
+Matcher<const std::vector<Problem>&> HasOne(Severity severity) {
+  return Contains(Field(&Problem::severity, severity));
+}
+
 void ExpectOneError(const ValidationReport& report, const std::string& text) {
-  EXPECT_EQ(report.error_count, 1) << report.ToText();
-  EXPECT_THAT(report.ToText(), HasSubstr("error: "));
-  EXPECT_THAT(report.ToText(), HasSubstr(text));
+  EXPECT_EQ(report.error_count, 1) << LinesOf(report);
+  EXPECT_THAT(report.problems, HasOne(Severity::kError));
+  EXPECT_THAT(LinesOf(report), HasSubstr(text));
 }
 
 void ExpectOneWarning(const ValidationReport& report, const std::string& text) {
-  EXPECT_TRUE(report.ok()) << report.ToText();
-  EXPECT_EQ(report.warning_count, 1) << report.ToText();
-  EXPECT_THAT(report.ToText(), HasSubstr("warning: "));
-  EXPECT_THAT(report.ToText(), HasSubstr(text));
+  EXPECT_TRUE(report.ok()) << LinesOf(report);
+  EXPECT_EQ(report.warning_count, 1) << LinesOf(report);
+  EXPECT_THAT(report.problems, HasOne(Severity::kWarning));
+  EXPECT_THAT(LinesOf(report), HasSubstr(text));
 }
 
-TEST(Validate, AGoodDataSetHasNoProblems) {
-  const ValidationReport report = ValidateShards(Shards());
+void ExpectSound(const ValidationReport& report, int64_t files, int64_t tasks, int64_t events) {
   EXPECT_TRUE(report.ok());
-  EXPECT_EQ(report.ToText(), "6 files, 6 tasks, 12 events checked: 0 errors, 0 warnings\n");
+  EXPECT_TRUE(report.problems.empty()) << LinesOf(report);
+  EXPECT_EQ(report.warning_count, 0);
+  EXPECT_EQ(report.file_count, files);
+  EXPECT_EQ(report.task_count, tasks);
+  EXPECT_EQ(report.event_count, events);
 }
+
+TEST(Validate, AGoodDataSetHasNoProblems) { ExpectSound(ValidateShards(Shards()), 6, 6, 12); }
 
 TEST(Validate, AMissingManifestIsAnError) {
   ExpectOneError(ValidateDataset(NewFolder()), "has no manifest.json");
@@ -120,8 +139,8 @@ TEST(Validate, InfiniteFeaturesAndHolesInVectors) {
   WriteDataset(folder, Shards(), users, items);
   const ValidationReport report = ValidateDataset(folder);
   EXPECT_EQ(report.error_count, 2);
-  EXPECT_THAT(report.ToText(), HasSubstr("feature 'age' entity 0 is inf"));
-  EXPECT_THAT(report.ToText(), HasSubstr("feature 'embedding' entity 2 is nan"));
+  EXPECT_THAT(LinesOf(report), HasSubstr("feature 'age' entity 0 is inf"));
+  EXPECT_THAT(LinesOf(report), HasSubstr("feature 'embedding' entity 2 is nan"));
 }
 
 TEST(Validate, LabelsOutsideTheRangeOrNotFinite) {
@@ -168,8 +187,7 @@ TEST(Validate, GivenSupportOfAnItemColdTaskMayBeKnown) {
   AddTask(1, {{2, 300, 2}, {5, 310, 2}}, &cold);
   cold.roles.insert(cold.roles.end(), {static_cast<uint8_t>(EventRole::kSupport),
                                        static_cast<uint8_t>(EventRole::kQuery)});
-  EXPECT_EQ(ValidateShards(shards).ToText(),
-            "6 files, 7 tasks, 14 events checked: 0 errors, 0 warnings\n");
+  ExpectSound(ValidateShards(shards), 6, 7, 14);
 }
 
 TEST(Validate, TheColdSidesSwapWhenTasksAreItems) {
@@ -187,9 +205,9 @@ TEST(Validate, TheColdSidesSwapWhenTasksAreItems) {
   manifest.task_by = "item";
   WriteManifest(folder, manifest);
   const ValidationReport report = ValidateDataset(folder);
-  EXPECT_EQ(report.error_count, 2) << report.ToText();
-  EXPECT_THAT(report.ToText(), HasSubstr("task of 0 is in 'test/item_cold'"));
-  EXPECT_THAT(report.ToText(), HasSubstr("'test/user_cold' promises it does not"));
+  EXPECT_EQ(report.error_count, 2) << LinesOf(report);
+  EXPECT_THAT(LinesOf(report), HasSubstr("task of 0 is in 'test/item_cold'"));
+  EXPECT_THAT(LinesOf(report), HasSubstr("'test/user_cold' promises it does not"));
 }
 
 TEST(Validate, TheSameTimedEventInTwoParts) {
@@ -245,8 +263,8 @@ TEST(Validate, LongListsAreCutAndCounted) {
       ValidateDataset(folder, {.read = ReadMode::kPread, .lines_per_check = 2});
   EXPECT_EQ(report.error_count, 5);
   EXPECT_EQ(report.problems.size(), 3U);
-  EXPECT_THAT(report.ToText(), HasSubstr("... and 3 more of this kind"));
-  EXPECT_THAT(report.ToText(), Not(HasSubstr("row 2")));
+  EXPECT_THAT(LinesOf(report), HasSubstr("... and 3 more of this kind"));
+  EXPECT_THAT(LinesOf(report), Not(HasSubstr("row 2")));
 }
 
 }  // namespace

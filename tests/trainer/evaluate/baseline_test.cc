@@ -17,14 +17,6 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-TrainingLog SmallLog() {
-  TrainingLog log;
-  log.column_count = 4;
-  log.AddRow(std::vector<uint32_t>{0, 1}, std::vector<float>{5, 3});
-  log.AddRow(std::vector<uint32_t>{0}, std::vector<float>{1});
-  return log;
-}
-
 const std::vector<int64_t> kAllFour = {0, 1, 2, 3};
 
 TEST(GlobalMean, IsTheMeanOverEvents) {

@@ -8,6 +8,15 @@
 
 namespace hearth {
 
+/// Two tasks over four items.
+inline TrainingLog SmallLog() {
+  TrainingLog log;
+  log.column_count = 4;
+  log.AddRow(std::vector<uint32_t>{0, 1}, std::vector<float>{5, 3});
+  log.AddRow(std::vector<uint32_t>{0}, std::vector<float>{1});
+  return log;
+}
+
 /// A log of `rows` tasks over `columns` items whose labels follow a rank-2 taste model with biases
 /// and noise; the same tastes serve to draw new users.
 struct TasteWorld {

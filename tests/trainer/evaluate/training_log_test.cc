@@ -4,19 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/storage/shard/dataset_fixture.h"
+#include "tests/trainer/evaluate/log_fixture.h"
 
 namespace hearth {
 namespace {
 
 using ::testing::ElementsAre;
-
-TrainingLog SmallLog() {
-  TrainingLog log;
-  log.column_count = 4;
-  log.AddRow(std::vector<uint32_t>{0, 1}, std::vector<float>{5, 3});
-  log.AddRow(std::vector<uint32_t>{0}, std::vector<float>{1});
-  return log;
-}
 
 TEST(TrainingLog, TransposingTwiceGivesTheLogSortedByColumn) {
   const TrainingLog log = SmallLog(), transposed = log.Transposed(), back = transposed.Transposed();

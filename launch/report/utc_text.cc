@@ -1,4 +1,4 @@
-#include "storage/shard/utc.h"
+#include "launch/report/utc_text.h"
 
 #include <ctime>
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace hearth {
@@ -9,5 +10,8 @@ namespace hearth {
 /// Overlong forms, surrogates and code points above U+10FFFF are not well-formed.
 /// Source: Unicode 15, table 3-7.
 size_t FirstInvalidUtf8(std::string_view text);
+
+/// Every byte of `text` is one character.
+std::string Latin1ToUtf8(std::string_view text);
 
 }  // namespace hearth

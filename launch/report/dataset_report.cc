@@ -1,4 +1,4 @@
-// ToText, ToMarkdown and ToJson of describe.h.
+#include "launch/report/dataset_report.h"
 
 #include <algorithm>
 
@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/text.h"
-#include "storage/shard/describe.h"
-#include "storage/shard/utc.h"
+#include "launch/report/utc_text.h"
 
 namespace hearth {
 namespace {

@@ -1,21 +1,15 @@
-#include "storage/shard/head.h"
+#include "launch/report/dataset_head.h"
 
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
-#include "storage/shard/utc.h"
+#include "launch/report/printable.h"
+#include "launch/report/utc_text.h"
 
 namespace hearth {
 namespace {
-
-std::string Printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
 
 std::string NameOf(const EntityTable& table, int64_t entity) {
   const std::string& id = table.ids[static_cast<size_t>(entity)];

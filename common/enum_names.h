@@ -1,0 +1,25 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/text.h"
+
+namespace hearth {
+
+/// The enumerator whose number is the place of `name` in `names`. Throws ErrorClass, which names
+/// the nearest and all legal names, when there is none; `what`: "split" in "unknown split 'x'".
+template <typename Enum, typename ErrorClass, size_t kCount>
+Enum ParseEnum(std::string_view what, std::string_view name,
+               const std::array<std::string_view, kCount>& names) {
+  for (size_t i = 0; i < kCount; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  const std::vector<std::string> legal(names.begin(), names.end());
+  throw ErrorClass("unknown {} '{}'{}: legal are {}", what, name, DidYouMean(name, legal),
+                   Join(legal, ", "));
+}
+
+}  // namespace hearth
