@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
 # Plants one literal after another in a small tree and expects key_names.sh to find the wrong names, and them alone.
 set -euo pipefail
-key_names=$(dirname "$(readlink -f "$0")")/key_names.sh
-readonly key_names
-tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
-failures=0
-
-# put FILE LINE...
-put() {
-  mkdir -p "$tree/$(dirname "$1")"
-  printf '%s\n' "${@:2}" > "$tree/$1"
-}
+rules=$(dirname "$(readlink -f "$0")")
+readonly key_names=$rules/key_names.sh
+# shellcheck source=tests/rules/planted_tree.sh
+. "$rules/planted_tree.sh"
 
 new_tree() {
   rm -rf "${tree:?}"/*
@@ -30,17 +23,9 @@ new_tree() {
 
 # expect PATTERN FILE LINE...: the planted file, and it alone, is found, once.
 expect() {
-  local output
   new_tree
   put "${@:2}"
-  if output=$("$key_names" "$tree"); then
-    echo "FAILED: not found: $2: ${*:3}"
-  elif [ "$(grep -c "^$2:$1\$" <<< "$output")" -ne 1 ] || ! grep -q '^1 names' <<< "$output"; then
-    printf 'FAILED: expected one name in %s matching "%s", got:\n%s\n' "$2" "$1" "$output"
-  else
-    return 0
-  fi
-  failures=$((failures + 1))
+  finds "$key_names" names "$2:$1\$" "$2"
 }
 
 new_tree
@@ -55,13 +40,7 @@ expect '1: .* model[.]oops' trainer/bad.cc 'Throw("model.oops");'
 
 new_tree
 put launch/config/keys.cc 'int x;'
-if "$key_names" "$tree" 2> /dev/null; then
-  echo "FAILED: a table without keys passes"
-  failures=$((failures + 1))
-fi
-if "$key_names" "$tree/nowhere" 2> /dev/null; then
-  echo "FAILED: a folder that is no checkout passes"
-  failures=$((failures + 1))
-fi
+refuses "$key_names" "$tree" "a table without keys"
+refuses "$key_names" "$tree/nowhere" "a folder that is no checkout"
 echo "$failures failures"
 [ "$failures" -eq 0 ]

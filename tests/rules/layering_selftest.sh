@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
 # Plants one breach after another in a small tree and expects layering.sh to find each, and nothing else.
 set -euo pipefail
-layering=$(dirname "$(readlink -f "$0")")/layering.sh
-readonly layering
-tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
-failures=0
-
-# put FILE LINE...
-put() {
-  mkdir -p "$tree/$(dirname "$1")"
-  printf '%s\n' "${@:2}" > "$tree/$1"
-}
+rules=$(dirname "$(readlink -f "$0")")
+readonly layering=$rules/layering.sh
+# shellcheck source=tests/rules/planted_tree.sh
+. "$rules/planted_tree.sh"
 
 new_tree() {
   rm -rf "${tree:?}"/*
@@ -47,17 +40,9 @@ END
 
 # expect_breach PATTERN FILE LINE...: the planted file, and it alone, breaks the rule.
 expect_breach() {
-  local output
   new_tree
   put "${@:2}"
-  if output=$("$layering" "$tree"); then
-    echo "FAILED: not found: $2: ${*:3}"
-  elif [ "$(grep -c "^$2:[0-9]*: .*$1" <<< "$output")" -ne 1 ] || ! grep -q '^1 breaches' <<< "$output"; then
-    printf 'FAILED: expected one breach of %s matching "%s", got:\n%s\n' "$2" "$1" "$output"
-  else
-    return 0
-  fi
-  failures=$((failures + 1))
+  finds "$layering" breaches "$2:[0-9]*: .*$1" "$2"
 }
 
 new_tree
@@ -88,13 +73,7 @@ expect_breach 'yaml-cpp/' trainer/bad.cc '#include <yaml-cpp/yaml.h>'
 
 new_tree
 rm -r "$tree/storage/file"
-if "$layering" "$tree" 2> /dev/null; then
-  echo "FAILED: an order that names a sub-room that is not there passes"
-  failures=$((failures + 1))
-fi
-if "$layering" "$tree/nowhere" 2> /dev/null; then
-  echo "FAILED: a folder that is no checkout passes"
-  failures=$((failures + 1))
-fi
+refuses "$layering" "$tree" "an order that names a sub-room that is not there"
+refuses "$layering" "$tree/nowhere" "a folder that is no checkout"
 echo "$failures failures"
 [ "$failures" -eq 0 ]
