@@ -10,7 +10,7 @@
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
 #include "launch/command/run_communicator.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/loop/trainer.h"

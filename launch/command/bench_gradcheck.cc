@@ -8,7 +8,7 @@
 #include "launch/command/commands.h"
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 #include "sampler/meta_batch_loader.h"
 #include "trainer/gradient/gradient_check.h"
 

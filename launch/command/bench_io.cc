@@ -9,7 +9,7 @@
 #include "common/text.h"
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 #include "sampler/meta_batch_loader.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/gradient/engine_choice.h"

@@ -5,7 +5,7 @@
 
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/gradient/fused_engine.h"
 #include "trainer/gradient/generic_engine.h"

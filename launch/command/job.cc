@@ -111,7 +111,7 @@ int Job::Run(const std::function<int(Job&)>& body) {
   }
   if (!started_) {
     try {
-      if (const std::optional<int> agreed = CompareNotes(failure)) return *agreed;
+      if (const std::optional<int> agreed = AgreeOnExitCode(failure)) return *agreed;
       return code;
     } catch (const CommError& error) {
       FailAlone(failure ? *failure : ErrorFailure(error.code(), error.what()));
@@ -127,12 +127,12 @@ int Job::Run(const std::function<int(Job&)>& body) {
 
 void Job::StartTogether() {
   HEARTH_CHECK(!started_);
-  const std::optional<int> code = CompareNotes(std::nullopt);
+  const std::optional<int> code = AgreeOnExitCode(std::nullopt);
   started_ = true;
   if (code) throw PeerFailed{*code};
 }
 
-std::optional<int> Job::CompareNotes(const std::optional<Failure>& own) {
+std::optional<int> Job::AgreeOnExitCode(const std::optional<Failure>& own) {
   if (world_size() == 1) {
     if (!own) return std::nullopt;
     Print(own->message);

@@ -26,8 +26,8 @@ Failure FailureOf(std::exception_ptr exception);
 
 /// The processes that run one command: this one alone, or the ranks of an MPI launch.
 ///
-/// Only one process speaks. Until StartTogether() the ranks compare notes: an error that all of
-/// them have is printed once, one that only some have is printed with rank and host, and all end
+/// Only one process speaks. Until StartTogether() the ranks agree on how to end: an error that all
+/// of them have is printed once, one that only some have is printed with rank and host, and all end
 /// with its code. Afterwards a rank that fails cannot ask the others; it leaves exit.json in the
 /// run folder (the first one to do so speaks) and ends the job.
 class Job {
@@ -70,8 +70,9 @@ class Job {
     int code;
   };
 
-  /// Collective. The code to end with when some rank failed, else nothing. Rank 0 prints.
-  std::optional<int> CompareNotes(const std::optional<Failure>& own);
+  /// The exit code of all ranks when some rank failed, the lowest one's; nothing when none did.
+  /// Rank 0 prints why. Collective.
+  std::optional<int> AgreeOnExitCode(const std::optional<Failure>& own);
   [[noreturn]] void FailAlone(const Failure& failure) const;
   /// Whether this rank is the one to speak: the first that left exit.json.
   bool LeaveExitFile(const Failure& failure) const;

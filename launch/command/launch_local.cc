@@ -14,7 +14,7 @@
 #include "launch/command/mpirun_words.h"
 #include "launch/command/options.h"
 #include "launch/command/programs.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 
 namespace hearth {
 namespace {

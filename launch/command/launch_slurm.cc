@@ -11,7 +11,7 @@
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
 #include "launch/command/programs.h"
-#include "launch/command/train_run.h"
+#include "launch/command/train_config.h"
 #include "launch/slurm/batch_script.h"
 
 namespace hearth {

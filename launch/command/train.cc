@@ -23,10 +23,9 @@ void AddTrain(CLI::App* parent, Invocation* invocation) {
   OnChosen(
       app, invocation,
       [options, invocation](Job& job) {
-        const LoadedConfig loaded = LoadConfig(options->request);
-        RequireTrainingKeys(loaded.config);
-        if (options->dry_run) return DryRun(loaded.config, job);
-        return TrainRun(loaded.config, *invocation, options->progress, job);
+        const CheckedConfig config(LoadConfig(options->request).config);
+        if (options->dry_run) return DryRun(config, job);
+        return TrainRun(config, *invocation, options->progress, job);
       },
       /*on_all_ranks=*/true);
 }

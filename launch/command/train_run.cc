@@ -1,30 +1,22 @@
 #include "launch/command/train_run.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <unistd.h>
 
-#include "cluster/consensus.h"
 #include "cluster/watchdog.h"
-#include "common/build_info.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "launch/command/private_files.h"
-#include "launch/command/run_communicator.h"
 #include "launch/command/shard_check.h"
 #include "launch/command/stop_signals.h"
-#include "launch/config/resume_check.h"
 #include "launch/report/run_folder.h"
 #include "launch/report/train_reporter.h"
-#include "storage/checkpoint/folder.h"
-#include "storage/run/run_lease.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/memory_estimate.h"
 #include "trainer/loop/tensor_setup.h"
@@ -33,8 +25,8 @@
 namespace hearth {
 namespace {
 
-std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::string& progress,
-                                            const Job& job) {
+std::unique_ptr<TrainReporter> NewReporter(const Config& config, const std::string& progress,
+                                           const Job& job) {
   TrainReporter::Options options;
   options.run_folder = config.run.dir;
   options.metrics_every_steps = config.log.metrics_every_steps;
@@ -46,35 +38,6 @@ std::unique_ptr<TrainReporter> MakeReporter(const Config& config, const std::str
   return std::make_unique<TrainReporter>(options);
 }
 
-// The other ranks must not learn of it by a failure of their own, which would leave exit.json in
-// the folder of the job that holds it now.
-[[noreturn]] void EndWithoutRunFolder(Job& job, const std::string& message) {
-  job.LoseRunFolder();
-  job.EndAtOnce(ExitCode::kComm, message);
-}
-
-// Holds the run folder from now on.
-void TakeRunFolder(const Config& config, Job& job, std::optional<RunLease>& lease) {
-  OpenRunFolder(config.run.dir);
-  LeaseOptions options;
-  if (const char* job_id = std::getenv("SLURM_JOB_ID")) options.job_id = job_id;
-  lease.emplace(config.run.dir, options);
-  lease->StartBeating([&job](const std::string& message) { EndWithoutRunFolder(job, message); });
-}
-
-void RequireRunFolder(const RunLease& lease, Job& job) {
-  try {
-    lease.RequireHeld();
-  } catch (const CommError& error) {
-    EndWithoutRunFolder(job, error.what());
-  }
-}
-
-int64_t NewestStep(const std::string& run_dir) {
-  const std::vector<int64_t> steps = ListSteps(run_dir);
-  return steps.empty() ? 0 : steps.back();
-}
-
 std::unique_ptr<Watchdog> MakeWatchdog(const DistOptions& dist, Job& job) {
   if (dist.watchdog_sec == 0.0) return nullptr;
   const Watchdog::Options options = {
@@ -84,76 +47,9 @@ std::unique_ptr<Watchdog> MakeWatchdog(const DistOptions& dist, Job& job) {
       options, [&job](const std::string& problem) { job.EndAtOnce(ExitCode::kComm, problem); });
 }
 
-// The most that a save beside training may copy.
-int64_t CopyBytes(const Config& config, const Job& job) {
-  return config.checkpoint.async == CheckpointOptions::Async::kAuto
-             ? MostCopyBytes(job.local_size())
-             : 0;
-}
-
-}  // namespace
-
-TrainerOptions TrainerOptionsOf(const Config& config) {
-  TrainerOptions options;
-  options.run_dir = config.run.dir;
-  options.config_hash = ConfigHash(config);
-  options.tool_version = ThisBuild().version;
-  options.seed = static_cast<uint64_t>(config.run.seed);
-  options.tasks = config.tasks;
-  options.model = config.model;
-  options.tables = config.tables;
-  options.meta = config.meta;
-  options.descent = config.descent;
-  options.optim = config.optim;
-  options.train = config.train;
-  options.eval = config.eval;
-  options.checkpoint = config.checkpoint;
-  options.dist = config.dist;
-  options.balance_every_steps = config.log.metrics_every_steps;
-  return options;
-}
-
-void RequireSameStart(Communicator& communicator, const Config& config,
-                      const std::string& data_hash) {
-  RequireSameFacts(communicator, {{"hearth version", std::string(ThisBuild().version)},
-                                  {"hearth commit", std::string(ThisBuild().commit)},
-                                  {"configuration", ConfigHash(config)},
-                                  {"train.max_steps", std::to_string(config.train.max_steps)},
-                                  {"data set", data_hash},
-                                  // Other instructions round differently.
-                                  {"instruction set", at::get_cpu_capability()}});
-}
-
-void RequireDataPath(const Config& config) {
-  if (!config.data.path.empty()) return;
-  throw ConfigError(
-      "data.path is not set; give data.path=DIR, a folder made by 'hearth data convert'");
-}
-
-void RequireTrainingKeys(const Config& config) {
-  RequireDataPath(config);
-  if (config.run.dir.empty()) {
-    throw ConfigError(
-        "run.dir is not set; give run.dir=DIR, the folder for checkpoints and metrics");
-  }
-}
-
-int DryRun(const Config& config, Job& job) {
-  Dataset dataset(config.data);
-  dataset.LeaveOut(dataset.CheckShards(0, 1));  // all of them: nobody is asked
-  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
-  // On the processor also for a GPU: nothing is trained.
-  const LearnerOfDataset on_data(dataset, config.learner(), tensors.device(at::kCPU));
-  const Learner& learner = on_data.learner;
-  const ChosenEngine engine =
-      ChooseEngine(config.train.engine, {learner, on_data.data.builder()}, tensors.device());
-  if (!job.is_root()) return 0;
-  AnnounceLeftOut(dataset);
-  const int threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
-  at::set_num_threads(1);
-  KeepFreedMemory();
-  const MemoryEstimate memory = EstimateMemory(TrainerOptionsOf(config), dataset, learner,
-                                               on_data.data, job.world_size(), threads);
+void PrintDryRun(const TrainerOptions& options, const Dataset& dataset, const Learner& learner,
+                 const ChosenEngine& engine, const MemoryEstimate& memory,
+                 const at::TensorOptions& tensors) {
   const DatasetManifest& data = dataset.manifest();
   std::printf(
       "configuration and data are good; nothing was trained\n"
@@ -161,67 +57,78 @@ int DryRun(const Config& config, Job& job) {
       "  device      %s\n"
       "  engine      %s\n"
       "  parameters  %lld dense, %s with tables and optimizer state\n"
-      "  chunks      %s for the gradients of %lld tasks each, on %d threads\n"
+      "  chunks      %s for the gradients of %lld tasks each, on %lld threads\n"
       "  sums        %s until the reduction\n"
       "  memory      %s per rank, above start-up; while a checkpoint is saved at most %s more\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
       static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
       engine.reason.c_str(), static_cast<long long>(learner.layout().size()),
       FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
-      static_cast<long long>(config.tasks.chunk), threads, FormatBytes(memory.sums_bytes).c_str(),
-      FormatBytes(memory.total_bytes()).c_str(), FormatBytes(CopyBytes(config, job)).c_str());
+      static_cast<long long>(options.tasks.chunk), static_cast<long long>(options.train.threads),
+      FormatBytes(memory.sums_bytes).c_str(), FormatBytes(memory.total_bytes()).c_str(),
+      FormatBytes(options.checkpoint_copy_bytes).c_str());
+}
+
+// Rank 0 begins to log into the run folder and to report.
+std::unique_ptr<TrainReporter> BeginToReport(const CheckedConfig& config, const StartedRun& run,
+                                             const at::TensorOptions& tensors,
+                                             const Invocation& invocation,
+                                             const std::string& progress, const Job& job) {
+  if (!job.is_root()) return nullptr;
+  LogOptions log = invocation.log;
+  log.file = LogPath(config->run.dir);
+  SetUpLogging(log);
+  AnnounceLeftOut(run.dataset());
+  auto reporter = NewReporter(*config, progress, job);
+  reporter->OnStart(run.dataset(), DeviceName(tensors), run.chosen());
+  return reporter;
+}
+
+}  // namespace
+
+int DryRun(const CheckedConfig& config, Job& job) {
+  OpenedData opened(config, {});  // checks all shards: nobody is asked
+  const std::unique_ptr<Dataset> dataset = std::move(opened).WithoutBadShards();
+  const at::TensorOptions tensors = TensorOptionsFor(config->train, job.local_rank());
+  // On the processor also for a GPU: nothing is trained.
+  const LearnerOfDataset on_data(*dataset, config->learner(), tensors.device(at::kCPU));
+  const ChosenEngine engine =
+      ChooseEngine(config->train.engine, {on_data.learner, on_data.data.builder()},
+                   tensors.device());
+  if (!job.is_root()) return 0;
+  AnnounceLeftOut(*dataset);
+  at::set_num_threads(1);
+  KeepFreedMemory();
+  const TrainerOptions options = OptionsOfRank(config, tensors, job);
+  const auto threads = static_cast<int>(options.train.threads);
+  const MemoryEstimate memory =
+      EstimateMemory(options, *dataset, on_data.learner, on_data.data, job.world_size(), threads);
+  PrintDryRun(options, *dataset, on_data.learner, engine, memory, tensors);
   return 0;
 }
 
-int TrainRun(const Config& config, const Invocation& invocation, const std::string& progress,
+int TrainRun(const CheckedConfig& config, const Invocation& invocation, const std::string& progress,
              Job& job) {
   KeepFilesPrivate();
   const std::atomic<bool>& stop_requested = CatchStopSignals();
-  RequireWritableRunFolder(config.run.dir);
-  Dataset dataset(config.data);
-  const auto bad_shards = dataset.CheckShards(job.local_rank(), job.local_size());
-  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
-  const std::string data_hash = ManifestHash(config.data.path);
-  std::optional<RunLease> lease;
-  if (job.is_root()) {
-    TakeRunFolder(config, job, lease);
-    PrepareRunFolder(config,
-                     {invocation.arguments, job.world_size(), DeviceName(tensors), data_hash});
-    RequireProgress(config, NewestStep(config.run.dir));
-  }
-  job.SetRunFolder(config.run.dir);
-  job.StartTogether();
+  RequireWritableRunFolder(config->run.dir);
+  OpenedData data(config, {job.local_rank(), job.local_size()});
+  const at::TensorOptions tensors = TensorOptionsFor(config->train, job.local_rank());
+  HeldRunFolder folder(config, data, invocation.arguments, tensors, job);
+  const StartedRun run(config, std::move(data), folder, tensors, job);
 
-  const ChosenCommunicator chosen = MakeRunCommunicator(job, config.dist, tensors.device());
-  Communicator& communicator = *chosen.communicator;
-  RequireSameStart(communicator, config, data_hash);
-  LeaveOutTogether(bad_shards, communicator, dataset);
   SilentObserver silent;
-  std::unique_ptr<TrainReporter> reporter;
-  TrainerOptions options = TrainerOptionsOf(config);
-  if (job.is_root()) {
-    RemoveLeftovers(config.run.dir, lease->number());
-    RecordLeftOutShards(config, LeftOutFiles(dataset), NewestStep(config.run.dir));
-    lease->RecordBegin(NewestStep(config.run.dir));
-    options.start_number = lease->number();
-    options.require_run_dir = [&] { RequireRunFolder(*lease, job); };
-    LogOptions log = invocation.log;
-    log.file = LogPath(config.run.dir);
-    SetUpLogging(log);
-    AnnounceLeftOut(dataset);
-    reporter = MakeReporter(config, progress, job);
-    reporter->OnStart(dataset, DeviceName(tensors), chosen);
-  }
+  const auto reporter = BeginToReport(config, run, tensors, invocation, progress, job);
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;
   const double begin = SteadyNowSec();
   KeepFreedMemory();
-  options.train.threads = ThreadCountFor(config.train, job.local_size(), tensors.device());
-  options.checkpoint_copy_bytes = CopyBytes(config, job);
-  const std::unique_ptr<Watchdog> watchdog = MakeWatchdog(config.dist, job);
-  Trainer trainer(options, dataset, communicator, observer, stop_requested, tensors);
+  TrainerOptions options = OptionsOfRank(config, tensors, job);
+  folder.Guard(options);
+  const std::unique_ptr<Watchdog> watchdog = MakeWatchdog(config->dist, job);
+  Trainer trainer(options, run.dataset(), run.communicator(), observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SteadyNowSec() - begin);
-  if (lease) lease->End(StartRecord::State::kDone);
+  folder.End();
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;
 }
 

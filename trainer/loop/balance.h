@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cluster/communicator.h"
-#include "trainer/loop/outer_loop.h"
+#include "trainer/loop/stepper.h"
 
 namespace hearth {
 

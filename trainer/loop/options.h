@@ -65,4 +65,10 @@ struct DistOptions {
   double watchdog_sec = 30;  ///< shortest time without progress that ends a rank; 0 = no watchdog
 };
 
+/// True when something that comes every `every_steps` outer steps comes after `step` of them. 0 or
+/// less: it never comes.
+inline bool IsDue(int64_t step, int64_t every_steps) {
+  return every_steps > 0 && step % every_steps == 0;
+}
+
 }  // namespace hearth

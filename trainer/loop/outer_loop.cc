@@ -75,18 +75,17 @@ OuterLoop::OuterLoop(const Options& options, const Engine& engine, const BatchBu
   for (const TableShape& shape : shapes_) sharded_.push_back(shape.sharded);
 }
 
-StepResult OuterLoop::Step(const MetaBatch& meta_batch,
-                           const std::function<const MetaBatch*()>& next, StepWishes wishes) {
-  return parameters_.dense.scalar_type() == at::kDouble ? StepAs<double>(meta_batch, next, wishes)
-                                                        : StepAs<float>(meta_batch, next, wishes);
+StepResult OuterLoop::Step(const MetaBatch& meta_batch, const NextMetaBatch& next,
+                           const StepRequests& requests) {
+  return parameters_.dense.scalar_type() == at::kDouble ? StepAs<double>(meta_batch, next, requests)
+                                                        : StepAs<float>(meta_batch, next, requests);
 }
 
 RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
   return RequestRows(parameters_, builder_.TableRowsOf(meta_batch.chunks));
 }
 
-std::future<OuterLoop::NextRows> OuterLoop::LookAhead(
-    const std::function<const MetaBatch*()>& next) const {
+std::future<OuterLoop::NextRows> OuterLoop::LookAhead(const NextMetaBatch& next) const {
   if (!any_sharded_) return {};
   return std::async(BesideTheCaller(), [this, &next] {
     const MetaBatch* to_come = next();
@@ -134,9 +133,8 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums
 }
 
 template <typename Real>
-StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
-                             const std::function<const MetaBatch*()>& next,
-                             const StepWishes& wishes) {
+StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& next,
+                             const StepRequests& requests) {
   times_ = {};
   ChunkSums<Real> sums({.mode = options_.reduce,
                         .dense = parameters_.dense.numel(),
@@ -159,7 +157,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch,
     EnterPhase(Phase::kReduce);
     const Stopwatch stopwatch(&times_.reduce);
     reduced = Reduce(sums, meta_batch, next_rows.valid() ? next_rows.get() : NextRows(), result);
-    AgreeOnNorm<Real>(reduced, wishes, result);
+    AgreeOnNorm<Real>(reduced, requests, result);
   }
   if (result.skip_reason.empty()) {
     result.skip_reason = WhyNoUpdate(result, meta_batch, static_cast<int>(8 * sizeof(Real)));
@@ -198,16 +196,16 @@ typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
   return reduced;
 }
 
-// Fills in the norm of the mean gradient and what ranks wish. Collective.
+// Fills in the norm of the mean gradient and the requests of all ranks. Collective.
 template <typename Real>
-void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, const StepWishes& wishes,
-                            StepResult& result) {
+void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums,
+                            const StepRequests& requests, StepResult& result) {
   constexpr auto kBuckets = static_cast<size_t>(RowPartition::kBuckets);
-  // The wishes, then the buckets of each sharded table: of each, one rank knows the sum and
+  // The requests, then the buckets of each sharded table. One rank knows the sum of a bucket and
   // the others have zero, so that any order of addition gives the same.
-  std::vector<double> shared = {wishes.stop ? 1.0 : 0.0, wishes.save ? 1.0 : 0.0,
-                                wishes.saving ? 1.0 : 0.0};
-  const auto wish_count = std::ssize(shared);
+  std::vector<double> shared = {double(requests.stop), double(requests.save),
+                                double(requests.still_saving)};
+  const auto request_count = std::ssize(shared);
   std::vector<std::vector<double>> own(shapes_.size());  // [table] of those every rank has
   for (size_t t = 0; t < shapes_.size(); ++t) {
     std::vector<double>& to = sharded_[t] ? shared : own[t];
@@ -215,10 +213,11 @@ void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums, const 
     AddSquaredNorms(sums.rows[t], shapes_[t].dim, std::span(to).last(kBuckets));
   }
   communicator_.AllReduce(std::span(shared), ReduceOp::kSum);
-  result.wishes = {shared[0] > 0.0, shared[1] > 0.0, shared[2] > 0.0};
+  result.requests = {
+      .stop = shared[0] > 0.0, .save = shared[1] > 0.0, .still_saving = shared[2] > 0.0};
 
   double squared_norm = SquaredNorm(std::span<const Real>(sums.dense));
-  auto next_shared = shared.begin() + wish_count;
+  auto next_shared = shared.begin() + request_count;
   for (size_t t = 0; t < shapes_.size(); ++t) {
     auto bucket = sharded_[t] ? next_shared : own[t].begin();
     for (size_t b = 0; b < kBuckets; ++b) squared_norm += *bucket++;

@@ -7,7 +7,7 @@
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/loop/balance.h"
 #include "trainer/loop/loss_watch.h"
-#include "trainer/loop/outer_loop.h"
+#include "trainer/loop/stepper.h"
 
 namespace hearth {
 

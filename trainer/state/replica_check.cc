@@ -44,4 +44,11 @@ void RequireEqualReplicas(RunState& state, Communicator& communicator) {
       state.counters.step, fmt::join(ranks, ", "));
 }
 
+void RequireEqualRanks(RunState& state, CountingCommunicator& communicator) {
+  const std::vector<int> ranks = RanksWithOtherCalls(communicator);
+  HEARTH_CHECK(ranks.empty(), "step {}: ranks {} made other collective calls than most",
+               state.counters.step, fmt::join(ranks, ", "));
+  RequireEqualReplicas(state, communicator);
+}
+
 }  // namespace hearth

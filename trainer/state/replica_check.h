@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cluster/communicator.h"
+#include "cluster/counting_communicator.h"
 #include "trainer/state/run_state.h"
 
 namespace hearth {
@@ -13,5 +14,9 @@ namespace hearth {
 /// the ranks whose bits are not those of most.
 /// Cost: one pass over the replicas and one exchange of 8 bytes. Collective: all ranks must call.
 void RequireEqualReplicas(RunState& state, Communicator& communicator);
+
+/// RequireEqualReplicas, after a check that all ranks made the same collective calls so far.
+/// Collective: all ranks must call.
+void RequireEqualRanks(RunState& state, CountingCommunicator& communicator);
 
 }  // namespace hearth

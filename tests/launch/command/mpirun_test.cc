@@ -268,7 +268,7 @@ TEST_F(Mpirun, BenchCommCountsWhatAStepSends) {
   const Outcome dry = RunHearth({"train", "--dry-run", "-c", folder_ + "/config.yaml"});
   EXPECT_THAT(dry.out, HasSubstr(fmt::format("parameters  {:.0f} dense", dense)));
   // Fast: a float for each parameter and for each row of the small tables and its element count;
-  // doubles for three scalars and three wishes. Exact: int64 instead of floats and, with a
+  // doubles for three scalars and three requests. Exact: int64 instead of floats and, with a
   // chunk count, of scalars; the magnitudes of both and of each table.
   const auto exact = steps["exact"]["all_reduce"]["sent_bytes"].get<double>();
   const auto fast = steps["fast"]["all_reduce"]["sent_bytes"].get<double>();

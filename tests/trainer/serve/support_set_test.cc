@@ -66,11 +66,12 @@ TEST_F(SupportSetTest, OnlyADataSetOfPositivesNeedsNoLabels) {
   EXPECT_THAT(MessageOf<DataError>([&] { Support("item\ni1\n"); }),
               AllOf(HasSubstr("its header has no column 'label'"),
                     HasSubstr("the labels of the training data differ")));
-  DatasetManifest manifest = ReadManifest(folder_);
-  manifest.positive_only = true;
-  manifest.label_min = manifest.label_max = 1;
-  WriteManifest(folder_, manifest);
-  const auto sets = Support("item\ni1\ni2\n");
+  const Dataset dataset({.path = folder_});
+  InputSchema schema = MakeInputSchema(dataset, {});
+  schema.positive_only = true;
+  schema.label_min = schema.label_max = 1;
+  const DataBinding data(schema, dataset, at::TensorOptions());
+  const auto sets = ReadSupportFile(Write("item\ni1\ni2\n"), schema, data);
   ASSERT_EQ(sets.size(), 1u);
   EXPECT_EQ(sets[0].user, "new");
   EXPECT_THAT(sets[0].labels, ElementsAre(1.0f, 1.0f));

@@ -8,20 +8,20 @@
 
 namespace hearth {
 
-/// Lets ranks step alone for a while (dist.local_steps): for links so slow that meeting in every
-/// outer step would cost more than it gives. When ranks meet, dense parameters and their moments
-/// become the mean over the ranks; an embedding row that some ranks touched moves by the mean of
-/// their changes, its optimizer state becomes the mean of theirs and its age the greatest. Then all
-/// ranks are equal again. The result depends on the number of ranks.
+/// Makes ranks equal again after each has stepped alone (AloneStepper). Dense parameters and their
+/// moments become the mean over the ranks. A table row that some ranks touched moves by the mean of
+/// their changes; its optimizer state becomes the mean of theirs and its age the greatest.
+/// The result depends on the number of ranks.
 /// Source: Douillard et al. 2023, "DiLoCo", without its outer optimizer.
-class LocalSteps {
+class ReplicaAverager {
  public:
   /// All references must outlive this object. The tables must be whole on every rank, with a row
   /// for every id.
-  LocalSteps(MetaParameters& parameters, DenseOptimizer& optimizer, Communicator& communicator);
+  ReplicaAverager(MetaParameters& parameters, DenseOptimizer& optimizer,
+                  Communicator& communicator);
 
   /// Collective: all ranks must call, after the same number of outer steps.
-  void Meet();
+  void Average();
 
  private:
   void AverageDense();

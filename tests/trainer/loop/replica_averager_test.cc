@@ -1,14 +1,14 @@
-#include "trainer/loop/local_steps.h"
+#include "trainer/loop/replica_averager.h"
 
 #include <cmath>
 #include <mutex>
+#include <optional>
 
 #include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cluster/thread_communicator.h"
-#include "tests/trainer/support/training.h"
 #include "trainer/tensor/parameters.h"
 
 namespace hearth {
@@ -39,7 +39,7 @@ struct Rank {
   std::optional<DenseOptimizer> optimizer;
 };
 
-TEST(LocalSteps, RanksBecomeEqualAtTheMeanOfTheirChanges) {
+TEST(ReplicaAverager, RanksBecomeEqualAtTheMeanOfTheirChanges) {
   std::vector<std::vector<double>> dense(3), rows(3), state(3);
   std::vector<std::vector<double>> alone(3);  // rows before the meeting
   std::vector<double> before;
@@ -47,7 +47,7 @@ TEST(LocalSteps, RanksBecomeEqualAtTheMeanOfTheirChanges) {
   RunOnThreads(3, [&](Communicator& communicator) {
     const int r = communicator.rank();
     Rank rank(r);
-    LocalSteps local(rank.parameters, *rank.optimizer, communicator);
+    ReplicaAverager averager(rank.parameters, *rank.optimizer, communicator);
     rank.StepAlone(r);
     const std::lock_guard lock(mutex);
     alone[static_cast<size_t>(r)] = ToDoubles(rank.parameters.tables[0].rows());
@@ -56,9 +56,9 @@ TEST(LocalSteps, RanksBecomeEqualAtTheMeanOfTheirChanges) {
   RunOnThreads(3, [&](Communicator& communicator) {
     const int r = communicator.rank();
     Rank rank(r);
-    LocalSteps local(rank.parameters, *rank.optimizer, communicator);
+    ReplicaAverager averager(rank.parameters, *rank.optimizer, communicator);
     rank.StepAlone(r);
-    local.Meet();
+    averager.Average();
     const auto i = static_cast<size_t>(r);
     dense[i] = ToDoubles(rank.parameters.dense);
     rows[i] = ToDoubles(rank.parameters.tables[0].rows());
@@ -80,38 +80,6 @@ TEST(LocalSteps, RanksBecomeEqualAtTheMeanOfTheirChanges) {
   }
   EXPECT_NEAR(state[0][0], 1.0, 1e-12) << "rank 0 alone";
   EXPECT_NEAR(state[0][3], (1.0 + 4.0 + 9.0) / 3, 1e-12) << "all of them";
-}
-
-TEST(LocalSteps, TrainsWithFewMeetingsAndResumes) {
-  const std::string data = FreshFolder("data");
-  SimulateSmallDataset(data);
-  const Dataset dataset({.path = data});
-  TrainerOptions options = SmallRun(FreshFolder("run"), 96);
-  options.dist.local_steps = 16;
-  options.optim.lr = 3e-3;
-  options.optim.table_lr = 3e-3;
-  RunOnThreads(3, [&](Communicator& communicator) {
-    RecordingObserver observer;
-    int64_t calls = 0;
-    observer.on_step = [&](const StepReport& report) { calls += report.traffic.calls; };
-    const std::atomic<bool> stop = false;
-    Train(options, dataset, communicator, observer, stop);
-    // A meeting: dense, ids and values of seven tables, counts.
-    EXPECT_EQ(calls, 96 / 16 * (1 + 2 * 7 + 1));
-    const auto mean = [&](size_t begin, size_t end) {
-      double sum = 0.0;
-      for (size_t i = begin; i < end; ++i) sum += observer.losses[i];
-      return sum / static_cast<double>(end - begin);
-    };
-    EXPECT_LT(mean(80, 96), mean(0, 16));
-  });
-  options.train.max_steps = 100;
-  RunOnThreads(2, [&](Communicator& communicator) {
-    RecordingObserver observer;
-    const std::atomic<bool> stop = false;
-    Train(options, dataset, communicator, observer, stop);
-    EXPECT_EQ(observer.resumed_from, 96);
-  });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "trainer/loop/local_steps.h"
+#include "trainer/loop/replica_averager.h"
 
 #include <algorithm>
 #include <array>
@@ -23,8 +23,8 @@ int64_t ColumnsOf(const at::Tensor& state) { return state.dim() == 1 ? 1 : state
 
 }  // namespace
 
-LocalSteps::LocalSteps(MetaParameters& parameters, DenseOptimizer& optimizer,
-                       Communicator& communicator)
+ReplicaAverager::ReplicaAverager(MetaParameters& parameters, DenseOptimizer& optimizer,
+                                 Communicator& communicator)
     : parameters_(parameters), optimizer_(optimizer), communicator_(communicator) {
   for (EmbeddingTable& table : parameters_.tables) {
     HEARTH_CHECK(!table.shape().sharded && table.dynamic_ids() == nullptr, "table {}",
@@ -33,12 +33,12 @@ LocalSteps::LocalSteps(MetaParameters& parameters, DenseOptimizer& optimizer,
   }
 }
 
-void LocalSteps::Meet() {
+void ReplicaAverager::Average() {
   AverageDense();
   for (EmbeddingTable& table : parameters_.tables) AverageRows(table);
 }
 
-void LocalSteps::AverageDense() {
+void ReplicaAverager::AverageDense() {
   const std::array<at::Tensor, 3> tensors = {parameters_.dense, optimizer_.first_moment(),
                                              optimizer_.second_moment()};
   std::vector<double> values;
@@ -56,7 +56,7 @@ void LocalSteps::AverageDense() {
   }
 }
 
-void LocalSteps::AverageRows(EmbeddingTable& table) {
+void ReplicaAverager::AverageRows(EmbeddingTable& table) {
   const TrackedRows tracked = table.TakeTracked();
   // Of each row that this rank touched: its change, then its optimizer state.
   std::vector<int64_t> local_rows;

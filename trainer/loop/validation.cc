@@ -1,0 +1,43 @@
+#include "trainer/loop/validation.h"
+
+#include <utility>
+
+#include "common/phase.h"
+#include "trainer/evaluate/metrics.h"
+
+namespace hearth {
+
+Validation::Validation(std::function<ValidationResult()> validate, TrainState& counters,
+                       TrainObserver& observer)
+    : validate_(std::move(validate)), counters_(counters), observer_(observer) {}
+
+void Validation::Run() {
+  EnterPhase(Phase::kEvaluate);
+  newest_ = validate_();
+  newest_->step = counters_.step;
+  if (newest_->task_count == 0) return;
+  const bool is_best = IsBest();
+  if (is_best) {
+    counters_.best_metric = newest_->value;
+    counters_.best_step = counters_.step;
+    counters_.evaluations_without_improvement = 0;
+  } else {
+    ++counters_.evaluations_without_improvement;
+  }
+  observer_.OnEvaluation(*newest_, is_best);
+}
+
+bool Validation::IsBest() const {
+  if (counters_.best_step < 0) return true;
+  if (HigherIsBetter(ParseMetric(newest_->metric).kind)) {
+    return newest_->value > counters_.best_metric;
+  }
+  return newest_->value < counters_.best_metric;
+}
+
+std::optional<CheckpointMetric> Validation::MetricOf(int64_t step) const {
+  if (!Has(step)) return std::nullopt;
+  return CheckpointMetric{newest_->metric, newest_->value};
+}
+
+}  // namespace hearth

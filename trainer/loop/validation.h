@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "storage/checkpoint/manifest.h"
+#include "trainer/evaluate/evaluation.h"
+#include "trainer/loop/train_observer.h"
+#include "trainer/state/train_state.h"
+
+namespace hearth {
+
+/// Validates a run between outer steps and keeps the best step in its TrainState.
+class Validation {
+ public:
+  /// `validate`: the result at the parameters of now (Evaluator::Validate); collective. References
+  /// must outlive this object.
+  Validation(std::function<ValidationResult()> validate, TrainState& counters,
+             TrainObserver& observer);
+
+  /// Validates the step of the counters. Without a validation part the counters stay as they are
+  /// and nobody hears of it. Collective: all ranks must call.
+  void Run();
+
+  /// This step was the newest to be validated.
+  bool Has(int64_t step) const { return newest_ && newest_->step == step; }
+  /// The metric of this step; nothing unless it was the newest to be validated.
+  std::optional<CheckpointMetric> MetricOf(int64_t step) const;
+
+ private:
+  bool IsBest() const;
+
+  std::function<ValidationResult()> validate_;
+  TrainState& counters_;
+  TrainObserver& observer_;
+  std::optional<ValidationResult> newest_;
+};
+
+}  // namespace hearth
