@@ -171,7 +171,7 @@ class Workload {
 
   at::Tensor Run() const {
     const GenericEngine engine({*model_, *method_, *builder_, MetaOptions::Loss::kMse});
-    return engine.Compute(chunk_, *parameters_, false).dense_gradient;
+    return engine.Compute(chunk_, *parameters_, {}, false).dense_gradient;
   }
 
  private:

@@ -69,7 +69,8 @@ class HearthEngine : public EngineContestant {
   std::vector<ChunkResult> Compute() const {
     std::vector<ChunkResult> results;
     for (const Chunk& chunk : workload_.chunks()) {
-      results.push_back(engine_->Compute(chunk, workload_.parameters(), /*hide_item_ids=*/false));
+      results.push_back(
+          engine_->Compute(chunk, workload_.parameters(), {}, /*hide_item_ids=*/false));
     }
     return results;
   }

@@ -140,7 +140,7 @@ Workload::Workload(const WorkloadOptions& options)
 Workload::ChunkInputs Workload::EncodeInputs(const Chunk& chunk, at::ScalarType type) const {
   const BatchBuilder builder(*user_fields_, *item_fields_, at::TensorOptions().dtype(type));
   ChunkInputs result{.batch = builder.Build(chunk), .rows = {}, .support = {}, .query = {}};
-  for (const at::Tensor& rows : GatherTableRows(*parameters_, result.batch.table_rows)) {
+  for (const at::Tensor& rows : GatherTableRows(*parameters_, result.batch.table_rows, {})) {
     result.rows.push_back(rows.to(type).requires_grad_(true));
   }
   const ParameterValues theta = ViewParameters(model_->layout(), parameters_->dense.to(type));

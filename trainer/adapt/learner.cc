@@ -68,10 +68,12 @@ at::Tensor Learner::QueryLosses(const ParameterValues& theta, const TaskState& s
 }
 
 ChunkPredictions Learner::Predict(const MetaParameters& parameters, const BatchBuilder& builder,
-                                  const Chunk& chunk, bool adapt) const {
+                                  const Chunk& chunk, bool adapt,
+                                  const FetchedRows& fetched) const {
   const ChunkBatch batch = builder.Build(chunk);
   const ParameterValues theta = ViewParameters(layout_, parameters.dense);
-  const EncodedChunk encoded = Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+  const EncodedChunk encoded =
+      Encode(theta, batch, GatherTableRows(parameters, batch.table_rows, fetched));
   TaskState state;
   if (adapt) state = adaptation_->Adapt(theta, encoded, Graph::kNone);
 
@@ -82,16 +84,18 @@ ChunkPredictions Learner::Predict(const MetaParameters& parameters, const BatchB
 }
 
 TaskState Learner::Adapt(const MetaParameters& parameters, const BatchBuilder& builder,
-                         const Chunk& chunk) const {
+                         const Chunk& chunk, const FetchedRows& fetched) const {
   const ChunkBatch batch = builder.Build(chunk);
   const ParameterValues theta = ViewParameters(layout_, parameters.dense);
-  const EncodedChunk encoded = Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+  const EncodedChunk encoded =
+      Encode(theta, batch, GatherTableRows(parameters, batch.table_rows, fetched));
   return adaptation_->Adapt(theta, encoded, Graph::kNone);
 }
 
 std::vector<double> Learner::ScoreItems(const MetaParameters& parameters,
                                         const BatchBuilder& builder, const TaskState& state,
-                                        int64_t owner, std::span<const int64_t> items) const {
+                                        int64_t owner, std::span<const int64_t> items,
+                                        const FetchedRows& fetched) const {
   const at::NoGradGuard no_grad;
   const ParameterValues theta = ViewParameters(layout_, parameters.dense);
   const std::vector<int64_t> owners = {owner};
@@ -100,7 +104,7 @@ std::vector<double> Learner::ScoreItems(const MetaParameters& parameters,
     const int64_t count = std::min(kItemsPerBlock, std::ssize(items) - begin);
     const ChunkBatch batch = builder.BuildEntities(owners, items.subspan(begin, count));
     const EncodedEntities entities =
-        model_->Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+        model_->Encode(theta, batch, GatherTableRows(parameters, batch.table_rows, fetched));
     const at::Tensor score = adaptation_->Score(theta, state, batch, CrossRows(entities));
     const std::vector<double> values = ToDoubles(PredictionOf(loss_, score));
     scores.insert(scores.end(), values.begin(), values.end());

@@ -52,20 +52,23 @@ class Learner {
   at::Tensor QueryLosses(const ParameterValues& theta, const TaskState& state,
                          const EncodedChunk& chunk) const;
 
+  // `fetched`: the rows of sharded tables that the chunk or the items name (FetchTableRows).
+
   /// Adapts to the support rows of every task (or not at all, adapt = false) and predicts its query
   /// rows. Carries no graph.
   ChunkPredictions Predict(const MetaParameters& parameters, const BatchBuilder& builder,
-                           const Chunk& chunk, bool adapt) const;
+                           const Chunk& chunk, bool adapt, const FetchedRows& fetched = {}) const;
 
   /// Adapts to the support rows of a chunk, without a graph.
-  TaskState Adapt(const MetaParameters& parameters, const BatchBuilder& builder,
-                  const Chunk& chunk) const;
+  TaskState Adapt(const MetaParameters& parameters, const BatchBuilder& builder, const Chunk& chunk,
+                  const FetchedRows& fetched = {}) const;
 
   /// Scores of `items` for one adapted task (`state` [1, ...]) of the entity `owner` (may be
   /// kUnknownEntity). Items pass in blocks, so that memory does not grow with the catalogue.
   std::vector<double> ScoreItems(const MetaParameters& parameters, const BatchBuilder& builder,
                                  const TaskState& state, int64_t owner,
-                                 std::span<const int64_t> items) const;
+                                 std::span<const int64_t> items,
+                                 const FetchedRows& fetched = {}) const;
 
  private:
   RowScores ScoresOf(const ParameterValues& theta, const TaskState& state, const ChunkBatch& batch,

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 
+#include "common/clock.h"
 #include "common/phase.h"
 #include "trainer/evaluate/metric_table.h"
 #include "trainer/table/sharded_tables.h"
@@ -91,8 +91,9 @@ EvaluationEpisodes Evaluator::EpisodesOf(Part part, int64_t support, int64_t max
       {communicator_.rank(), communicator_.world_size()});
 }
 
-void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes& episodes,
-                            const std::function<void(const Chunk&)>& visit) const {
+void Evaluator::VisitChunks(
+    const MetaParameters& parameters, const EvaluationEpisodes& episodes,
+    const std::function<void(const Chunk&, const FetchedRows&)>& visit) const {
   const bool any_sharded = AnySharded(parameters);
   // Ranks with fewer chunks than others still answer them.
   std::array<int64_t, 1> rounds = {(episodes.chunk_count() + kChunksPerFetch - 1) /
@@ -104,17 +105,19 @@ void Evaluator::VisitChunks(MetaParameters& parameters, const EvaluationEpisodes
     const int64_t end = std::min(begin + kChunksPerFetch, episodes.chunk_count());
     std::vector<Chunk> chunks;
     for (int64_t c = begin; c < end; ++c) chunks.push_back(episodes.Build(c));
+    FetchedRows fetched;
     if (any_sharded) {
-      FetchTableRows(communicator_, data_.builder().TableRowsOf(chunks), parameters);
+      fetched = FetchTableRows(communicator_, data_.builder().TableRowsOf(chunks), parameters);
     }
-    for (const Chunk& chunk : chunks) visit(chunk);
+    for (const Chunk& chunk : chunks) visit(chunk, fetched);
   }
 }
 
-void Evaluator::EvaluateLearner(const MetaParameters& parameters, const Chunk& chunk, bool adapt,
-                                std::span<const Metric> metrics,
+void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
+                                const Chunk& chunk, bool adapt, std::span<const Metric> metrics,
                                 std::vector<TaskValues>& out) const {
-  const ChunkPredictions predictions = learner_.Predict(parameters, data_.builder(), chunk, adapt);
+  const ChunkPredictions predictions =
+      learner_.Predict(parameters, data_.builder(), chunk, adapt, fetched);
   for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
     const std::vector<double> labels = QueryLabels(chunk, t);
     const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
@@ -168,8 +171,8 @@ std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> loc
   return all;
 }
 
-ValidationResult Evaluator::Validate(MetaParameters& parameters) {
-  const auto begin = std::chrono::steady_clock::now();
+ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
+  const double begin = SteadyNowSec();
   const std::vector<Metric> metrics = {ParseMetric(options_.metric), {.kind = MetricKind::kLoss}};
   ValidationResult result;
   result.metric = options_.metric;
@@ -182,9 +185,9 @@ ValidationResult Evaluator::Validate(MetaParameters& parameters) {
   }
   for (const auto& [scenario, episodes] : validation_) {
     std::vector<TaskValues> adapted, unadapted;
-    VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
-      EvaluateLearner(parameters, chunk, true, metrics, adapted);
-      EvaluateLearner(parameters, chunk, false, metrics, unadapted);
+    VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
+      EvaluateLearner(parameters, fetched, chunk, true, metrics, adapted);
+      EvaluateLearner(parameters, fetched, chunk, false, metrics, unadapted);
     });
     double scenario_sum = 0.0, scenario_count = 0.0;
     for (const TaskValues& task : Gather(std::move(adapted), metrics.size())) {
@@ -207,12 +210,12 @@ ValidationResult Evaluator::Validate(MetaParameters& parameters) {
     result.unadapted_loss /= static_cast<double>(result.task_count);
   }
   if (metric_count > 0.0) result.value = metric_sum / metric_count;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.seconds = SteadyNowSec() - begin;
   return result;
 }
 
 ScenarioResult Evaluator::EvaluatePart(
-    MetaParameters& parameters, Part part,
+    const MetaParameters& parameters, Part part,
     const std::vector<std::unique_ptr<Baseline>>& baselines) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
   const EvaluationEpisodes episodes = EpisodesOf(part, 0, 0);
@@ -224,9 +227,9 @@ ScenarioResult Evaluator::EvaluatePart(
   for (const auto& baseline : baselines) result.rows.emplace_back(baseline->name());
 
   LocalValues local;
-  VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
-    EvaluateLearner(parameters, chunk, true, metrics, local[kAdapted]);
-    EvaluateLearner(parameters, chunk, false, metrics, local[kUnadapted]);
+  VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
+    EvaluateLearner(parameters, fetched, chunk, true, metrics, local[kAdapted]);
+    EvaluateLearner(parameters, fetched, chunk, false, metrics, local[kUnadapted]);
     for (const auto& baseline : baselines) {
       EvaluateBaseline(*baseline, chunk, metrics, local[std::string(baseline->name())]);
     }
@@ -253,12 +256,13 @@ ScenarioResult Evaluator::EvaluatePart(
   return result;
 }
 
-MetricValues Evaluator::EvaluateShot(MetaParameters& parameters, Part part, int64_t support) const {
+MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part,
+                                     int64_t support) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
   const EvaluationEpisodes episodes = EpisodesOf(part, support, 0);
   std::vector<TaskValues> local;
-  VisitChunks(parameters, episodes, [&](const Chunk& chunk) {
-    EvaluateLearner(parameters, chunk, true, metrics, local);
+  VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
+    EvaluateLearner(parameters, fetched, chunk, true, metrics, local);
   });
   MetricTable table(metrics, options_.bootstrap, seed_);
   for (const TaskValues& task : Gather(std::move(local), metrics.size())) {

@@ -66,11 +66,11 @@ class Evaluator {
             Communicator& communicator);
 
   /// Collective. The validation parts, at most EvalOptions::max_tasks tasks of each scenario.
-  ValidationResult Validate(MetaParameters& parameters);
+  ValidationResult Validate(const MetaParameters& parameters);
 
   /// Collective. All tasks of one part, EvalOptions::draws episodes each; the shots of
   /// EvalOptions::shots beside. `baselines`: fitted, may be empty. Every rank gets the result.
-  ScenarioResult EvaluatePart(MetaParameters& parameters, Part part,
+  ScenarioResult EvaluatePart(const MetaParameters& parameters, Part part,
                               const std::vector<std::unique_ptr<Baseline>>& baselines) const;
 
  private:
@@ -83,15 +83,16 @@ class Evaluator {
   using LocalValues = std::map<std::string, std::vector<TaskValues>>;
 
   EvaluationEpisodes EpisodesOf(Part part, int64_t support, int64_t max_tasks) const;
-  void EvaluateLearner(const MetaParameters& parameters, const Chunk& chunk, bool adapt,
-                       std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
+  void EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
+                       const Chunk& chunk, bool adapt, std::span<const Metric> metrics,
+                       std::vector<TaskValues>& out) const;
   void EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
                         std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
-  MetricValues EvaluateShot(MetaParameters& parameters, Part part, int64_t support) const;
-  // Visits this rank's chunks; the rows of sharded tables that a chunk needs are there. Collective.
-  void VisitChunks(MetaParameters& parameters, const EvaluationEpisodes& episodes,
-                   const std::function<void(const Chunk&)>& visit) const;
+  MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support) const;
+  // Visits this rank's chunks; with the rows of sharded tables that they need. Collective.
+  void VisitChunks(const MetaParameters& parameters, const EvaluationEpisodes& episodes,
+                   const std::function<void(const Chunk&, const FetchedRows&)>& visit) const;
 
   const Learner& learner_;
   const DataBinding& data_;

@@ -37,7 +37,9 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string name() const = 0;
-  virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const = 0;
+  /// `fetched`: the rows of sharded tables that the chunk names (FetchTableRows).
+  virtual ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                              const FetchedRows& fetched = {}) const = 0;
 };
 
 /// ChunkResult::row_gradients of the embedding rows `rows` [table] from gradients of autograd, of

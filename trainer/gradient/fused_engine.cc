@@ -111,20 +111,24 @@ std::string FusedEngine::Describe() const {
   return fmt::format("{} {}", Join(widths, "-"), NameOf(shape_.activation));
 }
 
-ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
+ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
+                                 const FetchedRows& fetched) const {
   return ComputeFiniteTasks(chunk, [&](const Chunk& tasks) {
-    return parameters.dense.scalar_type() == at::kDouble ? ComputeAs<double>(tasks, parameters)
-                                                         : ComputeAs<float>(tasks, parameters);
+    return parameters.dense.scalar_type() == at::kDouble
+               ? ComputeAs<double>(tasks, parameters, fetched)
+               : ComputeAs<float>(tasks, parameters, fetched);
   });
 }
 
 template <typename Real>
-ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters) const {
+ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
+                                   const FetchedRows& fetched) const {
   const ChunkBatch batch = context_.builder.Build(chunk);
   HeadChunk head = PackRows(chunk, batch);
   head.support_prior = program_.support_prior;
   const std::unique_ptr<HeadInputs> inputs =
-      MakeHeadInputs(context_.learner, below_, batch, parameters);
+      MakeHeadInputs(context_.learner, below_, batch,
+                     GatherTableRows(parameters, batch.table_rows, fetched), parameters.dense);
   inputs->Forward(head);
 
   const at::Tensor dense = parameters.dense.to(at::kCPU);

@@ -21,14 +21,16 @@ class FusedEngine : public Engine {
   explicit FusedEngine(const EngineContext& context);
 
   std::string name() const override { return "fused"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override;
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const FetchedRows& fetched = {}) const override;
 
   /// "256-64-64-1 relu", for people.
   std::string Describe() const;
 
  private:
   template <typename Real>
-  ChunkResult ComputeAs(const Chunk& chunk, const MetaParameters& parameters) const;
+  ChunkResult ComputeAs(const Chunk& chunk, const MetaParameters& parameters,
+                        const FetchedRows& fetched) const;
   template <typename Real>
   std::vector<Real> PackTail(const Real* parameters) const;
   template <typename Real>

@@ -1,6 +1,7 @@
 #include "trainer/gradient/fused_inputs.h"
 
 #include <numeric>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
@@ -23,10 +24,11 @@ at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
 // Vectors of fields side by side, times W_0: all of it linear, so written out.
 class FieldInputs : public HeadInputs {
  public:
-  FieldInputs(const Learner& learner, const ChunkBatch& batch, const MetaParameters& parameters)
+  FieldInputs(const Learner& learner, const ChunkBatch& batch, std::vector<at::Tensor> rows,
+              const at::Tensor& dense)
       : layout_(learner.layout()),
-        theta_(ViewParameters(layout_, parameters.dense)),
-        rows_(GatherTableRows(parameters, batch.table_rows)),
+        theta_(ViewParameters(layout_, dense)),
+        rows_(std::move(rows)),
         first_(learner.model().dense_head()->layers.front().weight()),
         tasks_(learner.model().encoders()->tasks, batch.tasks, theta_, rows_),
         items_(learner.model().encoders()->items, batch.items, theta_, rows_) {}
@@ -107,10 +109,12 @@ class FieldInputs : public HeadInputs {
 class GraphInputs : public HeadInputs {
  public:
   GraphInputs(const Learner& learner, int64_t below, const ChunkBatch& batch,
-              const MetaParameters& parameters)
-      : learner_(learner), below_(below), batch_(batch) {
-    theta_ = MakeLeaves(learner.layout(), parameters.dense);
-    rows_ = GatherTableRows(parameters, batch.table_rows);
+              std::vector<at::Tensor> rows, const at::Tensor& dense)
+      : learner_(learner),
+        below_(below),
+        batch_(batch),
+        theta_(MakeLeaves(learner.layout(), dense)),
+        rows_(std::move(rows)) {
     for (at::Tensor& of_table : rows_) of_table.requires_grad_(true);
   }
 
@@ -178,13 +182,13 @@ class GraphInputs : public HeadInputs {
 }  // namespace
 
 std::unique_ptr<HeadInputs> MakeHeadInputs(const Learner& learner, int64_t below,
-                                           const ChunkBatch& batch,
-                                           const MetaParameters& parameters) {
+                                           const ChunkBatch& batch, std::vector<at::Tensor> rows,
+                                           const at::Tensor& dense) {
   const Model& model = learner.model();
   if (below == 0 && model.dense_head()->reads_vectors && model.encoders() != nullptr) {
-    return std::make_unique<FieldInputs>(learner, batch, parameters);
+    return std::make_unique<FieldInputs>(learner, batch, std::move(rows), dense);
   }
-  return std::make_unique<GraphInputs>(learner, below, batch, parameters);
+  return std::make_unique<GraphInputs>(learner, below, batch, std::move(rows), dense);
 }
 
 }  // namespace hearth

@@ -23,11 +23,12 @@ class HeadInputs {
   virtual void Backward(const HeadChunkGradient& gradient, ChunkResult& result) = 0;
 };
 
-/// The first `below` layers of the head do not adapt. `batch` and `parameters` must outlive the
-/// inputs; all tensors are on the device of the parameters. By hand where the head says what
-/// encodes its inputs and all of its layers adapt, else by autograd.
+/// The first `below` layers of the head do not adapt. rows: [table] GatherTableRows of the
+/// batch; dense: MetaParameters::dense. `batch` must outlive the inputs; all tensors are on the
+/// device of the parameters. By hand where the head says what encodes its inputs and all of its
+/// layers adapt, else by autograd.
 std::unique_ptr<HeadInputs> MakeHeadInputs(const Learner& learner, int64_t below,
-                                           const ChunkBatch& batch,
-                                           const MetaParameters& parameters);
+                                           const ChunkBatch& batch, std::vector<at::Tensor> rows,
+                                           const at::Tensor& dense);
 
 }  // namespace hearth

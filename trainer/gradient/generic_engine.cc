@@ -5,12 +5,13 @@
 
 namespace hearth {
 
-ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& parameters) const {
+ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
+                                      const FetchedRows& fetched) const {
   const Learner& learner = context_.learner;
   const ParameterLayout& layout = learner.layout();
   const ChunkBatch batch = context_.builder.Build(chunk);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
-  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
+  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows, fetched);
   for (at::Tensor& of_table : rows) of_table.requires_grad_(true);
   const EncodedChunk encoded = learner.Encode(theta, batch, rows);
   const TaskState state = learner.adaptation().Adapt(theta, encoded, Graph::kDifferentiable);
@@ -32,9 +33,10 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   return result;
 }
 
-ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
-  return ComputeFiniteTasks(chunk,
-                            [&](const Chunk& tasks) { return ComputeAll(tasks, parameters); });
+ChunkResult GenericEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
+                                   const FetchedRows& fetched) const {
+  return ComputeFiniteTasks(
+      chunk, [&](const Chunk& tasks) { return ComputeAll(tasks, parameters, fetched); });
 }
 
 }  // namespace hearth

@@ -11,11 +11,13 @@ class GenericEngine : public Engine {
   explicit GenericEngine(const EngineContext& context) : context_(context) {}
 
   std::string name() const override { return "generic"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override;
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const FetchedRows& fetched = {}) const override;
 
  private:
   // One pass over the chunk; the result is not finite when any task's is not.
-  ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters) const;
+  ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
+                         const FetchedRows& fetched) const;
 
   EngineContext context_;
 };

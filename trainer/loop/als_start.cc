@@ -42,11 +42,11 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options, const Bou
   const TrainingLog log = ReadTrainingLog(dataset);
   const BiasModel bias(log, {});
   const AlsModel als(log, bias, {.dim = factors, .ridge = kRidge, .seed = seed});
-  if (table.dynamic_ids() != nullptr) {
+  if (table.directory().is_dynamic()) {
     throw ConfigError(
         "model.start=als needs a row for every item, but tables.capacity={} gives rows to some of "
         "the {} ids of table '{}' only; use model.start=random",
-        table.row_count(), table.id_count(), table.name());
+        table.directory().row_count(), table.directory().id_count(), table.name());
   }
   at::Tensor rows = at::zeros(table.rows().sizes(), at::TensorOptions().dtype(at::kDouble));
   auto* values = rows.mutable_data_ptr<double>();

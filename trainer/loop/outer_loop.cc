@@ -93,18 +93,19 @@ std::future<OuterLoop::NextRows> OuterLoop::LookAhead(const NextMetaBatch& next)
   });
 }
 
-void OuterLoop::FetchRows(const MetaBatch& meta_batch) {
-  if (!any_sharded_) return;
+FetchedRows OuterLoop::FetchRows(const MetaBatch& meta_batch) {
+  if (!any_sharded_) return {};
   if (request_step_ != meta_batch.step) {
     request_ = RequestFor(meta_batch);
     ExchangeIds(communicator_, request_);
     request_step_ = meta_batch.step;
   }
-  FetchTableRows(communicator_, request_, parameters_);
+  return FetchTableRows(communicator_, request_, parameters_);
 }
 
 template <typename Real>
-void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums) {
+void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, const FetchedRows& fetched,
+                              ChunkSums<Real>& sums) {
   sums.Reserve(std::ssize(meta_batch.chunks));
   std::vector<std::optional<ChunkResult>> results(meta_batch.chunks.size());
   size_t added = 0;
@@ -121,7 +122,7 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums
     sums.EndChunk();
   };
   threads_.Run(std::ssize(results), [&](int64_t c) {
-    ChunkResult result = engine_.Compute(meta_batch.chunks[c], parameters_);
+    ChunkResult result = engine_.Compute(meta_batch.chunks[c], parameters_, fetched);
     const std::lock_guard lock(mutex);
     results[c] = std::move(result);
     // In the order of chunks, so that threads do not change what sums in float give.
@@ -140,16 +141,17 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& n
                         .dense = parameters_.dense.numel(),
                         .scalars = 3,  // loss, finite tasks, skipped tasks
                         .tables = shapes_});
+  FetchedRows fetched;
   {
     EnterPhase(Phase::kFetch);
     const Stopwatch stopwatch(&times_.fetch);
-    FetchRows(meta_batch);
+    fetched = FetchRows(meta_batch);
   }
   std::future<NextRows> next_rows = LookAhead(next);
   {
     EnterPhase(Phase::kCompute);
     const Stopwatch stopwatch(&times_.compute);
-    ComputeChunks(meta_batch, sums);
+    ComputeChunks(meta_batch, fetched, sums);
   }
   StepResult result;
   typename ChunkSums<Real>::Result reduced;
@@ -244,7 +246,7 @@ void OuterLoop::Update(typename ChunkSums<Real>::Result& sums, int64_t step,
   for (size_t t = 0; t < shapes_.size(); ++t) {
     EmbeddingTable& table = parameters_.tables[t];
     const std::vector<int64_t>& ids = sums.rows[t].ids;
-    table.See(ids, step);
+    table.AdmitIds(ids, step);
     table.Apply(ids, scaled(sums.rows[t].rows, {std::ssize(ids), table.dim()}),
                 options_.optimizer.table_lr * result.rate_factor, options_.optimizer.table_l2);
   }

@@ -55,9 +55,10 @@ class OuterLoop : public Stepper {
   };
   // No future where no table is sharded.
   std::future<NextRows> LookAhead(const NextMetaBatch& next) const;
-  void FetchRows(const MetaBatch& meta_batch);
+  FetchedRows FetchRows(const MetaBatch& meta_batch);
   template <typename Real>
-  void ComputeChunks(const MetaBatch& meta_batch, ChunkSums<Real>& sums);
+  void ComputeChunks(const MetaBatch& meta_batch, const FetchedRows& fetched,
+                     ChunkSums<Real>& sums);
   template <typename Real>
   StepResult StepAs(const MetaBatch& meta_batch, const NextMetaBatch& next,
                     const StepRequests& requests);

@@ -27,7 +27,7 @@ ReplicaAverager::ReplicaAverager(MetaParameters& parameters, DenseOptimizer& opt
                                  Communicator& communicator)
     : parameters_(parameters), optimizer_(optimizer), communicator_(communicator) {
   for (EmbeddingTable& table : parameters_.tables) {
-    HEARTH_CHECK(!table.shape().sharded && table.dynamic_ids() == nullptr, "table {}",
+    HEARTH_CHECK(!table.shape().sharded && !table.directory().is_dynamic(), "table {}",
                  table.name());
     table.StartTracking();
   }
@@ -57,25 +57,27 @@ void ReplicaAverager::AverageDense() {
 }
 
 void ReplicaAverager::AverageRows(EmbeddingTable& table) {
-  const TrackedRows tracked = table.TakeTracked();
+  const RowsById tracked = table.TakeTracked();
   // Of each row that this rank touched: its change, then its optimizer state.
   std::vector<int64_t> local_rows;
   for (const int64_t id : tracked.ids) local_rows.push_back(table.LocalRowOf(id));
   const at::Tensor index = at::from_blob(local_rows.data(), {std::ssize(local_rows)},
                                          at::TensorOptions().dtype(at::kLong))
                                .to(table.rows().device());
-  std::vector<at::Tensor*> states = {&table.rows(), &table.second_moment(), &table.age()};
-  if (table.first_moment().defined()) states.push_back(&table.first_moment());
+  std::vector<at::Tensor*> states = {&table.rows(), &table.optimizer().second_moment(),
+                                     &table.optimizer().age()};
+  at::Tensor& first_moment = table.optimizer().first_moment();
+  if (first_moment.defined()) states.push_back(&first_moment);
   std::vector<at::Tensor> columns;
   for (const at::Tensor* state : states) {
     const at::Tensor now = state->index_select(0, index);
-    columns.push_back((state == &table.rows() ? now - tracked.before : now)
+    columns.push_back((state == &table.rows() ? now - tracked.rows : now)
                           .reshape({std::ssize(tracked.ids), ColumnsOf(*state)}));
   }
   const std::vector<double> own = ToDoubles(at::cat(columns, 1));
   const std::vector<int64_t> ids = communicator_.AllGather(std::span<const int64_t>(tracked.ids));
   const std::vector<double> values = communicator_.AllGather(std::span<const double>(own));
-  table.rows().index_copy_(0, index, tracked.before);
+  table.rows().index_copy_(0, index, tracked.rows);
   if (ids.empty()) return;
 
   const IdGroups groups(ids);

@@ -68,7 +68,7 @@ TaskState ReadState(MessageReader& message, at::TensorOptions options) {
 
 }  // namespace
 
-std::vector<TaskState> AdaptUsers(const Learner& learner, MetaParameters& parameters,
+std::vector<TaskState> AdaptUsers(const Learner& learner, const MetaParameters& parameters,
                                   const DataBinding& data, std::span<const SupportSet> users,
                                   const AdaptUsersOptions& options, Communicator& communicator) {
   const auto adapts = [&](const SupportSet& user) { return options.adapt && !user.items.empty(); };
@@ -85,10 +85,11 @@ std::vector<TaskState> AdaptUsers(const Learner& learner, MetaParameters& parame
       chunks.push_back(
           ChunkOf(users[u], options.negatives, data.items().entity_count(), options.seed));
     }
-    FetchTableRows(communicator, data.builder().TableRowsOf(chunks), parameters);
+    const FetchedRows fetched =
+        FetchTableRows(communicator, data.builder().TableRowsOf(chunks), parameters);
     for (size_t i = 0; i < own.size(); ++i) {
       TaskState& state = states[own[i]];
-      state = learner.Adapt(parameters, data.builder(), chunks[i]);
+      state = learner.Adapt(parameters, data.builder(), chunks[i], fetched);
       if (!one_rank) WriteState(state, message);
     }
   }

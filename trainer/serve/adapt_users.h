@@ -19,7 +19,7 @@ struct AdaptUsersOptions {
 /// Adapts a base model to every user [user]; the ranks share the work, each gets all results, which
 /// do not depend on their number. A user without support rows gets an empty state: the base model.
 /// Collective: all ranks must call, with the same users.
-std::vector<TaskState> AdaptUsers(const Learner& learner, MetaParameters& parameters,
+std::vector<TaskState> AdaptUsers(const Learner& learner, const MetaParameters& parameters,
                                   const DataBinding& data, std::span<const SupportSet> users,
                                   const AdaptUsersOptions& options, Communicator& communicator);
 

@@ -55,7 +55,7 @@ void GatherLists(Communicator& communicator, std::vector<std::vector<Recommendat
 }  // namespace
 
 std::vector<std::vector<Recommendation>> Recommend(
-    const Learner& learner, MetaParameters& parameters, const DataBinding& data,
+    const Learner& learner, const MetaParameters& parameters, const DataBinding& data,
     std::span<const SupportSet> users, std::span<const TaskState> states,
     const RecommendOptions& options, Communicator& communicator) {
   HEARTH_CHECK(users.size() == states.size(), "{} users, {} adapted", users.size(), states.size());
@@ -73,12 +73,13 @@ std::vector<std::vector<Recommendation>> Recommend(
   for (int64_t begin = 0; begin < item_count; begin += kItemsPerBlock) {
     std::vector<int64_t> block(std::min(kItemsPerBlock, item_count - begin));
     std::iota(block.begin(), block.end(), begin);
-    FetchTableRows(communicator, data.builder().TableRowsOf(owners, block), parameters);
+    const FetchedRows fetched =
+        FetchTableRows(communicator, data.builder().TableRowsOf(owners, block), parameters);
     for (size_t i = 0; i < own.size(); ++i) {
       std::vector<int64_t> items = block;
       std::erase_if(items, [&](int64_t item) { return excluded[i].contains(item); });
       const std::vector<double> scores =
-          learner.ScoreItems(parameters, data.builder(), states[own[i]], owners[i], items);
+          learner.ScoreItems(parameters, data.builder(), states[own[i]], owners[i], items, fetched);
       KeepBest(items, scores, options.top_k, lists[own[i]]);
     }
   }

@@ -27,7 +27,7 @@ struct RecommendOptions {
 /// in blocks, so that memory does not grow with it. Every rank gets all results. Collective: all
 /// ranks must call, with the same users.
 std::vector<std::vector<Recommendation>> Recommend(
-    const Learner& learner, MetaParameters& parameters, const DataBinding& data,
+    const Learner& learner, const MetaParameters& parameters, const DataBinding& data,
     std::span<const SupportSet> users, std::span<const TaskState> states,
     const RecommendOptions& options, Communicator& communicator);
 

@@ -24,9 +24,9 @@ uint64_t HashOfReplicas(RunState& state) {
   for (EmbeddingTable& table : state.parameters.tables) {
     if (table.shape().sharded) continue;
     hash = HashOf(table.rows(), hash);
-    hash = HashOf(table.first_moment(), hash);
-    hash = HashOf(table.second_moment(), hash);
-    hash = HashOf(table.age(), hash);
+    hash = HashOf(table.optimizer().first_moment(), hash);
+    hash = HashOf(table.optimizer().second_moment(), hash);
+    hash = HashOf(table.optimizer().age(), hash);
   }
   return hash;
 }

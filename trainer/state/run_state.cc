@@ -68,21 +68,22 @@ struct Share {
   std::string changed_name = {};      // of the arrays whose rows change together
 };
 
-Share ShareOf(const EmbeddingTable& table, const std::string& name) {
-  return {table.owned(), table.row_count(), table.shape().sharded, &table.changed_rows(),
-          name + "/rows"};
+Share ShareOf(EmbeddingTable& table, const std::string& name) {
+  return {table.directory().owned(), table.directory().row_count(), table.shape().sharded,
+          &table.directory().changed(), name + "/rows"};
 }
 
 // Ids that wait for a row of the table.
-Share WaitingOf(const EmbeddingTable& table, const std::string& name) {
-  return {table.owned(), table.row_count(), table.shape().sharded,
-          &table.dynamic_ids()->waiting().changed(), name + "/waiting"};
+Share WaitingOf(EmbeddingTable& table, const std::string& name) {
+  return {table.directory().owned(), table.directory().row_count(), table.shape().sharded,
+          &table.directory().dynamic_ids()->waiting().changed(), name + "/waiting"};
 }
 
 // One row per bucket instead.
-Share BucketsOf(const EmbeddingTable& table) {
-  const int64_t rows_per_bucket = table.row_count() / RowPartition::kBuckets;
-  return {{table.owned().begin / rows_per_bucket, table.owned().end / rows_per_bucket},
+Share BucketsOf(EmbeddingTable& table) {
+  const int64_t rows_per_bucket = table.directory().row_count() / RowPartition::kBuckets;
+  return {{table.directory().owned().begin / rows_per_bucket,
+           table.directory().owned().end / rows_per_bucket},
           RowPartition::kBuckets,
           table.shape().sharded};
 }
@@ -97,10 +98,10 @@ void VisitParameters(const ParameterLayout& layout, at::Tensor& dense,
     const std::string prefix = TableArray(t, table.name());
     const Share share = ShareOf(table, NumberedName(t, table.name()));
     visit_table(prefix + "/rows", table.rows(), share);
-    if (table.dynamic_ids() == nullptr) continue;
-    visit_slots(prefix, table.dynamic_ids()->rows(), share);
-    if (table.bucket_means().defined()) {
-      visit_table(prefix + "/means", table.bucket_means(), BucketsOf(table));
+    if (table.directory().dynamic_ids() == nullptr) continue;
+    visit_slots(prefix, table.directory().dynamic_ids()->rows(), share);
+    if (table.new_rows().bucket_means().defined()) {
+      visit_table(prefix + "/means", table.new_rows().bucket_means(), BucketsOf(table));
     }
   }
 }
@@ -115,13 +116,14 @@ void VisitOptimizer(const ParameterLayout& layout, DenseOptimizer& optimizer,
     const std::string name = NumberedName(t, table.name());
     const std::string prefix = kOptimizer + TableArray(t, table.name());
     const Share share = ShareOf(table, name);
-    if (table.first_moment().defined()) visit_table(prefix + "/first", table.first_moment(), share);
-    visit_table(prefix + "/second", table.second_moment(), share);
-    visit_table(prefix + "/age", table.age(), share);
-    if (table.dynamic_ids() == nullptr) continue;
+    if (table.optimizer().first_moment().defined())
+      visit_table(prefix + "/first", table.optimizer().first_moment(), share);
+    visit_table(prefix + "/second", table.optimizer().second_moment(), share);
+    visit_table(prefix + "/age", table.optimizer().age(), share);
+    if (table.directory().dynamic_ids() == nullptr) continue;
     const Share waiting = WaitingOf(table, name);
-    visit_slots(prefix + "/waiting", table.dynamic_ids()->waiting(), waiting);
-    at::Tensor counts = ViewOf(table.dynamic_ids()->waiting_counts());
+    visit_slots(prefix + "/waiting", table.directory().dynamic_ids()->waiting(), waiting);
+    at::Tensor counts = ViewOf(table.directory().dynamic_ids()->waiting_counts());
     visit_table(prefix + "/waiting/count", counts, waiting);
   }
 }

@@ -28,7 +28,7 @@ bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
   return true;
 }
 
-std::vector<DynamicIds::NewRow> DynamicIds::See(std::span<const int64_t> ids, int64_t step) {
+std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> ids, int64_t step) {
   if (options_.evict_after > 0) {
     rows_.EraseUnusedSince(step - options_.evict_after);
     waiting_.EraseUnusedSince(step - options_.evict_after);

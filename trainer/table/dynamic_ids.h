@@ -27,7 +27,7 @@ class DynamicIds {
   };
   /// Once per outer step: these ids (ascending, unique) took part in it. Returns the rows that were
   /// given to an id just now, whatever they held before.
-  std::vector<NewRow> See(std::span<const int64_t> ids, int64_t step);
+  std::vector<NewRow> AdmitIds(std::span<const int64_t> ids, int64_t step);
 
   /// The state, for checkpoints: the ids with a row and those that wait for one, how often these
   /// were seen [slot].

@@ -5,10 +5,13 @@
 namespace hearth {
 
 std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
-                                        const std::vector<std::vector<int64_t>>& table_rows) {
+                                        const std::vector<std::vector<int64_t>>& table_rows,
+                                        const FetchedRows& fetched) {
   std::vector<at::Tensor> rows;
   for (size_t t = 0; t < parameters.tables.size(); ++t) {
-    rows.push_back(parameters.tables[t].Gather(table_rows[t]));
+    const EmbeddingTable& table = parameters.tables[t];
+    rows.push_back(table.shape().sharded ? fetched.Gather(t, table.name(), table_rows[t])
+                                         : table.Gather(table_rows[t]));
   }
   return rows;
 }

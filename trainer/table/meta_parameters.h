@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "trainer/table/embedding_table.h"
+#include "trainer/table/fetched_rows.h"
 #include "trainer/tensor/parameter_layout.h"
 
 namespace hearth {
@@ -16,9 +17,11 @@ struct MetaParameters {
   std::vector<EmbeddingTable> tables;  ///< in the order of the model's tables
 };
 
-/// Copies of the rows a batch touches: table_rows[table] ids -> [table] tensor [ids, dim].
+/// Copies of the rows a batch touches: table_rows[table] ids -> [table] tensor [ids, dim]. Rows of
+/// sharded tables come from `fetched`, which holds nothing where no table is sharded.
 std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
-                                        const std::vector<std::vector<int64_t>>& table_rows);
+                                        const std::vector<std::vector<int64_t>>& table_rows,
+                                        const FetchedRows& fetched = {});
 
 /// First values: a pure function of (layout, tables, seed), whatever the placement.
 MetaParameters InitializeMetaParameters(const ParameterLayout& layout,

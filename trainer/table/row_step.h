@@ -7,7 +7,7 @@
 
 namespace hearth {
 
-/// Row-wise optimizers: one second-moment number per row. Formulas: EmbeddingTable.
+/// Row-wise optimizers: one second-moment number per row. Formulas: RowOptimizer.
 enum class TableOptimizer { kAdam, kAdagrad };
 
 inline constexpr double kRowBeta1 = 0.9;

@@ -2,29 +2,36 @@
 
 #include <algorithm>
 
-#include <ATen/Dispatch.h>
 #include <ATen/ops/from_blob.h>
+
+#include "common/error.h"
+#include "common/id_groups.h"
 
 namespace hearth {
 namespace {
 
 template <typename Real>
-void FetchAs(Communicator& communicator, const RowRequest& request, MetaParameters& parameters) {
-  std::vector<EmbeddingTable>& tables = parameters.tables;
+FetchedRows FetchAs(Communicator& communicator, const RowRequest& request,
+                    const MetaParameters& parameters) {
+  const std::vector<EmbeddingTable>& tables = parameters.tables;
   const std::vector<TableShape> shapes = ShapesOf(parameters);
   std::vector<std::vector<Real>> rows = FetchRows<Real>(
       communicator, shapes, request, [&](int64_t table, std::span<const int64_t> ids, Real* out) {
-        const at::Tensor owned =
-            tables[static_cast<size_t>(table)].GatherOwned(ids).to(at::kCPU).contiguous();
+        const at::Tensor owned = tables[table].Gather(ids).to(at::kCPU).contiguous();
         std::copy_n(owned.const_data_ptr<Real>(), owned.numel(), out);
       });
-  for (size_t t = 0; t < tables.size(); ++t) {
+  FetchedRows fetched;
+  fetched.tables.resize(tables.size());
+  for (int64_t t = 0; t < std::ssize(tables); ++t) {
     if (!shapes[t].sharded) continue;
-    const std::vector<int64_t>& ids = request.ids(static_cast<int64_t>(t));
+    const std::vector<int64_t>& ids = request.ids(t);
+    HEARTH_CHECK(Ascends(ids), "ids of table {}", tables[t].name());
     const auto type = at::TensorOptions().dtype(c10::CppTypeToScalarType<Real>::value);
-    tables[t].SetFetched(
-        ids, at::from_blob(rows[t].data(), {std::ssize(ids), shapes[t].dim}, type).clone());
+    const at::Tensor of_table =
+        at::from_blob(rows[t].data(), {std::ssize(ids), shapes[t].dim}, type).clone();
+    fetched.tables[t] = {ids, of_table.to(tables[t].rows().options())};
   }
+  return fetched;
 }
 
 }  // namespace
@@ -50,18 +57,19 @@ RowRequest RequestRows(const MetaParameters& parameters,
   return {shapes, std::move(table_rows)};
 }
 
-void FetchTableRows(Communicator& communicator, const RowRequest& request,
-                    MetaParameters& parameters) {
-  AT_DISPATCH_FLOATING_TYPES(parameters.dense.scalar_type(), "FetchTableRows",
-                             [&] { FetchAs<scalar_t>(communicator, request, parameters); });
+FetchedRows FetchTableRows(Communicator& communicator, const RowRequest& request,
+                           const MetaParameters& parameters) {
+  return parameters.dense.scalar_type() == at::kDouble
+             ? FetchAs<double>(communicator, request, parameters)
+             : FetchAs<float>(communicator, request, parameters);
 }
 
-void FetchTableRows(Communicator& communicator, std::vector<std::vector<int64_t>> table_rows,
-                    MetaParameters& parameters) {
-  if (!AnySharded(parameters)) return;
+FetchedRows FetchTableRows(Communicator& communicator, std::vector<std::vector<int64_t>> table_rows,
+                           const MetaParameters& parameters) {
+  if (!AnySharded(parameters)) return {};
   RowRequest request = RequestRows(parameters, std::move(table_rows));
   ExchangeIds(communicator, request);
-  FetchTableRows(communicator, request, parameters);
+  return FetchTableRows(communicator, request, parameters);
 }
 
 }  // namespace hearth

@@ -12,10 +12,9 @@ namespace hearth {
 std::vector<TableShape> ShapesOf(const MetaParameters& parameters);
 bool AnySharded(const MetaParameters& parameters);
 
-/// Brings the rows of a request whose ids were exchanged: EmbeddingTable::Gather of the sharded
-/// tables knows them until the next call. Collective: all ranks must call.
-void FetchTableRows(Communicator& communicator, const RowRequest& request,
-                    MetaParameters& parameters);
+/// Brings the rows of a request whose ids were exchanged. Collective: all ranks must call.
+[[nodiscard]] FetchedRows FetchTableRows(Communicator& communicator, const RowRequest& request,
+                                         const MetaParameters& parameters);
 
 /// A request for rows: [table] ids, unique, ascending; those of tables that are not sharded are
 /// left out.
@@ -24,7 +23,8 @@ RowRequest RequestRows(const MetaParameters& parameters,
 
 /// RequestRows, ExchangeIds and FetchTableRows; nothing when no table is sharded.
 /// Collective: all ranks must call.
-void FetchTableRows(Communicator& communicator, std::vector<std::vector<int64_t>> table_rows,
-                    MetaParameters& parameters);
+[[nodiscard]] FetchedRows FetchTableRows(Communicator& communicator,
+                                         std::vector<std::vector<int64_t>> table_rows,
+                                         const MetaParameters& parameters);
 
 }  // namespace hearth

@@ -35,8 +35,9 @@ class SometimesBadEngine : public Engine {
   SometimesBadEngine(const Engine& good, bool bad_sums) : good_(good), bad_sums_(bad_sums) {}
 
   std::string name() const override { return "sometimes bad"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override {
-    ChunkResult result = good_.Compute(chunk, parameters);
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const FetchedRows& fetched) const override {
+    ChunkResult result = good_.Compute(chunk, parameters, fetched);
     if (!is_bad) return result;
     if (bad_sums_) {
       result.dense_gradient.fill_(std::numeric_limits<double>::infinity());

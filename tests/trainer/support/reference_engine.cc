@@ -70,11 +70,12 @@ at::Tensor ReferenceEngine::Loss(const FastTask& state, const ChunkBatch& batch,
   return TaskLosses(context_.learner.loss(), scores, labelled).sum();
 }
 
-ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters) const {
+ChunkResult ReferenceEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
+                                     const FetchedRows& fetched) const {
   const ParameterLayout& layout = context_.learner.layout();
   const ChunkBatch batch = context_.builder.Build(chunk);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
-  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows);
+  std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows, fetched);
   std::vector<at::Tensor> inputs = theta.tensors();
   for (at::Tensor& of_table : rows) inputs.push_back(of_table.requires_grad_(true));
 

@@ -17,7 +17,8 @@ class ReferenceEngine : public Engine {
       : context_(context), options_(options) {}
 
   std::string name() const override { return "reference"; }
-  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters) const override;
+  ChunkResult Compute(const Chunk& chunk, const MetaParameters& parameters,
+                      const FetchedRows& fetched = {}) const override;
 
  private:
   // Parameters and gathered table rows as one task sees them.

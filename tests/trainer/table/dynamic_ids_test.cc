@@ -31,27 +31,28 @@ std::vector<int64_t> IdsOf(const std::vector<DynamicIds::NewRow>& rows) {
 
 TEST(DynamicIds, GivesEveryIdARowAtOnceWhenNoneHasToWait) {
   DynamicIds ids({.capacity = 2 * kBuckets}, 0, kBuckets, 2);
-  EXPECT_THAT(IdsOf(ids.See(std::vector<int64_t>{Id(0), Id(5)}, 0)), ElementsAre(Id(0), Id(5)));
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(0), Id(5)}, 0)),
+              ElementsAre(Id(0), Id(5)));
   EXPECT_EQ(ids.Find(Id(0)), 6);
   EXPECT_EQ(ids.Find(Id(5)), 7);
   EXPECT_EQ(ids.Find(Id(1)), LruSlots::kEmpty);
-  EXPECT_THAT(ids.See(std::vector<int64_t>{Id(0)}, 1), IsEmpty()) << "it has one";
+  EXPECT_THAT(ids.AdmitIds(std::vector<int64_t>{Id(0)}, 1), IsEmpty()) << "it has one";
 }
 
 TEST(DynamicIds, AdmitsAfterThatManySteps) {
   DynamicIds ids({.capacity = kBuckets, .admit_after = 3}, 0, kBuckets, 1);
   const std::vector<int64_t> one = {Id(0)};
-  EXPECT_THAT(ids.See(one, 0), IsEmpty());
-  EXPECT_THAT(ids.See({}, 1), IsEmpty());
-  EXPECT_THAT(ids.See(one, 2), IsEmpty());
-  EXPECT_THAT(IdsOf(ids.See(one, 7)), ElementsAre(Id(0)));
+  EXPECT_THAT(ids.AdmitIds(one, 0), IsEmpty());
+  EXPECT_THAT(ids.AdmitIds({}, 1), IsEmpty());
+  EXPECT_THAT(ids.AdmitIds(one, 2), IsEmpty());
+  EXPECT_THAT(IdsOf(ids.AdmitIds(one, 7)), ElementsAre(Id(0)));
 }
 
 TEST(DynamicIds, FullBucketGivesUpTheIdLongestWithoutUse) {
   DynamicIds ids({.capacity = 2 * kBuckets}, 0, kBuckets, 2);
-  ids.See(std::vector<int64_t>{Id(0), Id(1)}, 0);
-  ids.See(std::vector<int64_t>{Id(0)}, 1);
-  EXPECT_THAT(IdsOf(ids.See(std::vector<int64_t>{Id(2)}, 2)), ElementsAre(Id(2)));
+  ids.AdmitIds(std::vector<int64_t>{Id(0), Id(1)}, 0);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 1);
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(2)}, 2)), ElementsAre(Id(2)));
   EXPECT_EQ(ids.Find(Id(1)), LruSlots::kEmpty);
   EXPECT_EQ(ids.Find(Id(0)), 6);
   EXPECT_EQ(ids.Find(Id(2)), 7);
@@ -59,17 +60,17 @@ TEST(DynamicIds, FullBucketGivesUpTheIdLongestWithoutUse) {
 
 TEST(DynamicIds, IdsOfTheStepDoNotDriveEachOtherOut) {
   DynamicIds ids({.capacity = 2 * kBuckets}, 0, kBuckets, 2);
-  ids.See(std::vector<int64_t>{Id(4)}, 0);
-  EXPECT_THAT(IdsOf(ids.See(std::vector<int64_t>{Id(0), Id(1), Id(4)}, 1)), ElementsAre(Id(0)))
+  ids.AdmitIds(std::vector<int64_t>{Id(4)}, 0);
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(0), Id(1), Id(4)}, 1)), ElementsAre(Id(0)))
       << "one row is free, and Id(4) is in use";
 }
 
 TEST(DynamicIds, EvictsByTime) {
   DynamicIds ids({.capacity = 2 * kBuckets, .evict_after = 10}, 0, kBuckets, 2);
-  ids.See(std::vector<int64_t>{Id(0)}, 0);
-  ids.See({}, 10);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 0);
+  ids.AdmitIds({}, 10);
   EXPECT_EQ(ids.size(), 1);
-  ids.See({}, 11);
+  ids.AdmitIds({}, 11);
   EXPECT_EQ(ids.size(), 0);
 }
 
@@ -112,11 +113,11 @@ TEST(DynamicIds, SplitOverRanksAndRestoredHoldsWhatOneRankHolds) {
       (RowPartition::BucketOf(id) < kHalf ? of_low : of_high).push_back(id);
     }
     const int64_t before = whole.size();
-    const auto admitted = std::ssize(whole.See(ids, step));
+    const auto admitted = std::ssize(whole.AdmitIds(ids, step));
     evictions += before + admitted - whole.size();
     most = std::max(most, whole.size());
-    low.See(of_low, step);
-    high.See(of_high, step);
+    low.AdmitIds(of_low, step);
+    high.AdmitIds(of_high, step);
     if (step % 50 == 49) {
       low = restored(low, DynamicIds(options, 0, kHalf, kSlots));
       high = restored(high, DynamicIds(options, kHalf, kHalf, kSlots));

@@ -10,6 +10,7 @@
 #include <ATen/ops/index_copy.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/zeros.h>
@@ -44,7 +45,7 @@ EmbeddingTable MakeTable(TableOptimizer optimizer, int64_t dim,
                         optimizer, /*seed=*/5, options);
 }
 
-// The formulas of EmbeddingTable as operators on whole tensors.
+// The formulas of RowOptimizer as operators on whole tensors.
 struct Oracle {
   at::Tensor rows, first, second, age;
 
@@ -115,11 +116,11 @@ void ExpectAgreesWithOracle(EmbeddingTable table, TableOptimizer optimizer, doub
     table.Apply(batch.ids, batch.gradient.to(table.rows().options()), kLr, l2);
   }
   EXPECT_LT(RelativeError(table.rows(), oracle.rows), tolerance);
-  EXPECT_LT(RelativeError(table.second_moment(), oracle.second), tolerance);
-  EXPECT_EQ(RelativeError(table.age(), oracle.age), 0.0);
-  ASSERT_EQ(table.first_moment().defined(), has_first);
+  EXPECT_LT(RelativeError(table.optimizer().second_moment(), oracle.second), tolerance);
+  EXPECT_EQ(RelativeError(table.optimizer().age(), oracle.age), 0.0);
+  ASSERT_EQ(table.optimizer().first_moment().defined(), has_first);
   if (has_first) {
-    EXPECT_LT(RelativeError(table.first_moment(), oracle.first), tolerance);
+    EXPECT_LT(RelativeError(table.optimizer().first_moment(), oracle.first), tolerance);
   }
 }
 
@@ -161,8 +162,8 @@ TEST_P(EveryOptimizer, RowsThatAreNotNamedKeepTheirBits) {
   for (int64_t row = 0; row < kRows; ++row) {
     const bool named = row == 3 || row == 39;
     EXPECT_EQ(at::equal(table.rows().select(0, row), before.select(0, row)), !named) << row;
-    EXPECT_EQ(table.age().select(0, row).item<double>(), named ? 1.0 : 0.0) << row;
-    EXPECT_EQ(table.second_moment().select(0, row).item<double>() > 0.0, named) << row;
+    EXPECT_EQ(table.optimizer().age().select(0, row).item<double>(), named ? 1.0 : 0.0) << row;
+    EXPECT_EQ(table.optimizer().second_moment().select(0, row).item<double>() > 0.0, named) << row;
   }
 }
 
@@ -173,7 +174,7 @@ TEST_P(EveryOptimizer, OrderOfTheRowsIsWithoutEffect) {
   one.Apply({30, 2, 11}, gradient, kLr, 0.01);
   other.Apply({11, 2, 30}, gradient.flip(0), kLr, 0.01);
   EXPECT_TRUE(at::equal(one.rows(), other.rows()));
-  EXPECT_TRUE(at::equal(one.second_moment(), other.second_moment()));
+  EXPECT_TRUE(at::equal(one.optimizer().second_moment(), other.optimizer().second_moment()));
 }
 
 TEST_P(EveryOptimizer, GradientsOfARowAreAddedInTheOrderOfTheList) {
@@ -227,7 +228,7 @@ TEST(EmbeddingTable, GatherOnAGpuCopiesTheRowsAsNamed) {
 
 TEST(EmbeddingTable, GatherOfNothingIsEmpty) {
   const EmbeddingTable table = MakeTable(TableOptimizer::kAdam, 3);
-  EXPECT_THAT(table.Gather({}).sizes(), ::testing::ElementsAre(0, 3));
+  EXPECT_THAT(table.Gather(std::vector<int64_t>()).sizes(), ::testing::ElementsAre(0, 3));
 }
 
 TEST(EmbeddingTable, StartValuesInFloatAreThoseInDoubleRounded) {
@@ -238,7 +239,8 @@ TEST(EmbeddingTable, StartValuesInFloatAreThoseInDoubleRounded) {
 
 TEST(EmbeddingTable, IdsOutsideTheTableAreABug) {
   EmbeddingTable table = MakeTable(TableOptimizer::kAdam, 2);
-  EXPECT_DEATH(table.Gather({0, kRows}), "ids 0 to 40 of table item.id, which has 40");
+  EXPECT_DEATH(table.Gather(std::vector<int64_t>{0, kRows}),
+               "ids 0 to 40 of table item.id, which has 40");
   EXPECT_DEATH(table.Apply({-1}, at::zeros({1, 2}, at::kDouble), kLr, 0.0), "ids -1 to -1");
 }
 
@@ -247,6 +249,67 @@ TEST(EmbeddingTable, GradientOfAnotherShapeOrTypeIsABug) {
   EXPECT_DEATH(table.Apply({1, 2}, at::zeros({1, 2}, at::kDouble), kLr, 0.0), "gradient");
   EXPECT_DEATH(table.Apply({1}, at::zeros({1, 3}, at::kDouble), kLr, 0.0), "gradient");
   EXPECT_DEATH(table.Apply({1}, at::zeros({1, 2}, at::kFloat), kLr, 0.0), "gradient");
+}
+
+// Two rows a bucket for five ids.
+EmbeddingTable MakeDynamicTable(TableOptimizer optimizer, int64_t admit_after = 1) {
+  return EmbeddingTable({.name = "item.id", .row_count = 5 * 1024, .dim = 3, .init_scale = 0.3},
+                        optimizer, /*seed=*/5, at::kDouble,
+                        {.capacity = 2 * 1024, .admit_after = admit_after});
+}
+
+TEST_P(EveryOptimizer, IdWithoutARowReadsAsANewRowAndDoesNotStep) {
+  EmbeddingTable table = MakeDynamicTable(GetParam(), /*admit_after=*/2);
+  const std::vector<int64_t> ids = {7, 8};
+  const at::Tensor before = table.Gather(ids);
+  EXPECT_GT(before.abs().min().item<double>(), 0.0);
+  table.AdmitIds(ids, 0);
+  table.Apply(ids, RandomTensor({2, 3}, 1, 1.0), kLr, 0.0);
+  EXPECT_TRUE(at::equal(table.Gather(ids), before)) << "seen once";
+  table.AdmitIds(std::vector<int64_t>{8}, 1);
+  EXPECT_TRUE(at::equal(table.Gather(ids), before)) << "the row starts with the same values";
+  table.Apply(ids, RandomTensor({2, 3}, 2, 1.0), kLr, 0.0);
+  const at::Tensor after = table.Gather(ids);
+  EXPECT_TRUE(at::equal(after[0], before[0]));
+  EXPECT_FALSE(at::equal(after[1], before[1]));
+  EXPECT_EQ(table.optimizer().age().sum().item<double>(), 1.0);
+}
+
+TEST_P(EveryOptimizer, RowOfANewIdStepsAsIfNoOtherHadHadIt) {
+  EmbeddingTable table = MakeDynamicTable(GetParam()), fresh = MakeDynamicTable(GetParam());
+  const std::vector<int64_t> old_ids = {7, 7 + 1024}, new_id = {7 + 2048};
+  table.AdmitIds(old_ids, 0);
+  table.Apply(old_ids, RandomTensor({2, 3}, 1, 1.0), kLr, 0.0);
+  for (EmbeddingTable* each : {&table, &fresh}) {
+    each->AdmitIds(new_id, 1);
+    each->Apply(new_id, RandomTensor({1, 3}, 2, 1.0), kLr, 0.0);
+  }
+  EXPECT_EQ(table.LocalRowOf(7), RowDirectory::kNoRow) << "the bucket was full";
+  EXPECT_TRUE(at::equal(table.Gather(new_id), fresh.Gather(new_id)));
+}
+
+TEST(EmbeddingTable, TracksRowsAsTheyWereBeforeTheirFirstStep) {
+  EmbeddingTable table = MakeTable(TableOptimizer::kAdagrad, 2);
+  const at::Tensor before = table.rows().clone();
+  table.Apply({4}, at::ones({1, 2}, at::kDouble), kLr, 0.0);
+  const at::Tensor start = table.rows().clone();
+  EXPECT_FALSE(at::equal(start, before));
+  table.StartTracking();
+  table.Apply({9, 4}, at::ones({2, 2}, at::kDouble), kLr, 0.0);
+  table.Apply({4, 4}, at::ones({2, 2}, at::kDouble), kLr, 0.0);
+  const RowsById tracked = table.TakeTracked();
+  EXPECT_THAT(tracked.ids, ::testing::ElementsAre(4, 9));
+  EXPECT_TRUE(at::equal(tracked.rows, start.index_select(0, IdTensor(tracked.ids))));
+  EXPECT_THAT(table.TakeTracked().ids, ::testing::IsEmpty());
+}
+
+TEST(EmbeddingTable, MarksTheRowsThatStepped) {
+  EmbeddingTable table = MakeTable(TableOptimizer::kAdagrad, 2);
+  table.Apply({9, 4, 9}, at::ones({3, 2}, at::kDouble), kLr, 0.0);
+  const std::vector<uint32_t> expected = {4, 9};
+  EXPECT_EQ(table.directory().changed().OffsetsIn(0, kRows), expected);
+  table.ForgetChanges();
+  EXPECT_EQ(table.directory().changed().CountIn(0, kRows), 0);
 }
 
 }  // namespace

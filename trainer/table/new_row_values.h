@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/table/row_directory.h"
+#include "trainer/table/table_options.h"
+
+namespace hearth {
+
+/// The values of a table row at its start: normal with TableSpec::init_scale, a pure function of
+/// (seed, table, id); or the mean of the rows in the id's bucket, where NewRows::kMean asks for it
+/// and the bucket had rows when the mean was taken. An id without a row reads as these values.
+class NewRowValues {
+ public:
+  /// Means, if any, are kept for `buckets`. `options`: dtype of the table.
+  NewRowValues(const TableSpec& spec, TableOptions::NewRows kind, uint64_t seed,
+               PositionRange buckets, at::TensorOptions options);
+
+  /// The values for an id [dim], double, on the CPU.
+  at::Tensor For(int64_t id) const;
+  /// Sets rows [row, dim], on the CPU, of a table with a row for every id.
+  void FillAll(const RowDirectory& directory, at::Tensor& rows) const;
+  /// Once in an outer step: takes some means anew, those of all buckets within 128 steps.
+  void RefreshMeans(int64_t step, const RowDirectory& directory, const at::Tensor& rows);
+
+  /// The mean of each bucket's rows [bucket, dim + 1], the last column the number of rows it was
+  /// taken of; undefined unless NewRows::kMean. Part of the state.
+  at::Tensor& bucket_means() { return bucket_means_; }
+
+ private:
+  template <typename Real>
+  void FillFromSeed(int64_t id, Real* values) const;
+  // The mean over the `slots` rows of an owned bucket, counted from the first: [dim + 1].
+  at::Tensor MeanOf(int64_t bucket, int64_t slots, const RowDirectory& directory,
+                    const at::Tensor& rows) const;
+
+  std::string table_name_;
+  int64_t dim_;
+  double init_scale_;
+  uint64_t seed_;
+  PositionRange buckets_;
+  at::Tensor bucket_means_;
+};
+
+}  // namespace hearth
