@@ -24,14 +24,15 @@ std::string Describe(const RowPlace& place, std::string_view column, std::string
 std::string Quoted(std::string_view text) {
   std::string shown = "'";
   for (const char c : text.substr(0, kShownBytes)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    const unsigned char byte = c;
+    if (byte < 0x20 || byte == 0x7F) {
+      shown += fmt::format("\\x{:02x}", byte);
     } else {
       shown += c;
     }
   }
-  shown += text.size() > kShownBytes ? "...'" : "'";
-  return shown;
+  if (text.size() > kShownBytes) shown += "...";
+  return shown + "'";
 }
 
 void BadRows::Reject(const RowPlace& place, std::string_view column, std::string_view value,

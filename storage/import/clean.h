@@ -5,36 +5,37 @@
 
 namespace hearth {
 
-/// What to do when a (user, item) pair occurs more than once.
+/// The treatment of a (user, item) pair that occurs more than once.
 enum class DuplicateRule : uint8_t {
-  kLast,    ///< keep the latest (by time where the log has times, else by row)
+  kLast,    ///< keep the latest (by time if the log has times, else by row)
   kFirst,   ///< keep the earliest
   kMean,    ///< keep the latest with the mean of all labels
   kKeep,    ///< keep all: repeated events mean something in this log
   kRefuse,  ///< DataError naming the pair
 };
 
-/// What to do with an event whose label is empty.
+/// The treatment of an event with an empty label.
 enum class MissingRule : uint8_t {
-  kRefuse,  ///< a bad row, see BadRowRule
-  kDrop,    ///< leave the event out, counted
-  kZero,    ///< label 0
-  kOne,     ///< label 1
-  kMean,    ///< the mean of all labels present in the log, before duplicates are merged
+  kRefuse,  ///< treat the row as bad, see BadRowRule
+  kDrop,    ///< leave the event out and count it
+  kZero,    ///< fill in label 0
+  kOne,     ///< fill in label 1
+  kMean,    ///< fill in the mean of all labels of the log, before duplicates are merged
 };
 
-/// How labels are rewritten, after duplicates are merged. Statistics are of all cleaned events.
+/// The rewriting of labels, after duplicates are merged. All cleaned events count for min, max,
+/// mean and standard deviation.
 enum class LabelTransform : uint8_t {
-  kRaw,        ///< as they are
+  kRaw,        ///< labels stay unchanged
   kThreshold,  ///< label >= threshold -> 1, else 0
   kMinMax,     ///< (label - min) / (max - min); DataError when all labels are equal
   kZScore,     ///< (label - mean) / standard deviation; DataError when all labels are equal
 };
 
-/// What to do with a row that cannot be an event (or an entity of a side file).
+/// The treatment of a row that cannot be an event (or an entity of a side file).
 enum class BadRowRule : uint8_t { kRefuse, kSkip };
 
-/// Inverse of the names used on the command line. Throw UsageError naming the legal names.
+/// The rule with a name of the command line. These functions throw UsageError with the legal names.
 DuplicateRule ParseDuplicateRule(std::string_view name);    // last first mean keep refuse
 MissingRule ParseMissingRule(std::string_view name);        // refuse drop zero one mean
 LabelTransform ParseLabelTransform(std::string_view name);  // raw threshold minmax zscore
@@ -49,12 +50,12 @@ struct CleanOptions {
   MissingRule missing = MissingRule::kRefuse;
   LabelTransform label_transform = LabelTransform::kRaw;
   double label_threshold = 4.0;  ///< kThreshold only
-  /// Users and items with fewer events are left out, again and again until none is left (k-core).
-  /// Counted after duplicates are merged. >= 1.
+  /// Users and items with fewer events are left out. This repeats until every user and item has
+  /// enough events (k-core). Events are counted after duplicates are merged. Both are >= 1.
   int64_t min_user_events = 1;
   int64_t min_item_events = 1;
   BadRowRule on_bad_row = BadRowRule::kRefuse;
-  int64_t max_bad = 1000;  ///< kSkip: a DataError when more rows than this are bad
+  int64_t max_bad = 1000;  ///< kSkip: a conversion with more bad rows throws DataError
 };
 
 }  // namespace hearth

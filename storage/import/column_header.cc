@@ -36,7 +36,8 @@ ColumnHeader::ColumnHeader(const std::string& path, const std::vector<std::strin
 
 size_t ColumnHeader::Find(std::string_view name) const {
   const auto found = std::find(names_.begin(), names_.end(), name);
-  return found == names_.end() ? kNone : static_cast<size_t>(found - names_.begin());
+  if (found == names_.end()) return kNone;
+  return found - names_.begin();
 }
 
 size_t ColumnHeader::Require(std::string_view name) const {
@@ -51,7 +52,7 @@ size_t ColumnHeader::Require(std::string_view name) const {
 size_t ColumnNumber(std::string_view number) {
   int64_t value = 0;
   if (!ParseInt64(number, &value) || value < 1) return ColumnHeader::kNone;
-  return static_cast<size_t>(value - 1);
+  return value - 1;
 }
 
 }  // namespace hearth

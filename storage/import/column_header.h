@@ -1,30 +1,32 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace hearth {
 
-/// The header line of a delimited file: names, each with the type behind its ':' where it has one
-/// that is known ("name:token", RecBole style); in other headers a ':' belongs to the name.
+/// The names and types of the columns in the header line of a delimited file. A known type stands
+/// behind the last ':' of a field ("name:token", RecBole style). Any other ':' belongs to the name.
 class ColumnHeader {
  public:
-  static constexpr size_t kNone = static_cast<size_t>(-1);
+  static constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
-  /// Throws DataError (naming `path`) on a repeated name, and on a name without a known type when
-  /// `typed`.
+  /// Throws DataError (naming `path`) on a repeated name. If `typed`, every field needs a known
+  /// type; a field without one throws DataError too.
   ColumnHeader(const std::string& path, const std::vector<std::string_view>& fields, bool typed);
 
   size_t size() const { return names_.size(); }
   const std::string& name(size_t column) const { return names_[column]; }
-  /// "token", "token_seq", "float", "float_seq", or "" = untyped.
+  /// "token", "token_seq", "float" or "float_seq"; "" if the column has no type.
   const std::string& type(size_t column) const { return types_[column]; }
 
-  /// Position of a column, or kNone.
+  /// Position of the column with this name, or kNone.
   size_t Find(std::string_view name) const;
-  /// Position of a column by name, else by number from 1. Throws DataError listing the names.
+  /// Position of the column with this name; if there is none, `name` is read as a number from 1.
+  /// Throws DataError, with the names of all columns, when neither gives a column.
   size_t Require(std::string_view name) const;
 
  private:
@@ -32,7 +34,8 @@ class ColumnHeader {
   std::vector<std::string> names_, types_;
 };
 
-/// Position of column number `number` ("1", "2", ...); ColumnHeader::kNone when it is no number.
+/// Position of the column with the number `number` ("1", "2", ...). ColumnHeader::kNone if the text
+/// is no number >= 1.
 size_t ColumnNumber(std::string_view number);
 
 }  // namespace hearth

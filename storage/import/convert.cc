@@ -20,8 +20,9 @@ ConvertReport ConvertLog(const ConvertOptions& options) {
   pipeline.overwrite = options.overwrite;
   pipeline.name = options.name;
   if (pipeline.name.empty()) {
-    const auto path = std::filesystem::absolute(options.input).lexically_normal();
-    pipeline.name = (path.has_filename() ? path : path.parent_path()).stem().string();
+    auto path = std::filesystem::absolute(options.input).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();  // "folder/" ends with an empty name
+    pipeline.name = path.stem().string();
   }
   pipeline.task_by = options.task_by;
   pipeline.tasks_per_shard = options.tasks_per_shard;

@@ -15,20 +15,20 @@ struct PartCount {
   int64_t shards = 0;
 };
 
-/// What a conversion did, for people. Rows are rows of the event files, not of side files.
+/// The outcome of a conversion, for people. Rows of side files count for rows_skipped alone.
 struct ConvertReport {
-  std::string format;           ///< what was recognised, e.g. "movielens (ratings.dat)"
-  int64_t rows_read = 0;        ///< rows seen, bad ones included
-  int64_t rows_skipped = 0;     ///< bad rows, side files included (on_bad_row skip)
+  std::string format;           ///< the recognised format, e.g. "movielens (ratings.dat)"
+  int64_t rows_read = 0;        ///< rows of the event files, bad rows included
+  int64_t rows_skipped = 0;     ///< bad rows of event files and side files (on_bad_row skip)
   int64_t duplicates = 0;       ///< events merged into another of the same (user, item)
   int64_t missing_dropped = 0;  ///< events left out for an empty label
-  int64_t missing_filled = 0;   ///< events whose empty label was filled
+  int64_t missing_filled = 0;   ///< events with an empty label that was filled
   int64_t below_minimum = 0;    ///< events left out by min_user_events / min_item_events
-  int64_t users = 0, items = 0, events = 0;  ///< of the result
+  int64_t users = 0, items = 0, events = 0;  ///< counts of the data set
   std::vector<PartCount> parts;              ///< parts with events, in the order of AllParts()
   bool has_time = false;
   float label_min = 0, label_max = 0;
-  int64_t size_bytes = 0;  ///< of all files written
+  int64_t size_bytes = 0;  ///< the size of all written files
 };
 
 }  // namespace hearth

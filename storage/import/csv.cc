@@ -41,15 +41,19 @@ class CsvSource : public EventSource {
     }
     RecordReader records(file_, format_, bad_rows_);
     if (!records.Next()) throw DataError("{} is empty; rows with fields are expected", file_);
-    subject_ = Locate(records.fields(), options.user_column, "--user-col");
-    user_ = task_column.empty() ? subject_ : Locate(records.fields(), task_column, "--task-by");
-    item_ = Locate(records.fields(), options.item_column, "--item-col");
-    label_ = Locate(records.fields(), options.label_column, "--label-col");
-    time_ = Locate(records.fields(), options.time_column, "--time-col");
+    subject_ = FindColumn(records.fields(), options.user_column, "--user-col");
+    user_ = subject_;
+    user_name_ = options.user_column;
+    if (!task_column.empty()) {
+      user_ = FindColumn(records.fields(), task_column, "--task-by");
+      user_name_ = task_column;
+    }
+    item_ = FindColumn(records.fields(), options.item_column, "--item-col");
+    label_ = FindColumn(records.fields(), options.label_column, "--label-col");
+    time_ = FindColumn(records.fields(), options.time_column, "--time-col");
     for (const size_t column : {subject_, user_, item_, label_, time_}) {
       if (column != ColumnHeader::kNone) width_ = std::max(width_, column + 1);
     }
-    task_name_ = task_column.empty() ? options.user_column : task_column;
   }
 
   SourceTraits traits() const override {
@@ -88,9 +92,9 @@ class CsvSource : public EventSource {
   }
 
  private:
-  /// Position of a column by name or number; kNone for "".
-  size_t Locate(const std::vector<std::string_view>& first, const std::string& column,
-                std::string_view flag) const {
+  /// Position of a column given by name or number; kNone for "". `first` is the first record.
+  size_t FindColumn(const std::vector<std::string_view>& first, const std::string& column,
+                    std::string_view flag) const {
     if (column.empty()) return ColumnHeader::kNone;
     if (options_.header) return ColumnHeader(file_, first, /*typed=*/false).Require(column);
     const size_t number = ColumnNumber(column);
@@ -102,7 +106,7 @@ class CsvSource : public EventSource {
   void ReadRow(const std::vector<std::string_view>& fields, const RowPlace& place,
                EventSink* sink) {
     RawEvent event;
-    if (!ParseId(fields[user_], task_name_, place, bad_rows_, &event.user) ||
+    if (!ParseId(fields[user_], user_name_, place, bad_rows_, &event.user) ||
         !ParseId(fields[item_], options_.item_column, place, bad_rows_, &event.item)) {
       return;
     }
@@ -127,8 +131,10 @@ class CsvSource : public EventSource {
   RecordFormat format_;
   int64_t units_per_second_;
   BadRows* bad_rows_;
-  size_t user_ = 0, subject_ = 0, item_ = 0, label_ = 0, time_ = 0, width_ = 0;
-  std::string task_name_;
+  // Positions of columns. user_ differs from subject_ if a task column takes the users' place.
+  size_t user_ = 0, subject_ = 0, item_ = 0, label_ = 0, time_ = 0;
+  size_t width_ = 0;       // fields that every row needs
+  std::string user_name_;  // of the column user_, for messages
 };
 
 }  // namespace

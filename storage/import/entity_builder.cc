@@ -14,7 +14,7 @@ EntityBuilder::EntityBuilder(const std::vector<std::string>& ids, bool add_unsee
                              BadRows* bad_rows)
     : add_unseen_(add_unseen), bad_rows_(bad_rows) {
   for (const std::string& id : ids) ids_.Intern(id);
-  HEARTH_CHECK(ids_.size() == static_cast<int64_t>(ids.size()), "ids are not unique");
+  HEARTH_CHECK(ids_.size() == std::ssize(ids), "ids are not unique");
 }
 
 int64_t EntityBuilder::Define(std::string_view id, std::string_view column, const RowPlace& place) {
@@ -23,15 +23,15 @@ int64_t EntityBuilder::Define(std::string_view id, std::string_view column, cons
     bad_rows_->Reject(place, column, id, "an empty id");
     return -1;
   }
-  const int64_t entity = add_unseen_ ? int64_t{ids_.Intern(id)} : ids_.Find(id);
+  int64_t entity = ids_.Find(id);
+  if (entity < 0 && add_unseen_) entity = ids_.Intern(id);
   if (entity < 0) return -1;
-  const auto slot = static_cast<size_t>(entity);
-  if (defined_.size() <= slot) defined_.resize(static_cast<size_t>(ids_.size()));
-  if (defined_[slot]) {
+  if (std::ssize(defined_) <= entity) defined_.resize(ids_.size());
+  if (defined_[entity]) {
     bad_rows_->Reject(place, column, id, "this id was already described in this file");
     return -1;
   }
-  defined_[slot] = true;
+  defined_[entity] = true;
   return entity;
 }
 
@@ -48,16 +48,15 @@ size_t EntityBuilder::Feature(std::string_view name, FeatureKind kind, bool coll
 }
 
 void EntityBuilder::SetTitle(int64_t entity, std::string_view title) {
-  const auto slot = static_cast<size_t>(entity);
-  if (titles_.size() <= slot) titles_.resize(slot + 1);
-  titles_[slot] = Trim(title);
+  if (std::ssize(titles_) <= entity) titles_.resize(entity + 1);
+  titles_[entity] = Trim(title);
 }
 
 void EntityBuilder::AddCategory(size_t feature, int64_t entity, std::string_view category) {
   category = Trim(category);
   if (category.empty()) return;
   Column& column = columns_[feature];
-  column.entries.emplace_back(entity, static_cast<int32_t>(column.vocabulary.Intern(category)));
+  column.entries.emplace_back(entity, column.vocabulary.Intern(category));
 }
 
 void EntityBuilder::SetNumber(size_t feature, int64_t entity, float number) {
@@ -89,23 +88,19 @@ EntityTable EntityBuilder::Build() {
 }
 
 FeatureColumn EntityBuilder::Finish(Column* column) const {
-  const auto entity_count = static_cast<size_t>(ids_.size());
+  const int64_t entity_count = ids_.size();
   FeatureColumn feature;
   feature.name = column->name;
   feature.kind = column->kind;
   const float missing = std::numeric_limits<float>::quiet_NaN();
   if (column->kind == FeatureKind::kNumber) {
     feature.numbers.assign(entity_count, missing);
-    for (const auto& [entity, number] : column->numbers) {
-      feature.numbers[static_cast<size_t>(entity)] = number;
-    }
+    for (const auto& [entity, number] : column->numbers) feature.numbers[entity] = number;
   } else if (column->kind == FeatureKind::kVector) {
-    const size_t width = column->vectors[0].second.size();
-    feature.width = static_cast<int64_t>(width);
-    feature.numbers.assign(entity_count * width, missing);
+    feature.width = std::ssize(column->vectors[0].second);
+    feature.numbers.assign(entity_count * feature.width, missing);
     for (const auto& [entity, vector] : column->vectors) {
-      std::copy(vector.begin(), vector.end(),
-                feature.numbers.begin() + entity * static_cast<int64_t>(width));
+      std::copy(vector.begin(), vector.end(), feature.numbers.begin() + entity * feature.width);
     }
   } else {
     FinishCategories(column, &feature);
@@ -114,7 +109,7 @@ FeatureColumn EntityBuilder::Finish(Column* column) const {
 }
 
 void EntityBuilder::FinishCategories(Column* column, FeatureColumn* feature) const {
-  const auto entity_count = static_cast<size_t>(ids_.size());
+  const int64_t entity_count = ids_.size();
   for (int64_t i = 0; i < column->vocabulary.size(); ++i) {
     feature->vocabulary.push_back(column->vocabulary[i]);
   }
@@ -129,18 +124,16 @@ void EntityBuilder::FinishCategories(Column* column, FeatureColumn* feature) con
     if (!column->collapse || !single) {
       feature->offsets.assign(entity_count + 1, 0);
       for (const auto& [entity, category] : entries) {
-        ++feature->offsets[static_cast<size_t>(entity) + 1];
+        ++feature->offsets[entity + 1];
         feature->categories.push_back(category);
       }
-      for (size_t i = 0; i < entity_count; ++i) feature->offsets[i + 1] += feature->offsets[i];
+      for (int64_t i = 0; i < entity_count; ++i) feature->offsets[i + 1] += feature->offsets[i];
       return;
     }
     feature->kind = FeatureKind::kCategory;
   }
   feature->categories.assign(entity_count, 0);
-  for (const auto& [entity, category] : entries) {
-    feature->categories[static_cast<size_t>(entity)] = category;
-  }
+  for (const auto& [entity, category] : entries) feature->categories[entity] = category;
 }
 
 }  // namespace hearth

@@ -12,33 +12,37 @@
 
 namespace hearth {
 
-/// Collects titles and side features of users or items whose ids are known, from side files that
-/// come in any order. Ids without an event are passed over, or added behind the known ones.
+/// Collects titles and side features of users or items from side files. The ids of entities with
+/// events are known in advance; the rows of side files come in any order. An id without an event is
+/// passed over or, if `add_unseen`, added behind the known ids.
 class EntityBuilder {
  public:
-  /// `ids`: the entities with events. `bad_rows` outlives the builder.
+  /// `ids` are the entities with events. `bad_rows` outlives the builder.
   EntityBuilder(const std::vector<std::string>& ids, bool add_unseen, BadRows* bad_rows);
 
-  /// Starts a side file: within one file an id may be defined once.
+  /// Starts a side file. Each file may define an id once.
   void BeginFile() { defined_.clear(); }
-  /// Index of the entity a row defines; -1 when the row is passed over (no event) or rejected
-  /// (defined twice in this file).
+  /// Index of the entity that a row defines. -1: the row is passed over (no event) or rejected (the
+  /// id is empty or defined twice in this file).
   int64_t Define(std::string_view id, std::string_view column, const RowPlace& place);
 
-  /// A feature by its name, made on first use. A kCategories feature of which no entity holds more
-  /// than one category, declared with `collapse`, becomes a kCategory in the table.
+  /// The number of the feature `name`, for the functions below. The first call adds the feature.
+  /// `collapse` makes a kCategories feature a kCategory of the table if no entity holds more than
+  /// one category.
   size_t Feature(std::string_view name, FeatureKind kind, bool collapse = false);
 
   void SetTitle(int64_t entity, std::string_view title);
-  /// kCategory: replaces; kCategories: adds, each category once. Empty text: missing, no effect.
+  /// kCategory: replaces the category. kCategories: adds a category; a repeated one counts once. An
+  /// empty text means a missing category and has no effect.
   void AddCategory(size_t feature, int64_t entity, std::string_view category);
-  /// kNumber.
+  /// For kNumber.
   void SetNumber(size_t feature, int64_t entity, float number);
-  /// kVector. Rejects the row when its width is not that of the first vector; false then.
+  /// For kVector. All vectors of a feature have the width of its first vector; for another width
+  /// the row is rejected and the result is false.
   bool SetVector(size_t feature, int64_t entity, const std::vector<float>& vector,
                  const RowPlace& place);
 
-  /// The finished table. Features that hold nothing are left out. Ends the builder.
+  /// The finished table, without features that hold nothing. Call this once, as the last call.
   EntityTable Build();
 
  private:
@@ -48,8 +52,8 @@ class EntityBuilder {
     bool collapse;
     Vocabulary vocabulary;                             // [0] is ""
     std::vector<std::pair<int64_t, int32_t>> entries;  // (entity, category), in order of arrival
-    std::vector<std::pair<int64_t, float>> numbers;    // kNumber
-    std::vector<std::pair<int64_t, std::vector<float>>> vectors;
+    std::vector<std::pair<int64_t, float>> numbers;    // (entity, number), kNumber
+    std::vector<std::pair<int64_t, std::vector<float>>> vectors;  // (entity, vector), kVector
   };
 
   FeatureColumn Finish(Column* column) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <tuple>
 
 #include "common/error.h"
@@ -13,14 +14,15 @@ bool SamePair(const EventRecord& a, const EventRecord& b) {
   return a.user == b.user && a.item == b.item && a.subject == b.subject;
 }
 
-/// One event for `count` >= 2 events of the same pair, ordered by time and row.
-EventRecord Merge(DuplicateRule rule, const EventRecord* group, int64_t count) {
-  if (rule == DuplicateRule::kFirst) return group[0];
-  EventRecord kept = group[count - 1];
+/// The event that replaces a group of one or more events of the same pair. The group is ordered by
+/// time and row.
+EventRecord MergeGroup(DuplicateRule rule, std::span<const EventRecord> group) {
+  if (group.size() == 1 || rule == DuplicateRule::kFirst) return group.front();
+  EventRecord kept = group.back();
   if (rule == DuplicateRule::kMean) {
     double sum = 0;
-    for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(group[i].label);
-    kept.label = static_cast<float>(sum / static_cast<double>(count));
+    for (const EventRecord& event : group) sum += event.label;
+    kept.label = static_cast<float>(sum / static_cast<double>(group.size()));
   }
   return kept;
 }
@@ -35,17 +37,15 @@ void MergePairs(DuplicateRule rule, const std::string& log, const Vocabulary& us
   for (size_t begin = 0; begin < events->size();) {
     size_t end = begin + 1;
     while (end < events->size() && SamePair((*events)[begin], (*events)[end])) ++end;
-    const EventRecord* group = &(*events)[begin];
-    if (end - begin > 1 && rule == DuplicateRule::kRefuse) {
+    const std::span<const EventRecord> group(&(*events)[begin], end - begin);
+    if (group.size() > 1 && rule == DuplicateRule::kRefuse) {
       throw DataError(
           "user '{}' and item '{}' occur together {} times (events {} and {} of {}); choose which "
-          "to "
-          "keep with --duplicates last, first, mean or keep",
-          users[group->user], items[group->item], end - begin, group[0].row + 1, group[1].row + 1,
-          log);
+          "to keep with --duplicates last, first, mean or keep",
+          users[group[0].user], items[group[0].item], group.size(), group[0].row + 1,
+          group[1].row + 1, log);
     }
-    (*events)[kept++] =
-        end - begin == 1 ? *group : Merge(rule, group, static_cast<int64_t>(end - begin));
+    (*events)[kept++] = MergeGroup(rule, group);
     begin = end;
   }
   events->resize(kept);
@@ -54,28 +54,29 @@ void MergePairs(DuplicateRule rule, const std::string& log, const Vocabulary& us
 }  // namespace
 
 void LabelStatistics::Add(float label) {
-  min_ = count_ == 0 ? label : std::min(min_, label);
-  max_ = count_ == 0 ? label : std::max(max_, label);
+  if (count_ == 0) min_ = max_ = label;
+  min_ = std::min(min_, label);
+  max_ = std::max(max_, label);
   ++count_;
-  const double difference = static_cast<double>(label) - mean_;
+  const double difference = label - mean_;
   mean_ += difference / static_cast<double>(count_);
-  squares_ += difference * (static_cast<double>(label) - mean_);
+  squared_deviations_ += difference * (label - mean_);
 }
 
 double LabelStatistics::standard_deviation() const {
-  return count_ == 0 ? 0.0 : std::sqrt(squares_ / static_cast<double>(count_));
+  if (count_ == 0) return 0.0;
+  return std::sqrt(squared_deviations_ / static_cast<double>(count_));
 }
 
 int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const std::string& log,
                         const Vocabulary& users, const Vocabulary& items,
                         std::vector<EventRecord>* events) {
-  const auto count = static_cast<int64_t>(events->size());
+  const int64_t count = std::ssize(*events);
   if (rule != DuplicateRule::kKeep) MergePairs(rule, log, users, items, events);
   std::sort(events->begin(), events->end(), [by_item](const EventRecord& a, const EventRecord& b) {
-    return std::tie(by_item ? a.item : a.user, a.time, a.row) <
-           std::tie(by_item ? b.item : b.user, b.time, b.row);
+    return std::tuple(a.task(by_item), a.time, a.row) < std::tuple(b.task(by_item), b.time, b.row);
   });
-  return count - static_cast<int64_t>(events->size());
+  return count - std::ssize(*events);
 }
 
 LabelTransformer::LabelTransformer(const CleanOptions& options, const LabelStatistics& statistics)
@@ -87,8 +88,8 @@ LabelTransformer::LabelTransformer(const CleanOptions& options, const LabelStati
                     NameOf(transform_), statistics.count(), statistics.min());
   }
   if (transform_ == LabelTransform::kMinMax) {
-    offset_ = static_cast<double>(statistics.min());
-    scale_ = static_cast<double>(statistics.max()) - offset_;
+    offset_ = statistics.min();
+    scale_ = statistics.max() - offset_;
   } else if (transform_ == LabelTransform::kZScore) {
     offset_ = statistics.mean();
     scale_ = statistics.standard_deviation();
@@ -97,9 +98,8 @@ LabelTransformer::LabelTransformer(const CleanOptions& options, const LabelStati
 
 float LabelTransformer::operator()(float label) const {
   if (transform_ == LabelTransform::kRaw) return label;
-  const auto value = static_cast<double>(label);
-  if (transform_ == LabelTransform::kThreshold) return value >= threshold_ ? 1.0F : 0.0F;
-  return static_cast<float>((value - offset_) / scale_);
+  if (transform_ == LabelTransform::kThreshold) return label >= threshold_ ? 1.0F : 0.0F;
+  return static_cast<float>((label - offset_) / scale_);
 }
 
 }  // namespace hearth

@@ -20,7 +20,7 @@ void EventReader::Add(const RawEvent& event, const RowPlace& place) {
     ++missing_count_;
   } else {
     ++label_count_;
-    label_sum_ += static_cast<double>(event.label);
+    label_sum_ += event.label;
   }
   ++rows_;
   if (missing_ == MissingRule::kDrop && std::isnan(event.label)) return;

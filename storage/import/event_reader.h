@@ -11,7 +11,8 @@
 
 namespace hearth {
 
-/// First pass: numbers users and items in order of first appearance and spills their events.
+/// The first pass of a conversion: numbers users and items in order of first appearance and writes
+/// their events to a SpillStore.
 class EventReader : public EventSink {
  public:
   EventReader(const SourceTraits& traits, MissingRule missing, SpillStore* spill,
@@ -23,7 +24,8 @@ class EventReader : public EventSink {
   int64_t missing_count() const { return missing_count_; }
   const Vocabulary& users() const { return users_; }
   const Vocabulary& items() const { return items_; }
-  /// What an empty label becomes in the cleaning pass. Throws DataError for kMean without labels.
+  /// The label that the cleaning pass fills in for an empty one. Throws DataError for kMean if the
+  /// log has no label at all.
   float MissingLabel() const;
 
  private:

@@ -14,7 +14,7 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kBufferedEvents = (int64_t{32} << 20) / static_cast<int64_t>(sizeof(EventRecord));
+constexpr int64_t kBufferedEvents = (size_t{32} << 20) / sizeof(EventRecord);
 
 }  // namespace
 
@@ -27,15 +27,15 @@ SpillStore::SpillStore(std::string folder, bool by_item, int64_t tasks_per_file)
 }
 
 void SpillStore::Add(const EventRecord& event) {
-  const auto file = static_cast<size_t>(TaskOf(event) / static_cast<uint64_t>(tasks_per_file_));
-  if (file >= buffers_.size()) buffers_.resize(file + 1);
+  const int64_t file = TaskOf(event) / tasks_per_file_;
+  if (file >= file_count()) buffers_.resize(file + 1);
   buffers_[file].push_back(event);
   if (++buffered_count_ == kBufferedEvents) Flush();
 }
 
 void SpillStore::Flush() {
-  for (size_t file = 0; file < buffers_.size(); ++file) {
-    Write(static_cast<int64_t>(file), buffers_[file], "ab");
+  for (int64_t file = 0; file < file_count(); ++file) {
+    Write(file, buffers_[file], "ab");
     buffers_[file] = {};
   }
   buffered_count_ = 0;
@@ -45,11 +45,15 @@ std::vector<EventRecord> SpillStore::Load(int64_t file) const {
   const std::string path = PathOf(file);
   std::error_code error;
   const auto size_bytes = std::filesystem::file_size(path, error);
-  std::FILE* stream = error ? nullptr : std::fopen(path.c_str(), "rb");
+  if (error) throw StorageError("cannot read the temporary file {}", path);
+  std::FILE* stream = std::fopen(path.c_str(), "rb");
   if (stream == nullptr) throw StorageError("cannot read the temporary file {}", path);
   std::vector<EventRecord> events(size_bytes / sizeof(EventRecord));
-  const size_t count =
-      events.empty() ? 0 : std::fread(events.data(), sizeof(EventRecord), events.size(), stream);
+  size_t count = 0;
+  // data() of an empty vector may be null, and fread and fwrite must not be given null.
+  if (!events.empty()) {
+    count = std::fread(events.data(), sizeof(EventRecord), events.size(), stream);
+  }
   std::fclose(stream);
   if (count != events.size()) throw StorageError("the temporary file {} was cut short", path);
   return events;
@@ -68,9 +72,10 @@ void SpillStore::Write(int64_t file, const std::vector<EventRecord>& events,
   const std::string path = PathOf(file);
   std::FILE* stream = std::fopen(path.c_str(), mode);
   if (stream == nullptr) throw StorageError("cannot write {}: {}", path, std::strerror(errno));
-  const size_t count = events.empty()
-                           ? 0  // data() may be null, which fwrite must not be given
-                           : std::fwrite(events.data(), sizeof(EventRecord), events.size(), stream);
+  size_t count = 0;
+  if (!events.empty()) {  // as in Load
+    count = std::fwrite(events.data(), sizeof(EventRecord), events.size(), stream);
+  }
   const bool closed = std::fclose(stream) == 0;
   if (count != events.size() || !closed) {
     throw StorageError("writing the temporary file {} failed: {}", path, std::strerror(errno));

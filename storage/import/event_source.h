@@ -15,31 +15,32 @@
 
 namespace hearth {
 
-/// What the times of a log mean.
+/// The meaning of the times of a log.
 enum class TimeMeaning : uint8_t {
   kNone,      ///< no times: the order of the rows is the order of the events
   kSeconds,   ///< seconds since 1970
-  kPosition,  ///< position inside the user's sequence; users cannot be compared by it
+  kPosition,  ///< position in the user's sequence; not comparable between users
 };
 
 struct SourceTraits {
   std::string format;  ///< for people, e.g. "movielens (ratings.dat)"
   TimeMeaning time = TimeMeaning::kNone;
-  bool has_roles = false;            ///< events say support or query
-  bool has_parts = false;            ///< events say their part
-  bool has_validation_part = false;  ///< ... and some are validation events
+  bool has_roles = false;            ///< every event has a role, support or query
+  bool has_parts = false;            ///< every event has a part
+  bool has_validation_part = false;  ///< has_parts, and some events belong to validation
   std::vector<std::string> inputs;   ///< every file that will be read
 };
 
-/// One row of a raw log. The texts are valid during EventSink::Add alone.
+/// One row of a raw log. The texts are valid during the call of EventSink::Add alone.
 struct RawEvent {
   std::string_view user, item;  ///< original ids, not empty
-  /// Who did it, where `user` holds a task column's value; else empty. Tells duplicates apart.
+  /// The id of the acting user if `user` holds the value of a task column; else empty. Events of
+  /// different subjects are no duplicates.
   std::string_view subject;
   float label = 1;   ///< NaN: missing
-  int64_t time = 0;  ///< by SourceTraits::time
+  int64_t time = 0;  ///< SourceTraits::time says its meaning
   EventRole role = EventRole::kAny;
-  Part part;  ///< with SourceTraits::has_parts
+  Part part;  ///< used if SourceTraits::has_parts
 };
 
 class EventSink {
@@ -48,21 +49,22 @@ class EventSink {
   virtual void Add(const RawEvent& event, const RowPlace& place) = 0;
 };
 
-/// A raw log of some format. Methods are called in the order they are declared, each once.
-/// Rows that cannot be used go to the BadRows the source was made with.
+/// A raw log of some format. Methods are called in the order of their declaration: OnShardWritten
+/// once per shard, the others once. A row that cannot be used goes to the BadRows object that the
+/// source was made with.
 class EventSource {
  public:
   virtual ~EventSource() = default;
   virtual SourceTraits traits() const = 0;
-  /// Pushes every event, in file order.
+  /// Gives every event to `sink`, in file order.
   virtual void ReadEvents(EventSink* sink) = 0;
   /// Fills titles and features of the entities that have events.
   virtual void ReadFeatures(EntityBuilder* users, EntityBuilder* items) = 0;
 
-  /// Shows a finished shard to a source that knows the truth of its events.
-  virtual void SeeShard(Part, const ShardContent&, const EntityTable& /*users*/,
-                        const EntityTable& /*items*/) {}
-  /// Facts for the manifest, after all shards were seen.
+  /// Called with each shard just written. A simulation compares its labels with the truth here.
+  virtual void OnShardWritten(Part, const ShardContent&, const EntityTable& /*users*/,
+                              const EntityTable& /*items*/) {}
+  /// Facts for the manifest, after the last shard.
   virtual std::map<std::string, double> Facts() const { return {}; }
 };
 

@@ -24,7 +24,7 @@ bool ParseFinite(std::string_view text, std::string_view column, const RowPlace&
     bad_rows->Reject(place, column, text, "not a number");
     return false;
   }
-  if (!(std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max()))) {
+  if (!(std::abs(value) <= double{std::numeric_limits<float>::max()})) {
     bad_rows->Reject(place, column, text, "not a finite 32-bit number");
     return false;
   }
@@ -32,7 +32,8 @@ bool ParseFinite(std::string_view text, std::string_view column, const RowPlace&
   return true;
 }
 
-/// Exactly `digits` decimal digits at the front of `text`, taken off it.
+/// Removes exactly `digits` decimal digits from the front of `text` and returns their value. False:
+/// the text does not start with so many digits.
 bool TakeDigits(std::string_view* text, size_t digits, int* value) {
   if (text->size() < digits) return false;
   *value = 0;
@@ -64,9 +65,8 @@ bool ParseIsoTime(std::string_view text, int64_t* time) {
     if (TakeChar(&text, ":") && !TakeDigits(&text, 2, &second)) return false;
     TakeChar(&text, "Z");
   }
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                         std::chrono::day(day)};
   if (!text.empty() || !date.ok() || hour > 23 || minute > 59 || second > 59) return false;
   const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   *time = ((days * 24 + hour) * 60 + minute) * 60 + second;
@@ -76,7 +76,8 @@ bool ParseIsoTime(std::string_view text, int64_t* time) {
 bool ParseNumericTime(std::string_view text, int64_t units_per_second, int64_t* time) {
   int64_t units = 0;
   if (ParseInt64(text, &units)) {
-    *time = units / units_per_second - (units % units_per_second < 0 ? 1 : 0);
+    *time = units / units_per_second;
+    if (units % units_per_second < 0) --*time;
     return true;
   }
   double value = 0;
@@ -111,11 +112,14 @@ bool ParseTime(std::string_view text, int64_t units_per_second, std::string_view
     bad_rows->Reject(place, column, text, "not a time (a number since 1970, or an ISO 8601 date)");
     return false;
   }
-  if (*time < 0 || *time >= kLatestTime) {
+  if (*time < 0) {
+    bad_rows->Reject(place, column, text, "a time before the year 1970");
+    return false;
+  }
+  if (*time >= kLatestTime) {
     bad_rows->Reject(place, column, text,
-                     *time > 0 ? "a time after the year 2200; are these milliseconds? "
-                                 "then give --time-unit ms"
-                               : "a time before the year 1970");
+                     "a time after the year 2200; are these milliseconds? then give "
+                     "--time-unit ms");
     return false;
   }
   return true;

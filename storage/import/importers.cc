@@ -34,8 +34,8 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
                    DidYouMean(format, ConvertFormats()), Join(ConvertFormats(), ", "));
 }
 
-std::string TheOneFile(const std::string& path, std::string_view extension,
-                       std::string_view format) {
+std::string FindOnlyFile(const std::string& path, std::string_view extension,
+                         std::string_view format) {
   namespace fs = std::filesystem;
   if (!fs::exists(path)) {
     throw DataError("{} does not exist; format {} needs a *{} file or a folder with one", path,

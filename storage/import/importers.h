@@ -11,45 +11,50 @@
 
 namespace hearth {
 
-/// The importer of options.format for options.input. `bad_rows` outlives it. Throws UsageError on
-/// an unknown format and DataError when the input lacks what the format needs, saying what was
-/// looked for.
+/// The importer of options.format for options.input. `bad_rows` outlives the importer, here and
+/// below. Throws UsageError on an unknown format. Throws DataError when the input lacks a file that
+/// the format needs; the message names the expected files.
 std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadRows* bad_rows);
 
-/// A folder of any MovieLens edition, told apart by the files present: u.data (100K), ratings.dat
-/// or ratings_no_timestamp.dat (1M, 10M), ratings.csv (latest, 20M, 25M, 32M), *.inter (RecBole).
-/// Features are those of ReadMovieLensFeatures, so one configuration fits every edition.
+/// A folder of any MovieLens edition. The files present tell the edition: u.data (100K),
+/// ratings.dat or ratings_no_timestamp.dat (1M, 10M), ratings.csv (latest, 20M, 25M, 32M),
+/// *.inter (RecBole). MovieLensFeatures reads the side features of every edition under the same
+/// names, so one configuration fits all editions.
 std::unique_ptr<EventSource> MakeMovieLensSource(const std::string& folder, BadRows* bad_rows);
 
-/// Delimited text with named or numbered columns. `task_column`: "" or the column that forms tasks.
+/// Delimited text with named or numbered columns. The values of `task_column` become the tasks; "":
+/// users or items are the tasks.
 std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const CsvOptions& options,
                                            const std::string& task_column, BadRows* bad_rows);
 
-/// RecBole atomic files: NAME.inter with columns user_id, item_id, optional rating or label,
-/// optional timestamp; optional NAME.user and NAME.item. Header fields are "name:type", type one of
-/// token, token_seq, float, float_seq. `path`: the .inter file or a folder with exactly one.
+/// RecBole atomic files. NAME.inter has the columns user_id, item_id, optionally rating or label,
+/// optionally timestamp; NAME.user and NAME.item are optional. Header fields are "name:type" with
+/// the types token, token_seq, float, float_seq. `path` is the .inter file or a folder with exactly
+/// one such file.
 std::unique_ptr<EventSource> MakeRecBoleSource(const std::string& path, BadRows* bad_rows);
 
 /// The MetaHIN / MeLU layout: X.json {user: [item, ...]} and X_y.json {user: [rating, ...]} for X =
 /// meta_training (train), warm_up (test/non_cold), user_cold_testing, item_cold_testing and
-/// user_and_item_cold_testing. Each pair of files is held in memory. `features`: "" or a MovieLens
-/// folder with the same ids.
+/// user_and_item_cold_testing. Memory holds one pair of files at a time. `features` is "" or a
+/// MovieLens folder with the same ids.
 std::unique_ptr<EventSource> MakeMetaHinSource(const std::string& folder,
                                                const std::string& features, BadRows* bad_rows);
 
 /// Ready episodes: training.tsv (train), validation.tsv (validation/user_cold), testing.tsv
-/// (test/user_cold) with the header episode, role, user, item, label. A task is an episode's user,
-/// its roles are kept; a user has one episode.
+/// (test/user_cold) with the header episode, role, user, item, label. The user of an episode is a
+/// task; a user has one episode. The data set keeps the roles.
 std::unique_ptr<EventSource> MakeEpisodeSource(const std::string& folder, BadRows* bad_rows);
 
-/// Lines `user item item ...` in time order: positive events, times are positions 0, 1, ...
-/// FILE_item2attributes.json ({item: [attribute, ...]}) beside FILE.txt gives categories.
-/// `path`: the file, or a folder with exactly one .txt.
+/// Lines `user item item ...` with the items in time order. Every event is positive (label 1); its
+/// time is its position 0, 1, ... in the line. FILE_item2attributes.json, {item: [attribute, ...]},
+/// beside FILE.txt gives the categories of items. `path` is the file or a folder with exactly one
+/// .txt file.
 std::unique_ptr<EventSource> MakeSequenceSource(const std::string& path, BadRows* bad_rows);
 
-/// The files of `folder` (or `path` itself when it is a file) that end in `extension`. Throws
-/// DataError unless there is exactly one, listing what was found.
-std::string TheOneFile(const std::string& path, std::string_view extension,
-                       std::string_view format);
+/// `path` if it is a file, else the only file with this extension in the folder `path`. Throws
+/// DataError if `path` does not exist, or if the folder has no such file or several; the message
+/// names `format` or lists the files.
+std::string FindOnlyFile(const std::string& path, std::string_view extension,
+                         std::string_view format);
 
 }  // namespace hearth

@@ -54,10 +54,11 @@ class ListHandler : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool Refuse(const std::string& what) const {
-    const std::string where = lists_.empty() ? "at the start" : "at id '" + lists_.back().id + "'";
+  bool Refuse(const std::string& found) const {
+    std::string place = "at the start";
+    if (!lists_.empty()) place = "at id '" + lists_.back().id + "'";
     throw DataError("{}: found {} {}; an object of lists {{\"id\": [value, ...]}} is expected",
-                    path_, what, where);
+                    path_, found, place);
   }
 
   const std::string& path_;

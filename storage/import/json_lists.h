@@ -11,8 +11,8 @@ struct JsonList {
   std::vector<std::string> values;  ///< strings and numbers, as text
 };
 
-/// Reads an object of lists, in file order. Throws DataError naming the file, the line and column
-/// where it is no such object, or the id that occurs twice.
+/// Reads an object of lists, in file order. Throws DataError with the file and the line and column
+/// of the first text that does not fit, or with the file and an id that occurs twice.
 std::vector<JsonList> ReadJsonLists(const std::string& path);
 
 }  // namespace hearth

@@ -17,7 +17,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsAscii(std::string_view text) {
   for (const char c : text) {
-    if (static_cast<signed char>(c) < 0) return false;
+    if ((c & 0x80) != 0) return false;
   }
   return true;
 }
@@ -58,31 +58,29 @@ bool LineReader::Fill() {
 
 bool LineReader::Next() {
   fault_ = Fault::kNone;
-  size_t searched = 0;
+  size_t searched = 0;  // unread bytes that hold no line end
   while (true) {
-    const char* start = buffer_.data() + begin_;
-    const size_t available = end_ - begin_;
-    const void* found = std::memchr(start + searched, '\n', available - searched);
-    if (found != nullptr) {
-      const auto size = static_cast<size_t>(static_cast<const char*>(found) - start);
-      Take(size, size + 1);
+    const std::string_view unread(buffer_.data() + begin_, end_ - begin_);
+    const size_t size = unread.find('\n', searched);
+    if (size != std::string_view::npos) {
+      SetLine(size, size + 1);
       return true;
     }
-    searched = available;
-    if (available > kMaxLineBytes) {
-      Take(available, available);
+    searched = unread.size();
+    if (searched > kMaxLineBytes) {
+      SetLine(searched, searched);
       SkipRestOfLine();
       return true;
     }
     if (!Fill()) {
-      if (available == 0) return false;
-      Take(available, available);
+      if (searched == 0) return false;
+      SetLine(searched, searched);
       return true;
     }
   }
 }
 
-void LineReader::Take(size_t size, size_t consumed) {
+void LineReader::SetLine(size_t size, size_t consumed) {
   ++line_number_;
   line_ = {buffer_.data() + begin_, size};
   begin_ += consumed;
@@ -101,9 +99,10 @@ void LineReader::Take(size_t size, size_t consumed) {
 
 void LineReader::SkipRestOfLine() {
   while (true) {
-    const void* found = std::memchr(buffer_.data() + begin_, '\n', end_ - begin_);
-    if (found != nullptr) {
-      begin_ = static_cast<size_t>(static_cast<const char*>(found) - buffer_.data()) + 1;
+    const std::string_view unread(buffer_.data() + begin_, end_ - begin_);
+    const size_t size = unread.find('\n');
+    if (size != std::string_view::npos) {
+      begin_ += size + 1;
       return;
     }
     begin_ = end_;

@@ -8,21 +8,22 @@
 
 namespace hearth {
 
-/// Lines of a text file of any size, as UTF-8. Ends LF or CRLF, the last one optional; a byte order
-/// mark is dropped; a line that is not UTF-8 is taken as Latin-1 and converted (old MovieLens files
-/// mix both).
+/// Lines of a text file of any size, as UTF-8. A line ends with LF or CRLF; the last line may have
+/// no end. A byte order mark is dropped. A line that is not UTF-8 is converted from Latin-1: old
+/// MovieLens files mix both.
 class LineReader {
  public:
   static constexpr size_t kMaxLineBytes = size_t{1} << 20;
 
   enum class Fault { kNone, kTooLong, kNulByte };
 
-  /// Throws DataError when the file is missing or a folder, PermissionError, StorageError.
+  /// Throws DataError when the file is missing or a folder, PermissionError when the file may not
+  /// be read, and StorageError when reading fails.
   explicit LineReader(std::string path);
 
   /// Moves to the next line; false at the end. Throws StorageError when reading fails.
   bool Next();
-  /// Without its line end; valid until Next(). Of a line with a fault: its first bytes.
+  /// The line without its line end, or the first bytes of a line with a fault. Valid until Next().
   std::string_view line() const { return line_; }
   int64_t line_number() const { return line_number_; }  ///< from 1
   Fault fault() const { return fault_; }
@@ -35,8 +36,8 @@ class LineReader {
 
   /// Reads more bytes behind the unread ones; false at the end of the file.
   bool Fill();
-  /// Takes [begin_, end_of_line) as the line.
-  void Take(size_t size, size_t consumed);
+  /// Makes the next `size` unread bytes the current line; `consumed` bytes are read afterwards.
+  void SetLine(size_t size, size_t consumed);
   void SkipRestOfLine();
 
   std::string path_;

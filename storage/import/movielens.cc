@@ -12,11 +12,11 @@
 namespace hearth {
 namespace {
 
-/// One layout of the ratings: user, item, rating and perhaps time, in this order.
+/// The layout of a ratings file. Its fields are user, item, rating and, if has_time, the time.
 struct Edition {
   std::string_view ratings;
   std::string_view separator;
-  bool csv;  // quotes and a header line
+  bool csv;  // true: the file has quotes and a header line
   bool has_time;
 };
 
@@ -84,7 +84,8 @@ class MovieLensSource : public EventSource {
   BadRows* bad_rows_;
 };
 
-/// RecBole's MovieLens: its events, with the features of the other editions.
+/// RecBole's edition of MovieLens. The events come from its .inter file, the features have the same
+/// names as in the other editions.
 class AtomicMovieLensSource : public EventSource {
  public:
   AtomicMovieLensSource(const std::string& folder, BadRows* bad_rows)

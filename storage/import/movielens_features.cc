@@ -15,12 +15,12 @@
 namespace hearth {
 namespace {
 
-// Flags 5.. of u.item, in order (the edition's u.genre file says the same).
+// The genres of fields 5, 6, ... of u.item. The order is that of the edition's file u.genre.
 constexpr std::array<std::string_view, 19> kFlagGenres = {
     "unknown",     "Action", "Adventure", "Animation", "Children's", "Comedy",  "Crime",
     "Documentary", "Drama",  "Fantasy",   "Film-Noir", "Horror",     "Musical", "Mystery",
     "Romance",     "Sci-Fi", "Thriller",  "War",       "Western"};
-constexpr size_t kFirstFlag = 5;
+constexpr size_t kFirstFlagField = 5;
 constexpr std::array<int64_t, 7> kAgeGroups = {1, 18, 25, 35, 45, 50, 56};
 
 RecordFormat FormatOf(std::string_view extension) {
@@ -39,13 +39,14 @@ bool IsYear(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// "Toy Story (1995)" -> "1995"; "" when the title does not end so.
+/// "Toy Story (1995)" gives "1995"; a title without a year at its end gives "".
 std::string_view YearOfTitle(std::string_view title) {
   title = Trim(title);
   const size_t open = title.rfind('(');
   if (open == std::string_view::npos || !title.ends_with(')')) return {};
   const std::string_view year = title.substr(open + 1, 4);
-  return IsYear(year) ? year : std::string_view{};
+  if (!IsYear(year)) return {};
+  return year;
 }
 
 class ItemWriter {
@@ -113,7 +114,7 @@ void ReadMovies(const std::string& path, BadRows* bad_rows, EntityBuilder* items
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[0], "movie id", records.place());
     if (item < 0) continue;
-    // The genres are the last field: in movies.dat a title may hold the separator.
+    // The genres are the last field, not the third: a title of movies.dat may hold the separator.
     std::string title(fields[1]);
     for (size_t i = 2; i + 1 < fields.size(); ++i) title += fmt::format("::{}", fields[i]);
     items->SetTitle(item, title);
@@ -129,14 +130,14 @@ void ReadFlaggedMovies(const std::string& path, BadRows* bad_rows, EntityBuilder
   RecordReader records(path, {"|", false}, bad_rows);
   ItemWriter writer(items);
   while (records.Next()) {
-    if (!records.Require(kFirstFlag + kFlagGenres.size())) continue;
+    if (!records.Require(kFirstFlagField + kFlagGenres.size())) continue;
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[0], "movie id", records.place());
     if (item < 0) continue;
     items->SetTitle(item, fields[1]);
     writer.SetYear(item, YearOfTitle(fields[1]));
     for (size_t i = 0; i < kFlagGenres.size(); ++i) {
-      if (Trim(fields[kFirstFlag + i]) == "1") writer.AddGenre(item, kFlagGenres[i]);
+      if (Trim(fields[kFirstFlagField + i]) == "1") writer.AddGenre(item, kFlagGenres[i]);
     }
   }
 }
@@ -163,7 +164,8 @@ void ReadExtraInfos(const std::string& path, BadRows* bad_rows, EntityBuilder* i
   }
 }
 
-/// RecBole's ml-*.item: typed header; title, year and genres under these names.
+/// RecBole's ml-*.item: a typed header with the columns item_id, movie_title, release_year and
+/// class or genre. All but item_id may be absent.
 void ReadAtomicMovies(const std::string& path, BadRows* bad_rows, EntityBuilder* items) {
   RecordReader records(path, FormatOf(".item"), bad_rows);
   if (!records.Next()) return;
@@ -187,17 +189,24 @@ void ReadAtomicMovies(const std::string& path, BadRows* bad_rows, EntityBuilder*
   }
 }
 
-/// users.dat: id :: gender :: age :: occupation :: zip. u.user: id | age | gender | occupation |
-/// zip.
-void ReadUsers(const std::string& path, bool hundred_k, BadRows* bad_rows, EntityBuilder* users) {
-  RecordReader records(path, hundred_k ? RecordFormat{"|", false} : FormatOf(".dat"), bad_rows);
+/// The positions of two fields of a file of users. Field 0 is the id, 3 the occupation, 4 the zip.
+struct UserLayout {
+  std::string_view separator;
+  size_t gender, age;
+};
+constexpr UserLayout kUsersDat = {.separator = "::", .gender = 1, .age = 2};  // users.dat
+constexpr UserLayout kUUser = {.separator = "|", .gender = 2, .age = 1};      // u.user
+
+void ReadUsers(const std::string& path, const UserLayout& layout, BadRows* bad_rows,
+               EntityBuilder* users) {
+  RecordReader records(path, {std::string(layout.separator), false}, bad_rows);
   UserWriter writer(users);
   while (records.Next()) {
     if (!records.Require(5)) continue;
     const auto& fields = records.fields();
     const int64_t user = users->Define(fields[0], "user id", records.place());
     if (user < 0) continue;
-    writer.Set(user, fields[hundred_k ? 2 : 1], fields[hundred_k ? 1 : 2], fields[3], fields[4]);
+    writer.Set(user, fields[layout.gender], fields[layout.age], fields[3], fields[4]);
   }
 }
 
@@ -221,7 +230,7 @@ void ReadAtomicUsers(const std::string& path, BadRows* bad_rows, EntityBuilder* 
   }
 }
 
-/// The first of `names` in `folder`, else the only file there that ends in `extension`, else "".
+/// The first of `names` that exists in `folder`, else the only file with this extension, else "".
 std::string FindFile(const std::filesystem::path& folder,
                      const std::vector<std::string_view>& names, std::string_view extension) {
   for (const std::string_view name : names) {
@@ -231,7 +240,8 @@ std::string FindFile(const std::filesystem::path& folder,
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == extension) found.push_back(entry.path().string());
   }
-  return found.size() == 1 ? found[0] : "";
+  if (found.size() != 1) return "";
+  return found[0];
 }
 
 }  // namespace
@@ -269,8 +279,10 @@ void MovieLensFeatures::Read(EntityBuilder* users, EntityBuilder* items) const {
   items->BeginFile();
   if (!extra_.empty()) ReadExtraInfos(extra_, bad_rows_, items);
   users->BeginFile();
-  if (users_name == "u.user" || users_name == "users.dat") {
-    ReadUsers(users_, users_name == "u.user", bad_rows_, users);
+  if (users_name == "u.user") {
+    ReadUsers(users_, kUUser, bad_rows_, users);
+  } else if (users_name == "users.dat") {
+    ReadUsers(users_, kUsersDat, bad_rows_, users);
   } else if (!users_.empty()) {
     ReadAtomicUsers(users_, bad_rows_, users);
   }

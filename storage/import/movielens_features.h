@@ -8,24 +8,23 @@
 
 namespace hearth {
 
-/// Side features of a MovieLens folder of any edition, under the same names and values in each:
-///   items: title; year ("1995"), decade ("1990s"), genre (several); with movies_extrainfos.dat
-///   also
-///          rate ("PG-13"), director, writer, actor (several each)
+/// Side features of a MovieLens folder. Names and values are the same for every edition:
+///   items: title; year ("1995"), decade ("1990s"), genre (several); if movies_extrainfos.dat is
+///          present also rate ("PG-13"), director, writer, actor (several each)
 ///   users: gender, age (lower bound of the group 1, 18, 25, 35, 45, 50, 56), occupation, zip1 and
 ///          zip2 (first digits of the zip code)
-/// Values that are missing or unreadable there (year "unknown", rate "N/A") are missing.
+/// A value that cannot be read (year "unknown", rate "N/A") counts as missing.
 class MovieLensFeatures {
  public:
   /// `bad_rows` outlives the object.
   MovieLensFeatures(const std::string& folder, BadRows* bad_rows);
 
-  /// The side files present.
+  /// Paths of the side files that are present.
   std::vector<std::string> files() const;
   void Read(EntityBuilder* users, EntityBuilder* items) const;
 
  private:
-  std::string movies_, extra_, users_;  // paths, "" where absent
+  std::string movies_, extra_, users_;  // paths; "": the file is absent
   BadRows* bad_rows_;
 };
 

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kTemporary = ".conversion";
 
-/// Whether hearth wrote it: manifest, shards, entity files, leftovers of an interrupted conversion.
-bool IsOurs(const fs::path& path) {
+/// True for the files of a data set and for the leftovers of an interrupted conversion.
+bool IsDatasetFile(const fs::path& path) {
   return path.filename() == "manifest.json" || path.filename() == kTemporary ||
          path.extension() == ".h5" || path.extension().string().starts_with(".tmp-");
 }
@@ -30,7 +30,7 @@ std::vector<fs::path> ListFolder(const std::string& path) {
 
 void RefuseForeignFiles(const std::string& path, const std::vector<fs::path>& entries) {
   for (const fs::path& entry : entries) {
-    if (!IsOurs(entry)) {
+    if (!IsDatasetFile(entry)) {
       throw UsageError(
           "{} holds {}, which is no file of a data set; nothing was removed, choose "
           "another output folder",
@@ -47,7 +47,7 @@ OutputFolder::OutputFolder(std::string path, bool overwrite) : path_(std::move(p
     if (fs::exists(path_) && !fs::is_directory(path_)) {
       throw UsageError("{} is a file; --output wants a folder", path_);
     }
-    made_ = fs::create_directories(path_);
+    created_ = fs::create_directories(path_);
     const std::vector<fs::path> entries = ListFolder(path_);
     if (entries.empty()) return;
     if (!overwrite) {
@@ -57,7 +57,7 @@ OutputFolder::OutputFolder(std::string path, bool overwrite) : path_(std::move(p
           path_);
     }
     RefuseForeignFiles(path_, entries);
-    // The manifest first: from here on the folder is no data set any more.
+    // The manifest goes first: without a manifest a half-emptied folder is no data set.
     fs::remove(fs::path(path_) / "manifest.json");
     for (const fs::path& entry : entries) fs::remove_all(entry);
   } catch (const fs::filesystem_error& error) {
@@ -67,11 +67,11 @@ OutputFolder::OutputFolder(std::string path, bool overwrite) : path_(std::move(p
 
 OutputFolder::~OutputFolder() {
   if (committed_) return;
-  std::error_code ignored;  // destructors never throw; what cannot be removed stays visible
+  std::error_code ignored;  // destructors never throw; files that cannot be removed stay visible
   for (fs::directory_iterator it(path_, ignored), end; it != end; it.increment(ignored)) {
-    if (IsOurs(it->path())) fs::remove_all(it->path(), ignored);
+    if (IsDatasetFile(it->path())) fs::remove_all(it->path(), ignored);
   }
-  if (made_) fs::remove(path_, ignored);
+  if (created_) fs::remove(path_, ignored);
 }
 
 std::string OutputFolder::temporary() const { return (fs::path(path_) / kTemporary).string(); }

@@ -4,12 +4,12 @@
 
 namespace hearth {
 
-/// The folder a data set is written to. Until Commit() it is taken back by the destructor: what was
-/// written is removed, and the folder itself when it was made here.
+/// The output folder of a data set. If Commit() was not called, the destructor removes the written
+/// files, and the folder too if this object created it.
 class OutputFolder {
  public:
-  /// Makes the folder, parents included. Refuses (UsageError) a folder that is not empty, unless
-  /// `overwrite` and it holds files of a data set alone; those are removed.
+  /// Creates the folder and its parents. A folder that is not empty is refused (UsageError), except
+  /// if `overwrite` is true and all its files belong to a data set; these files are then removed.
   /// Throws StorageError / PermissionError when the file system refuses.
   OutputFolder(std::string path, bool overwrite);
   ~OutputFolder();
@@ -17,14 +17,14 @@ class OutputFolder {
   OutputFolder& operator=(const OutputFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  /// For temporary files; gone after Commit() and after a failure.
+  /// Path of a folder for temporary files. Commit() and the destructor remove this folder.
   std::string temporary() const;
-  /// Removes the temporary folder; the rest stays.
+  /// Keeps the data set; removes the temporary folder.
   void Commit();
 
  private:
   std::string path_;
-  bool made_ = false;
+  bool created_ = false;
   bool committed_ = false;
 };
 

@@ -20,32 +20,34 @@ struct PartWriterOptions {
   int64_t tasks_per_shard = 8192;
 };
 
-/// Collects the tasks of each part and writes a shard whenever tasks_per_shard are there.
+/// Collects the tasks of each part. Each time a part has tasks_per_shard tasks, they are written as
+/// a shard.
 class PartWriter {
  public:
-  using SeeShard = std::function<void(Part, const ShardContent&)>;
+  using OnShardWritten = std::function<void(Part, const ShardContent&)>;
 
-  /// `see_shard` is called with each shard just written.
-  PartWriter(PartWriterOptions options, SeeShard see_shard);
+  /// `on_shard_written` is called with each shard just written.
+  PartWriter(PartWriterOptions options, OnShardWritten on_shard_written);
 
-  /// Adds the events of one task, ordered, of any parts. Tasks come in increasing order.
+  /// Adds the events of one task, in their order; they may belong to several parts. Tasks come in
+  /// increasing order.
   void Add(int64_t task, std::span<const EventRecord> events);
-  /// Writes what is left. Returns the shards ordered by part, then number.
+  /// Writes the remaining tasks. Returns the shards ordered by part, then number.
   std::vector<ShardEntry> Finish();
 
  private:
-  struct Open {
+  struct PartState {
     Part part;
-    ShardContent content;
+    ShardContent content;  // tasks of the next shard
     std::vector<ShardEntry> written;
   };
 
-  void Append(Open* open, int64_t task, std::span<const EventRecord> events);
-  void Flush(Open* open);
+  void Append(PartState* state, int64_t task, std::span<const EventRecord> events);
+  void Flush(PartState* state);
 
   PartWriterOptions options_;
-  SeeShard see_shard_;
-  std::vector<Open> parts_;  // as AllParts()
+  OnShardWritten on_shard_written_;
+  std::vector<PartState> parts_;  // in the order of AllParts()
 };
 
 }  // namespace hearth

@@ -28,10 +28,11 @@ namespace {
 
 constexpr int64_t kMaxTasksPerShard = 1'000'000;
 
-/// Users or items between the passes.
+/// The users or the items of the log, between the passes. The survey gives new indexes to the
+/// entities that still have events.
 struct Side {
-  std::vector<int64_t> counts;      // [first-pass index] events left
-  std::vector<uint32_t> new_index;  // [first-pass index], where counts > 0
+  std::vector<int64_t> counts;      // [first-pass index] remaining events
+  std::vector<uint32_t> new_index;  // [first-pass index], valid if counts > 0
   SplitSide split;                  // [new index]
   std::vector<bool> in_train;       // [new index]
 };
@@ -55,7 +56,7 @@ class Pipeline {
     DropBelowMinimum();
     Survey();
     const LabelTransformer transform(options_.clean, statistics_);
-    DealParts(transform);
+    AssignParts(transform);
     const EntityTables tables = ReadFeatures();
     WriteDataset(tables);
     folder_.Commit();
@@ -67,9 +68,10 @@ class Pipeline {
     EntityTable users, items;
   };
 
-  // What was read, for messages.
+  // The name of the log, for messages.
   std::string LogName() const {
-    return options_.input.empty() ? traits_.format : fmt::format("'{}'", options_.input);
+    if (options_.input.empty()) return traits_.format;
+    return fmt::format("'{}'", options_.input);
   }
 
   SplitKind ResolveSplit() const {
@@ -81,11 +83,15 @@ class Pipeline {
       throw DataError("--split given: {} brings no split; legal are random, time, none",
                       traits_.format);
     }
-    if (kind == SplitKind::kTime && traits_.time != TimeMeaning::kSeconds) {
-      throw DataError("--split time: {} has {}; use --split random", traits_.format,
-                      traits_.time == TimeMeaning::kNone
-                          ? "no times"
-                          : "positions for times, which do not compare between users");
+    if (kind != SplitKind::kTime) return kind;
+    if (traits_.time == TimeMeaning::kNone) {
+      throw DataError("--split time: {} has no times; use --split random", traits_.format);
+    }
+    if (traits_.time == TimeMeaning::kPosition) {
+      throw DataError(
+          "--split time: {} has positions for times, which do not compare between users; use "
+          "--split random",
+          traits_.format);
     }
     return kind;
   }
@@ -95,8 +101,11 @@ class Pipeline {
     spill_.Flush();
     report_.format = traits_.format;
     report_.rows_read = reader_.rows() + bad_rows_->count();
-    const bool dropped = options_.clean.missing == MissingRule::kDrop;
-    (dropped ? report_.missing_dropped : report_.missing_filled) = reader_.missing_count();
+    if (options_.clean.missing == MissingRule::kDrop) {
+      report_.missing_dropped = reader_.missing_count();
+    } else {
+      report_.missing_filled = reader_.missing_count();
+    }
   }
 
   void Clean() {
@@ -114,8 +123,8 @@ class Pipeline {
   }
 
   void CountEvents() {
-    users_.counts.assign(static_cast<size_t>(reader_.users().size()), 0);
-    items_.counts.assign(static_cast<size_t>(reader_.items().size()), 0);
+    users_.counts.assign(reader_.users().size(), 0);
+    items_.counts.assign(reader_.items().size(), 0);
     for (int64_t file = 0; file < spill_.file_count(); ++file) {
       for (const EventRecord& event : spill_.Load(file)) {
         ++users_.counts[event.user];
@@ -134,7 +143,7 @@ class Pipeline {
       dropped = 0;
       for (int64_t file = 0; file < spill_.file_count(); ++file) {
         std::vector<EventRecord> events = spill_.Load(file);
-        const auto count = static_cast<int64_t>(std::erase_if(events, below));
+        const int64_t count = std::erase_if(events, below);
         if (count > 0) spill_.Replace(file, events);
         dropped += count;
       }
@@ -149,8 +158,8 @@ class Pipeline {
     for (int64_t file = 0; file < spill_.file_count(); ++file) {
       for (const EventRecord& event : spill_.Load(file)) {
         statistics_.Add(event.label);
-        NoteTime(event.time, users_.new_index[event.user], &users_);
-        NoteTime(event.time, items_.new_index[event.item], &items_);
+        UpdateFirstTime(event.time, users_.new_index[event.user], &users_);
+        UpdateFirstTime(event.time, items_.new_index[event.item], &items_);
       }
     }
     if (statistics_.count() == 0) {
@@ -167,17 +176,17 @@ class Pipeline {
     for (size_t old = 0; old < side->counts.size(); ++old) {
       if (side->counts[old] == 0) continue;
       side->new_index[old] = static_cast<uint32_t>(side->split.ids.size());
-      side->split.ids.push_back(vocabulary[static_cast<int64_t>(old)]);
+      side->split.ids.push_back(vocabulary[old]);
     }
     side->split.first_times.assign(side->split.ids.size(), std::numeric_limits<int64_t>::max());
     side->in_train.assign(side->split.ids.size(), false);
   }
 
-  static void NoteTime(int64_t time, uint32_t index, Side* side) {
+  static void UpdateFirstTime(int64_t time, uint32_t index, Side* side) {
     side->split.first_times[index] = std::min(side->split.first_times[index], time);
   }
 
-  void DealParts(const LabelTransformer& transform) {
+  void AssignParts(const LabelTransformer& transform) {
     SplitOptions split = options_.split;
     split.kind = split_kind_;
     const bool planned = split_kind_ == SplitKind::kRandom || split_kind_ == SplitKind::kTime;
@@ -195,7 +204,7 @@ class Pipeline {
       if (planned) {
         ForEachTask(&events, [&plan](std::span<EventRecord> task) { plan->Assign(task); });
       }
-      NoteTraining(events);
+      MarkTraining(events);
       spill_.Replace(file, events);
     }
     if (split_kind_ == SplitKind::kGiven && !traits_.has_validation_part) {
@@ -204,7 +213,7 @@ class Pipeline {
     }
   }
 
-  void NoteTraining(const std::vector<EventRecord>& events) {
+  void MarkTraining(const std::vector<EventRecord>& events) {
     for (const EventRecord& event : events) {
       if (event.split != Split::kTrain) continue;
       users_.in_train[event.user] = true;
@@ -223,7 +232,14 @@ class Pipeline {
     }
   }
 
-  /// The final part of an event, once it is known who occurs in training.
+  static Scenario ScenarioOf(bool new_user, bool new_item) {
+    if (new_user && new_item) return Scenario::kBothCold;
+    if (new_user) return Scenario::kUserCold;
+    if (new_item) return Scenario::kItemCold;
+    return Scenario::kNonCold;
+  }
+
+  /// Sets the final part of an event. in_train of both sides must be complete.
   void FinishPart(EventRecord* event) const {
     if (split_kind_ == SplitKind::kGiven) {
       if (event->split == Split::kTrain && !validation_users_.empty() &&
@@ -234,9 +250,7 @@ class Pipeline {
       return;
     }
     if (event->split == Split::kTrain) return;
-    const bool new_user = !users_.in_train[event->user], new_item = !items_.in_train[event->item];
-    event->scenario = new_user ? (new_item ? Scenario::kBothCold : Scenario::kUserCold)
-                               : (new_item ? Scenario::kItemCold : Scenario::kNonCold);
+    event->scenario = ScenarioOf(!users_.in_train[event->user], !items_.in_train[event->item]);
   }
 
   EntityTables ReadFeatures() {
@@ -275,7 +289,7 @@ class Pipeline {
                        .has_roles = HasRoles(),
                        .tasks_per_shard = options_.tasks_per_shard},
                       [this, &tables](Part part, const ShardContent& content) {
-                        source_->SeeShard(part, content, tables.users, tables.items);
+                        source_->OnShardWritten(part, content, tables.users, tables.items);
                       });
     LabelStatistics labels;
     for (int64_t file = 0; file < spill_.file_count(); ++file) {
@@ -298,7 +312,7 @@ class Pipeline {
     nlohmann::json source = nlohmann::json::parse(options_.source_json);
     source["format"] = traits_.format;
     for (const std::string& input : traits_.inputs) {
-      // The name alone: a data set must not depend on where its input lay.
+      // The folder of the file is left out: a data set must not depend on the place of its input.
       source["inputs"].push_back({{"file", std::filesystem::path(input).filename().string()},
                                   {"sha256", Sha256OfFile(input)}});
     }
@@ -353,7 +367,7 @@ class Pipeline {
       report_.size_bytes += shard.size_bytes;
     }
     for (const std::string& file : {manifest.users_file, manifest.items_file}) {
-      report_.size_bytes += static_cast<int64_t>(fs::file_size(fs::path(folder_.path()) / file));
+      report_.size_bytes += fs::file_size(fs::path(folder_.path()) / file);
     }
   }
 
@@ -368,7 +382,7 @@ class Pipeline {
   EventReader reader_;
   LabelStatistics statistics_;
   Side users_, items_;
-  std::vector<bool> validation_users_;  // [user] carved out of a given split; empty: none
+  std::vector<bool> validation_users_;  // [user] true: moved from training to validation; or empty
   ConvertReport report_;
 };
 

@@ -12,7 +12,7 @@
 namespace hearth {
 
 struct PipelineOptions {
-  std::string input;  ///< path of the log, for messages; empty when there is none (a simulation)
+  std::string input;  ///< path of the log, for messages; empty: there is no log (a simulation)
   std::string output;
   bool overwrite = false;
   std::string name;  ///< display name of the data set
@@ -21,19 +21,20 @@ struct PipelineOptions {
   bool keep_unseen_items = false;
   CleanOptions clean;
   SplitOptions split;
-  /// JSON object with what made the data set, for DatasetManifest::source; the pipeline adds inputs
-  /// with hashes, cleaning and split.
+  /// JSON object for DatasetManifest::source: the origin of the data set. The pipeline adds the
+  /// inputs with their hashes, the cleaning and the split.
   std::string source_json;
 };
 
-/// Turns a source into a data set in five passes, each holding the events of one spill file (as
-/// many tasks as a shard) at a time:
-///   1 read     rows -> spill files by task; vocabularies in order of first appearance
-///   2 clean    fill, merge duplicates, order inside tasks; then k-core minimum counts
-///   3 survey   label statistics, entities that are left, their first times
-///   4 split    parts of the events, label transform; who occurs in training
-///   5 write    scenarios, shards, users.h5, items.h5, manifest.json last
-/// Throws as ConvertLog.
+/// Turns a source into a data set in five passes. Memory holds the events of one spill file at a
+/// time; a spill file has as many tasks as a shard. The passes are:
+///   1 read     rows go to spill files by task; vocabularies number ids in order of appearance
+///   2 clean    empty labels are filled, duplicates merged, the events of a task ordered; then
+///              users and items below the minimum counts are left out (k-core)
+///   3 survey   label statistics, the remaining entities, their first times
+///   4 split    events get a part and their transformed label; entities in training are marked
+///   5 write    scenarios, shards, users.h5, items.h5; manifest.json comes last
+/// Throws the errors of ConvertLog.
 ConvertReport RunPipeline(const PipelineOptions& options, EventSource* source, BadRows* bad_rows);
 
 }  // namespace hearth

@@ -16,7 +16,7 @@ const RecordFormat kAtomicFormat{.separator = "\t", .quotes = false};
 class RecBoleSource : public EventSource {
  public:
   RecBoleSource(const std::string& path, BadRows* bad_rows)
-      : inter_(TheOneFile(path, ".inter", "recbole")), bad_rows_(bad_rows) {
+      : inter_(FindOnlyFile(path, ".inter", "recbole")), bad_rows_(bad_rows) {
     const std::string stem = std::filesystem::path(inter_).replace_extension().string();
     if (std::filesystem::exists(stem + ".user")) user_file_ = stem + ".user";
     if (std::filesystem::exists(stem + ".item")) item_file_ = stem + ".item";
@@ -81,7 +81,8 @@ class RecBoleSource : public EventSource {
   }
 
  private:
-  /// The column that names an item: "title" or "name", or one that ends so ("movie_title").
+  /// The first column of the item file with a name that ends with "title" or "name", for example
+  /// "movie_title"; "" if there is none.
   std::string TitleColumn() const {
     RecordReader records(item_file_, kAtomicFormat, bad_rows_);
     if (!records.Next()) return "";

@@ -20,7 +20,7 @@ void SplitInto(std::string_view text, std::string_view separator,
   }
 }
 
-/// Whether `text` ends inside a quoted field: an odd number of quotes.
+/// True if `text` ends inside a quoted field, that is, if it has an odd number of quotes.
 bool EndsInQuotes(std::string_view text) {
   bool inside = false;
   for (const char c : text) inside ^= c == '"';

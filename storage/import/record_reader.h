@@ -12,27 +12,27 @@
 namespace hearth {
 
 struct RecordFormat {
-  std::string separator = ",";  ///< between fields; any length >= 1
-  /// Quoting of RFC 4180: a field in double quotes may hold separators, line ends and "" for ".
-  /// False: quotes are ordinary characters.
+  std::string separator = ",";  ///< the text between two fields; any length >= 1
+  /// true: quoting of RFC 4180. A field in double quotes may hold separators, line ends and "" for
+  /// ". false: quotes are ordinary characters.
   bool quotes = false;
 };
 
-/// Records (rows of fields) of a delimited text file. Empty lines are no records. Lines that are
-/// too long, hold a NUL byte or end inside quotes are rejected as bad rows and passed over.
+/// Records (rows of fields) of a delimited text file. Empty lines are skipped. A line that is too
+/// long, holds a NUL byte or ends inside quotes is rejected as a bad row and passed over.
 class RecordReader {
  public:
-  /// `bad_rows` outlives the reader. Throws as LineReader.
+  /// `bad_rows` outlives the reader. Throws the errors of LineReader.
   RecordReader(const std::string& path, RecordFormat format, BadRows* bad_rows);
 
   /// Moves to the next record; false at the end.
   bool Next();
   /// Fields of the record, valid until Next().
   const std::vector<std::string_view>& fields() const { return fields_; }
-  /// Where the record starts.
+  /// The first line of the record.
   RowPlace place() const { return {lines_.path(), first_line_}; }
 
-  /// Rejects the record as a whole unless it has at least `count` fields; false when rejected.
+  /// True if the record has at least `count` fields. A shorter record is rejected as a whole.
   bool Require(size_t count);
 
  private:
@@ -43,8 +43,8 @@ class RecordReader {
   BadRows* bad_rows_;
   int64_t first_line_ = 0;
   std::vector<std::string_view> fields_;
-  std::string record_;                // the lines of a record with quotes, joined
-  std::deque<std::string> unquoted_;  // fields with quotes, resolved; a deque keeps them in place
+  std::string record_;                // the joined lines of a record with quotes
+  std::deque<std::string> unquoted_;  // fields without their quotes; a deque never moves them
 };
 
 }  // namespace hearth

@@ -8,7 +8,7 @@
 namespace hearth {
 namespace {
 
-/// The next word of a line, taken off it; "" at the end.
+/// Removes the next word from the front of `line` and returns it; "" at the end of the line.
 std::string_view TakeWord(std::string_view* line) {
   const size_t begin = line->find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
@@ -21,7 +21,7 @@ std::string_view TakeWord(std::string_view* line) {
 class SequenceSource : public EventSource {
  public:
   SequenceSource(const std::string& path, BadRows* bad_rows)
-      : file_(TheOneFile(path, ".txt", "sequences")), bad_rows_(bad_rows) {
+      : file_(FindOnlyFile(path, ".txt", "sequences")), bad_rows_(bad_rows) {
     const std::string stem = std::filesystem::path(file_).replace_extension().string();
     if (std::filesystem::exists(stem + "_item2attributes.json")) {
       attributes_ = stem + "_item2attributes.json";

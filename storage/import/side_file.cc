@@ -17,7 +17,7 @@ struct SideColumn {
   size_t position = 0;
   std::string name;
   FeatureKind kind = FeatureKind::kCategories;
-  size_t feature = 0;  // of the builder
+  size_t feature = 0;  // number given by EntityBuilder::Feature
 };
 
 SideColumn MakeColumn(size_t position, const std::string& name, const std::string& type,
@@ -66,12 +66,13 @@ class SideFileReader {
       if (i == id_position_ || i == title_position_) continue;
       columns_.push_back(MakeColumn(i, header.name(i), header.type(i), builder_));
     }
-    width_ = header.size();
+    required_fields_ = header.size();
+    if (options_.fields_may_be_missing) required_fields_ = id_position_ + 1;
     id_name_ = header.name(id_position_);
   }
 
   void ReadRow() {
-    if (!records_.Require(options_.fields_may_be_missing ? id_position_ + 1 : width_)) return;
+    if (!records_.Require(required_fields_)) return;
     const auto& fields = records_.fields();
     const RowPlace place = records_.place();
     const int64_t entity = builder_->Define(fields[id_position_], id_name_, place);
@@ -112,7 +113,8 @@ class SideFileReader {
   RecordReader records_;
   BadRows* bad_rows_;
   EntityBuilder* builder_;
-  size_t id_position_ = 0, title_position_ = ColumnHeader::kNone, width_ = 0;
+  size_t id_position_ = 0, title_position_ = ColumnHeader::kNone;
+  size_t required_fields_ = 0;  // fields that every row needs
   std::string id_name_;
   std::vector<SideColumn> columns_;
 };

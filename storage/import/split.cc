@@ -16,11 +16,12 @@ void CheckFraction(std::string_view field, double value) {
   }
 }
 
-void CheckPair(std::string_view what, double validation, double test) {
-  CheckFraction(fmt::format("validation_{}", what), validation);
-  CheckFraction(fmt::format("test_{}", what), test);
+/// `unit` is "users", "items" or "events".
+void CheckPair(std::string_view unit, double validation, double test) {
+  CheckFraction(fmt::format("validation_{}", unit), validation);
+  CheckFraction(fmt::format("test_{}", unit), test);
   if (validation + test >= 1.0) {
-    throw UsageError("split: validation_{0} {1} and test_{0} {2} leave nothing to train on", what,
+    throw UsageError("split: validation_{0} {1} and test_{0} {2} leave nothing to train on", unit,
                      validation, test);
   }
 }

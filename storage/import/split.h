@@ -8,48 +8,53 @@
 
 namespace hearth {
 
-/// How events are dealt to parts.
+/// The rule that assigns events to parts.
 enum class SplitKind : uint8_t {
-  kAuto,    ///< kGiven where the format brings its own split (metahin, episodes), else kRandom
-  kRandom,  ///< cold users, cold items and held-out events at random
+  kAuto,    ///< kGiven if the format brings its own split (metahin, episodes), else kRandom
+  kRandom,  ///< cold users, cold items and held-out events are drawn at random
   kTime,    ///< the users and items that appear last are cold, the latest events are held out
   kNone,    ///< every event is training data
-  kGiven,   ///< as the source says; DataError when it says nothing
+  kGiven,   ///< the source gives the parts; DataError if it has none
 };
 
-/// Inverse of the names used on the command line. Throws UsageError naming the legal names.
+/// The kind with a name of the command line. Throws UsageError with the legal names.
 SplitKind ParseSplitKind(std::string_view name);  // auto random time none given
 std::string_view NameOf(SplitKind kind);
 
-/// Fractions of a split. Each user and each item gets a level (train < validation < test); an event
-/// belongs to the higher of its two levels, so nothing of a test user or test item is ever seen in
-/// training or validation. Of the events left in training, some are held out per user (non_cold).
-/// The scenario of an event then says which of its sides has no event in the training part.
-/// Sources: levels as in the user-cold / item-cold / both-cold protocol of MeLU (Lee et al. 2019).
+/// Fractions of a split. Each user and each item gets a level (train < validation < test). An event
+/// belongs to the higher level of its user and its item, so no event of a test user or test item
+/// occurs in training or validation. Some of the remaining training events of each user are held
+/// out for validation and test (non_cold). The scenario of an event then says if its user, its item
+/// or both have no event in the training part. Source of the levels: the user-cold / item-cold /
+/// both-cold protocol of MeLU (Lee et al. 2019).
 ///
-/// A pure function of (seed, events): the draw of a user or item depends on its id, not on its row,
-/// so a log that grew keeps most of its split. Vocabularies of side features cover all entities.
+/// A split is a pure function of (seed, events). The draw of a user or item depends on its id, not
+/// on its row, so a log that grew keeps most of its split. Vocabularies of side features cover all
+/// entities, cold ones included.
 struct SplitOptions {
   SplitKind kind = SplitKind::kAuto;
   uint64_t seed = 1;
-  double validation_users = 0.10;   ///< fraction of users; new in validation
-  double test_users = 0.20;         ///< fraction of users; new in test
-  double validation_items = 0.05;   ///< fraction of items
-  double test_items = 0.10;         ///< fraction of items
+  double validation_users = 0.10;   ///< fraction of users that first occur in validation
+  double test_users = 0.20;         ///< fraction of users that first occur in test
+  double validation_items = 0.05;   ///< fraction of items that first occur in validation
+  double test_items = 0.10;         ///< fraction of items that first occur in test
   double validation_events = 0.05;  ///< fraction of a training user's events with training items
   double test_events = 0.10;
-  /// kGiven without a validation part (metahin): this fraction of the training users becomes
-  /// validation/user_cold. Their test events stay where they are. 0: the split exactly as given.
+  /// For a kGiven split without a validation part (metahin): this fraction of the training users
+  /// becomes validation/user_cold. Test events of these users stay test events. 0: the split stays
+  /// exactly as given.
   double validation_fraction = 0.10;
 };
 
-/// Throws UsageError naming the field: fractions in [0, 1), the two of a kind below 1 together.
+/// Throws UsageError with the name of the field unless every fraction is in [0, 1) and validation
+/// and test together take less than 1 of users, of items and of events.
 void CheckSplitOptions(const SplitOptions& options);
 
-/// Reads the data set at `input` and writes its events, split anew, to `output` (another folder).
-/// kAuto is kRandom here; kGiven is refused (UsageError). Facts of the old manifest are dropped:
-/// they speak of the old parts. Where the log has no times, the events of a task keep the order
-/// they have inside the old parts. Throws DataError / StorageError as Dataset and WriteShard do.
+/// Reads the data set at `input`, splits its events anew and writes them to `output`, another
+/// folder. kAuto means kRandom here; kGiven is refused (UsageError). The facts of the old manifest
+/// describe the old parts and are dropped. If the log has no times, the events of a task keep the
+/// order they have inside the old parts. Throws DataError / StorageError as Dataset and WriteShard
+/// do.
 ConvertReport SplitDataset(const std::string& input, const std::string& output,
                            const SplitOptions& options, bool overwrite = false);
 

@@ -20,23 +20,29 @@ void CopyEntities(const EntityTable& from, EntityBuilder* to) {
   }
   to->BeginFile();
   for (int64_t old = 0; old < from.size(); ++old) {
-    const int64_t entity = to->Define(from.ids[static_cast<size_t>(old)], "id", {"", 0});
+    const int64_t entity = to->Define(from.ids[old], "id", {"", 0});
     if (entity < 0) continue;
-    if (!from.titles.empty()) to->SetTitle(entity, from.titles[static_cast<size_t>(old)]);
+    if (!from.titles.empty()) to->SetTitle(entity, from.titles[old]);
     for (size_t i = 0; i < from.features.size(); ++i) {
       const FeatureColumn& column = from.features[i];
       const auto [begin, end] = column.CategoriesOf(old);
       for (const int32_t* category = begin; category != end; ++category) {
-        to->AddCategory(features[i], entity, column.vocabulary[static_cast<size_t>(*category)]);
+        to->AddCategory(features[i], entity, column.vocabulary[*category]);
       }
       if (column.kind == FeatureKind::kNumber) {
-        to->SetNumber(features[i], entity, column.numbers[static_cast<size_t>(old)]);
+        to->SetNumber(features[i], entity, column.numbers[old]);
       } else if (column.kind == FeatureKind::kVector) {
-        const auto row = column.numbers.begin() + old * column.width;
-        to->SetVector(features[i], entity, {row, row + column.width}, {"", 0});
+        const auto vector = column.numbers.begin() + old * column.width;
+        to->SetVector(features[i], entity, {vector, vector + column.width}, {"", 0});
       }
     }
   }
+}
+
+/// DatasetManifest::source as a JSON object; empty if the manifest has none.
+nlohmann::json SourceOf(const DatasetManifest& manifest) {
+  if (manifest.source.empty()) return nlohmann::json::object();
+  return nlohmann::json::parse(manifest.source);
 }
 
 /// The events of a data set.
@@ -51,10 +57,8 @@ class DatasetSource : public EventSource {
     SourceTraits traits;
     traits.format = "dataset " + manifest().name;
     if (manifest().has_time) {
-      const nlohmann::json source =
-          nlohmann::json::parse(manifest().source.empty() ? "{}" : manifest().source);
-      traits.time = source.value("time", "seconds") == "position" ? TimeMeaning::kPosition
-                                                                  : TimeMeaning::kSeconds;
+      const bool positions = SourceOf(manifest()).value("time", "seconds") == "position";
+      traits.time = positions ? TimeMeaning::kPosition : TimeMeaning::kSeconds;
     }
     traits.inputs = {dataset_.path() + "/manifest.json"};
     return traits;
@@ -64,14 +68,14 @@ class DatasetSource : public EventSource {
     const bool by_item = manifest().task_by == "item";
     const EntityTable& tasks = dataset_.task_entities();
     const EntityTable& others = dataset_.event_entities();
-    for (int64_t i = 0; i < static_cast<int64_t>(manifest().shards.size()); ++i) {
+    for (int64_t i = 0; i < std::ssize(manifest().shards); ++i) {
       const ShardReader& shard = dataset_.Shard(i);
       const RowPlace place{shard.path(), 0};
       for (int64_t t = 0; t < shard.task_count(); ++t) {
         const TaskView task = shard.task(t);
         for (size_t j = 0; j < task.items.size(); ++j) {
           RawEvent event;
-          event.user = tasks.ids[static_cast<size_t>(task.id)];
+          event.user = tasks.ids[task.id];
           event.item = others.ids[task.items[j]];
           if (by_item) std::swap(event.user, event.item);
           event.label = task.labels[j];
@@ -115,7 +119,8 @@ ConvertReport SplitDataset(const std::string& input, const std::string& output,
   }
   pipeline.keep_unseen_items = true;
   pipeline.split = options;
-  pipeline.clean.duplicates = DuplicateRule::kKeep;  // what is left of them was kept on purpose
+  pipeline.clean.duplicates =
+      DuplicateRule::kKeep;  // the first conversion kept the rest on purpose
   nlohmann::json origin = {{"importer", "dataset"}};
   const std::string& before = source.manifest().source;
   if (!before.empty()) origin["before"] = nlohmann::json::parse(before);

@@ -10,31 +10,31 @@
 
 namespace hearth {
 
-/// The users or the items of a log, as far as a split asks.
+/// The users or the items of a log: their properties that a split needs.
 struct SplitSide {
   std::vector<std::string> ids;      ///< [entity]
   std::vector<int64_t> first_times;  ///< [entity] time of the first event; SplitKind::kTime only
 };
 
-/// Deals events to train, validation and test by `kRandom` or `kTime` (split.h has the rules).
+/// Assigns events to train, validation and test by kRandom or kTime. split.h describes the rules.
 class SplitPlan {
  public:
   /// options.kind is kRandom or kTime.
   SplitPlan(const SplitOptions& options, const SplitSide& users, const SplitSide& items,
             bool by_item);
 
-  Split LevelOfUser(int64_t user) const { return user_levels_[static_cast<size_t>(user)]; }
-  Split LevelOfItem(int64_t item) const { return item_levels_[static_cast<size_t>(item)]; }
+  Split LevelOfUser(int64_t user) const { return user_levels_[user]; }
+  Split LevelOfItem(int64_t item) const { return item_levels_[item]; }
 
-  /// Sets `split` of all events of one task, given in their order. User and item of the records
-  /// are indexes of the sides this plan was made for.
+  /// Sets `split` of all events of one task. The events come in their order; their users and items
+  /// are indexes of the two sides given to the constructor.
   void Assign(std::span<EventRecord> task_events) const;
 
  private:
-  /// How much of `count` events is held out for test, and for test and validation together.
-  /// Rounded at random, so that short histories do not always round to nothing.
-  std::pair<int64_t, int64_t> HeldOut(int64_t count, uint64_t task_hash) const;
-  uint64_t KeyOf(const EventRecord& event) const;
+  /// The numbers of events held out of `count`: for test, and for test and validation together.
+  /// The rounding is random, so that short histories do not always round to nothing.
+  std::pair<int64_t, int64_t> HeldOutCounts(int64_t count, uint64_t task_hash) const;
+  uint64_t RandomKey(const EventRecord& event) const;
 
   SplitOptions options_;
   bool by_item_;
@@ -42,8 +42,9 @@ class SplitPlan {
   std::vector<Split> user_levels_, item_levels_;
 };
 
-/// `count` * `fraction` (rounded) of the entities in `candidates`, those with the smallest random
-/// key of their id: [entity] true when chosen. Used to carve validation users out of a given split.
+/// Chooses a fraction of the users marked in `candidates`, rounded to the nearest count. A random
+/// key of the id decides: the smallest keys win. Returns [user] true if chosen. This gives a split
+/// without a validation part its validation users.
 std::vector<bool> ChooseUsers(const std::vector<std::string>& ids,
                               const std::vector<bool>& candidates, double fraction, uint64_t seed);
 

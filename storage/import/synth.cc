@@ -27,12 +27,16 @@ void CheckRange(std::string_view field, double value, double low, double high) {
   }
 }
 
+void CheckRange(std::string_view field, int64_t value, double low, double high) {
+  CheckRange(field, static_cast<double>(value), low, high);
+}
+
 void CheckOptions(const SynthOptions& options) {
-  CheckRange("users", static_cast<double>(options.users), 10, 1e8);
-  CheckRange("items", static_cast<double>(options.items), 20, 1e7);
+  CheckRange("users", options.users, 10, 1e8);
+  CheckRange("items", options.items, 20, 1e7);
   CheckRange("events_per_user", options.events_per_user, 2,
              static_cast<double>(options.items) / 4.0);
-  CheckRange("latent_size", static_cast<double>(options.latent_size), 1, 256);
+  CheckRange("latent_size", options.latent_size, 1, 256);
   CheckRange("bias_share", options.bias_share, 0, 1);
   CheckRange("quality_share", options.quality_share, 0, 1);
   CheckRange("taste_share", options.taste_share, 0, 1);
@@ -46,7 +50,8 @@ void CheckOptions(const SynthOptions& options) {
 std::string UserId(int64_t user) { return fmt::format("u{}", user); }
 std::string ItemId(int64_t item) { return fmt::format("i{}", item); }
 
-/// The number in an id made by UserId or ItemId.
+/// The number in an id of UserId (prefix 'u') or ItemId (prefix 'i'). Throws DataError for any
+/// other text, and for a number outside [0, count).
 int64_t NumberOf(const std::string& id, char prefix, int64_t count) {
   int64_t number = -1;
   const bool parsed =
@@ -116,19 +121,17 @@ class SynthSource : public EventSource {
     }
   }
 
-  void SeeShard(Part part, const ShardContent& content, const EntityTable& users,
-                const EntityTable& items) override {
+  void OnShardWritten(Part part, const ShardContent& content, const EntityTable& users,
+                      const EntityTable& items) override {
     Score& score = scores_[NameOf(part)];
     for (size_t t = 0; t < content.task_ids.size(); ++t) {
-      const SynthUser user = world_.User(
-          NumberOf(users.ids[static_cast<size_t>(content.task_ids[t])], 'u', options_.users));
+      const SynthUser user =
+          world_.User(NumberOf(users.ids[content.task_ids[t]], 'u', options_.users));
       double squares = 0, absolutes = 0;
-      const auto begin = static_cast<size_t>(content.offsets[t]);
-      const auto end = static_cast<size_t>(content.offsets[t + 1]);
-      for (size_t i = begin; i < end; ++i) {
+      const int64_t begin = content.offsets[t], end = content.offsets[t + 1];
+      for (int64_t i = begin; i < end; ++i) {
         const int64_t item = NumberOf(items.ids[content.items[i]], 'i', options_.items);
-        const double error =
-            static_cast<double>(content.labels[i]) - world_.ExpectedLabel(user, item);
+        const double error = content.labels[i] - world_.ExpectedLabel(user, item);
         squares += error * error;
         absolutes += std::abs(error);
       }
@@ -142,8 +145,9 @@ class SynthSource : public EventSource {
   std::map<std::string, double> Facts() const override {
     std::map<std::string, double> facts;
     for (const auto& [part, score] : scores_) {
-      facts["truth_rmse/" + part] = score.rmse_sum / static_cast<double>(score.tasks);
-      facts["truth_mae/" + part] = score.mae_sum / static_cast<double>(score.tasks);
+      const auto tasks = static_cast<double>(score.tasks);
+      facts["truth_rmse/" + part] = score.rmse_sum / tasks;
+      facts["truth_mae/" + part] = score.mae_sum / tasks;
     }
     return facts;
   }
@@ -228,7 +232,7 @@ double SynthTruth::ExpectedLabel(const std::string& user_id, const std::string& 
 std::optional<SynthOptions> SynthOptionsOf(const DatasetManifest& manifest) {
   if (manifest.source.empty()) return std::nullopt;
   nlohmann::json source = nlohmann::json::parse(manifest.source);
-  while (source.contains("before")) {  // split anew
+  while (source.contains("before")) {  // SplitDataset wraps the source of its input
     nlohmann::json before = std::move(source["before"]);
     source = std::move(before);
   }

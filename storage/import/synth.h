@@ -11,39 +11,41 @@
 
 namespace hearth {
 
-/// A simulated interaction log whose truth is known. The label of user u for item i is
+/// Options of a simulated interaction log with a known truth. User u and item i have the score
 ///   score = mean_label + label_sd * (sqrt(bias_share) b_u + sqrt(quality_share) q_i
-///           + sqrt(taste_share) taste(u, i) + sqrt(noise share) e),   e ~ N(0, 1) per event,
-/// rounded and clipped to 1..5 unless real_labels. taste is a saturating function of the dot
-/// product of latent vectors, whose dimensions matter less and less, so that a handful of labels
-/// tells much of a user and a bilinear model comes close to the truth without being it.
-/// User vectors depend partly on age, gender and occupation, item vectors on genres, quality on
-/// year; the rest is private. Items are drawn by a Zipf-tailed popularity, better ones more often.
+///           + sqrt(taste_share) taste(u, i) + sqrt(noise share) e),   e ~ N(0, 1) per event.
+/// The label is the score, rounded and clipped to 1..5 unless real_labels. taste is a saturating
+/// function of the dot product of two latent vectors; each dimension weighs less than the one
+/// before. A few labels therefore tell much about a user, and a bilinear model comes close to the
+/// truth but does not reach it. User vectors depend partly on age, gender and occupation, item
+/// vectors on genres, quality on genres and year; the rest depends on the user or item alone. Items
+/// are drawn by a popularity with a Zipf tail; better items are more popular.
 ///
-/// The defaults are fixed: figures in the documentation and acceptance tests rest on them.
+/// Never change the defaults: figures in the documentation and acceptance tests rest on them.
 struct SynthOptions {
-  std::string output;  ///< folder, as ConvertOptions::output
+  std::string output;  ///< folder, see ConvertOptions::output
   bool overwrite = false;
   int64_t users = 3000;           ///< [10, 100'000'000]
   int64_t items = 1000;           ///< [20, 10'000'000]
   double events_per_user = 60.0;  ///< mean of the log-normal history length, [2, items / 4]
   uint64_t seed = 1;
-  int64_t latent_size = 8;      ///< dimensions of tastes, [1, 256]
-  double bias_share = 0.10;     ///< shares of the label variance before rounding; they sum to
-  double quality_share = 0.15;  ///< at most 1, the rest is noise
-  double taste_share = 0.50;
-  double user_feature_share = 0.35;  ///< of a user's taste vector: what side features explain
-  double item_feature_share = 0.50;  ///< of an item's vector and quality
-  double zipf_exponent = 0.8;        ///< popularity of rank r is 1 / (r + 10)^exponent
-  bool real_labels = false;          ///< labels are the score itself, neither rounded nor clipped
+  int64_t latent_size = 8;  ///< dimensions of taste vectors, [1, 256]
+  /// Shares of the label variance before rounding. Their sum is at most 1; the rest is noise.
+  double bias_share = 0.10, quality_share = 0.15, taste_share = 0.50;
+  /// Share of the variance of a user's taste vector that age, gender and occupation explain.
+  double user_feature_share = 0.35;
+  /// Share of the variance of an item's taste vector and quality that genres and year explain.
+  double item_feature_share = 0.50;
+  double zipf_exponent = 0.8;  ///< popularity of rank r is 1 / (r + 10)^exponent
+  bool real_labels = false;    ///< true: labels are scores, neither rounded nor clipped
   int64_t tasks_per_shard = 8192;
-  SplitOptions split;  ///< kAuto is kRandom
+  SplitOptions split;  ///< kAuto means kRandom
 };
 
-/// Simulates the log and writes it as a data set. Facts in its manifest, for every part P:
-///   "truth_rmse/P", "truth_mae/P": error of predicting E[label | u, i] for all events of the part,
-///   per task, then averaged over the part's tasks.
-/// Throws UsageError (options) and what ConvertLog throws for its output.
+/// Simulates the log and writes it as a data set. The manifest gets two facts for every part P,
+/// "truth_rmse/P" and "truth_mae/P": the error of the prediction E[label | u, i] for all events of
+/// a task, averaged over the tasks of the part.
+/// Throws UsageError (options) and the output errors of ConvertLog.
 ConvertReport Synthesize(const SynthOptions& options);
 
 /// The simulator's truth, a pure function of its options.
@@ -53,7 +55,7 @@ class SynthTruth {
   ~SynthTruth();
   SynthTruth(SynthTruth&&) noexcept;
 
-  /// E[label | user, item], exact. `user_id`, `item_id`: the original ids of the data set.
+  /// E[label | user, item], exact. `user_id` and `item_id` are original ids of the data set.
   double ExpectedLabel(const std::string& user_id, const std::string& item_id) const;
 
  private:
@@ -61,8 +63,8 @@ class SynthTruth {
   std::unique_ptr<State> state_;
 };
 
-/// The options a data set was simulated with, so that its truth can be had again (SynthTruth) for
-/// exactly the events an evaluation uses; nullopt when the data set is no simulation.
+/// The options that simulated a data set, nullopt if the data set is no simulation. SynthTruth can
+/// then give the truth for exactly the events that an evaluation uses.
 std::optional<SynthOptions> SynthOptionsOf(const DatasetManifest& manifest);
 
 }  // namespace hearth

@@ -13,8 +13,8 @@
 namespace hearth {
 namespace {
 
-// First counter of the streams of Purpose::kSynthetic. Never change or reuse one: the default data
-// set is part of the documentation.
+// The first counter of a stream of Purpose::kSynthetic. Never change a value or use one twice: the
+// documentation has figures of the default data set.
 enum Draw : uint64_t {
   kAgeTaste = 1,
   kGenderTaste = 2,
@@ -31,19 +31,18 @@ enum Draw : uint64_t {
 
 constexpr double kMeanLabel = 3.3, kLabelSd = 1.1;
 constexpr int kLowestLabel = 1, kHighestLabel = 5;
-constexpr double kSpectrum =
-    0.6;  // each taste dimension matters this much less than the one before
-constexpr double kSaturation = 0.8;            // slope inside the tanh of the taste
-constexpr double kHistorySigma = 0.6;          // of the log-normal history length
-constexpr double kPopularityQuality = 0.5;     // how much quality moves an item's popularity rank
-constexpr double kOldShare = 0.7;              // items released before the log starts
+constexpr double kTasteDecay = 0.6;    // weight of a taste dimension / weight of the one before
+constexpr double kSaturation = 0.8;    // slope inside the tanh of the taste
+constexpr double kHistorySigma = 0.6;  // sigma of the log-normal history length
+constexpr double kPopularityQuality = 0.5;     // weight of an item's quality in its popularity rank
+constexpr double kOldShare = 0.7;              // share of items released before the log starts
 constexpr int64_t kStartTime = 1'577'836'800;  // 2020-01-01
 constexpr int64_t kWindowSec = int64_t{3} * 365 * 86'400;
-constexpr double kMeanGapSec = 6 * 3600.0;  // between two events of a user
+constexpr double kMeanGapSec = 6 * 3600.0;  // mean time between two events of a user
 constexpr int64_t kFirstYear = 1970, kYears = 50;
 
 std::vector<double> NormalVector(int64_t size, RandomStream* stream) {
-  std::vector<double> vector(static_cast<size_t>(size));
+  std::vector<double> vector(size);
   for (double& value : vector) value = stream->NextNormal();
   return vector;
 }
@@ -83,15 +82,15 @@ SynthWorld::SynthWorld(const SynthOptions& options)
   const double noise_share = 1.0 - options.bias_share - options.quality_share - options.taste_share;
   noise_sd_ = kLabelSd * std::sqrt(std::max(0.0, noise_share));
   RandomStream stream(options.seed, Purpose::kSynthetic, kGenreQuality);
-  genre_qualities_ = NormalVector(static_cast<int64_t>(kGenres.size()), &stream);
-  items_.reserve(static_cast<size_t>(options.items));
+  genre_qualities_ = NormalVector(std::ssize(kGenres), &stream);
+  items_.reserve(options.items);
   for (int64_t i = 0; i < options.items; ++i) items_.push_back(MakeItem(i));
   RankByPopularity();
   StandardiseTaste();
 }
 
 SynthUser SynthWorld::User(int64_t number) const {
-  RandomStream stream(options_.seed, Purpose::kSynthetic, kUserDraw, static_cast<uint64_t>(number));
+  RandomStream stream(options_.seed, Purpose::kSynthetic, kUserDraw, number);
   SynthUser user;
   user.age = stream.NextBelow(kAges.size());
   user.gender = stream.NextBelow(kGenders.size());
@@ -107,27 +106,24 @@ SynthUser SynthWorld::User(int64_t number) const {
 }
 
 SynthItem SynthWorld::MakeItem(int64_t number) const {
-  RandomStream stream(options_.seed, Purpose::kSynthetic, kItemDraw, static_cast<uint64_t>(number));
+  RandomStream stream(options_.seed, Purpose::kSynthetic, kItemDraw, number);
   SynthItem item;
-  const auto genre_count = static_cast<int64_t>(1 + stream.NextBelow(3));
-  for (const int64_t genre :
-       SampleWithoutReplacement(static_cast<int64_t>(kGenres.size()), genre_count,
-                                RandomStream(options_.seed, Purpose::kSynthetic, kGenreTaste,
-                                             kGenres.size() + static_cast<uint64_t>(number)))) {
-    item.genres.push_back(static_cast<size_t>(genre));
-  }
+  const int64_t genre_count = 1 + stream.NextBelow(3);
+  const RandomStream genre_stream(options_.seed, Purpose::kSynthetic, kGenreTaste,
+                                  kGenres.size() + number);
+  const std::vector<int64_t> genres =
+      SampleWithoutReplacement(std::ssize(kGenres), genre_count, genre_stream);
+  item.genres.assign(genres.begin(), genres.end());
   std::sort(item.genres.begin(), item.genres.end());
-  item.year = kFirstYear + static_cast<int64_t>(stream.NextBelow(kYears));
+  item.year = kFirstYear + stream.NextBelow(kYears);
   if (stream.NextDouble() >= kOldShare) {
-    item.release_time =
-        kStartTime + static_cast<int64_t>(stream.NextBelow(static_cast<uint64_t>(kWindowSec)));
+    item.release_time = kStartTime + stream.NextBelow(kWindowSec);
     item.year = kFirstYear + kYears + (item.release_time - kStartTime) / (365 * 86'400);
   }
   const double share = options_.item_feature_share;
-  // Older items that are still around are the better ones.
+  // Older items are better: only good ones stay available for a long time.
   const double age_effect =
-      (static_cast<double>(kFirstYear) + kYears / 2.0 - static_cast<double>(item.year)) /
-      (kYears / std::sqrt(12.0));
+      (kFirstYear + kYears / 2.0 - static_cast<double>(item.year)) / (kYears / std::sqrt(12.0));
   item.quality = std::sqrt(1.0 - share) * stream.NextNormal() + std::sqrt(share / 2) * age_effect;
   item.taste = NormalVector(options_.latent_size, &stream);
   Scale(std::sqrt(1.0 - share), &item.taste);
@@ -160,7 +156,7 @@ double SynthWorld::RawTaste(const SynthUser& user, const SynthItem& item) const 
   for (size_t i = 0; i < user.taste.size(); ++i) {
     dot += weight * user.taste[i] * item.taste[i];
     squares += weight * weight;
-    weight *= kSpectrum;
+    weight *= kTasteDecay;
   }
   return std::tanh(kSaturation * dot / std::sqrt(squares));
 }
@@ -170,7 +166,7 @@ void SynthWorld::StandardiseTaste() {
   RandomStream stream(options_.seed, Purpose::kSynthetic, kTastePair);
   double sum = 0, squares = 0;
   for (int i = 0; i < kPairs; ++i) {
-    const auto user = static_cast<int64_t>(stream.NextBelow(static_cast<uint64_t>(options_.users)));
+    const int64_t user = stream.NextBelow(options_.users);
     const double taste = RawTaste(User(user), items_[stream.NextBelow(items_.size())]);
     sum += taste;
     squares += taste * taste;
@@ -191,7 +187,7 @@ double SynthWorld::ExpectedLabel(const SynthUser& user, int64_t item) const {
   const double mean = MeanScore(user, item);
   if (options_.real_labels) return mean;
   if (noise_sd_ == 0.0) return RoundAndClip(mean);
-  // E[label] = lowest + sum over k of P(label > k), and label > k means score > k + 1/2.
+  // E[label] = lowest + sum over k of P(label > k); rounding gives label > k if score > k + 1/2.
   double expected = kLowestLabel;
   for (int k = kLowestLabel; k < kHighestLabel; ++k) {
     expected += NormalTail((k + 0.5 - mean) / noise_sd_);
@@ -208,23 +204,23 @@ int64_t SynthWorld::DrawHistoryLength(uint64_t user) const {
 }
 
 std::vector<SynthEvent> SynthWorld::History(int64_t number) const {
-  const auto counter = static_cast<uint64_t>(number);
   const SynthUser user = User(number);
-  RandomStream stream(options_.seed, Purpose::kSynthetic, kHistory, counter);
-  std::vector<SynthEvent> history(static_cast<size_t>(DrawHistoryLength(counter)));
-  std::unordered_set<int64_t> met;
-  double time = static_cast<double>(kStartTime) + stream.NextDouble() * kWindowSec;
+  RandomStream stream(options_.seed, Purpose::kSynthetic, kHistory, number);
+  std::vector<SynthEvent> history(DrawHistoryLength(number));
+  std::unordered_set<int64_t> drawn;
+  double time = kStartTime + stream.NextDouble() * kWindowSec;
   for (SynthEvent& event : history) {
     time -= std::log(1.0 - stream.NextDouble()) * kMeanGapSec;
     event.time = static_cast<int64_t>(time);
-    // At most a quarter of the items is met and most are released from the start: this ends soon.
+    // The loop ends soon: a history has at most a quarter of all items, and most items are
+    // available from the start.
     do {
       const double point = stream.NextDouble() * cumulative_popularity_.back();
       const auto found = std::upper_bound(cumulative_popularity_.begin(),
                                           std::prev(cumulative_popularity_.end()), point);
       event.item = found - cumulative_popularity_.begin();
-    } while (Item(event.item).release_time > event.time || met.contains(event.item));
-    met.insert(event.item);
+    } while (Item(event.item).release_time > event.time || drawn.contains(event.item));
+    drawn.insert(event.item);
     const double score = MeanScore(user, event.item) + noise_sd_ * stream.NextNormal();
     event.label = static_cast<float>(options_.real_labels ? score : RoundAndClip(score));
   }

@@ -17,7 +17,7 @@ struct SynthUser {
 
 struct SynthItem {
   int64_t year = 0;
-  int64_t release_time = 0;    ///< nobody meets it before; 0: always there
+  int64_t release_time = 0;    ///< no event of the item is earlier; 0: available from the start
   std::vector<size_t> genres;  ///< 1..3 positions in SynthWorld::kGenres, ascending
   double quality = 0;          ///< q_i, about unit variance
   std::vector<double> taste;   ///< [latent_size]
@@ -29,8 +29,8 @@ struct SynthEvent {
   float label = 0;
 };
 
-/// The simulated world of synth.h: who users and items are, what they do, and the truth. A pure
-/// function of the options; users are made on demand, items are held.
+/// The simulation of synth.h: users, items, events and the truth. All are pure functions of the
+/// options. Items are kept in memory; users are computed again at each call.
 class SynthWorld {
  public:
   static constexpr std::array<std::string_view, 7> kAges = {"1",  "18", "25", "35",
@@ -46,8 +46,8 @@ class SynthWorld {
   explicit SynthWorld(const SynthOptions& options);
 
   SynthUser User(int64_t number) const;
-  const SynthItem& Item(int64_t number) const { return items_[static_cast<size_t>(number)]; }
-  /// What a user does, in time order; every item at most once.
+  const SynthItem& Item(int64_t number) const { return items_[number]; }
+  /// All events of a user, in time order. An item occurs at most once.
   std::vector<SynthEvent> History(int64_t user) const;
   /// The score without its noise.
   double MeanScore(const SynthUser& user, int64_t item) const;
@@ -64,12 +64,12 @@ class SynthWorld {
   int64_t DrawHistoryLength(uint64_t user) const;
 
   SynthOptions options_;
-  double noise_sd_ = 0;  // in label units
+  double noise_sd_ = 0;  // standard deviation of the noise, in label units
   Vectors age_tastes_, gender_tastes_, occupation_tastes_, genre_tastes_;
   std::vector<double> genre_qualities_;
   std::vector<SynthItem> items_;
   std::vector<double> cumulative_popularity_;  // [item]
-  double taste_mean_ = 0, taste_sd_ = 1;       // of RawTaste over random pairs
+  double taste_mean_ = 0, taste_sd_ = 1;       // moments of RawTaste over random pairs
 };
 
 }  // namespace hearth

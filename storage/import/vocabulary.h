@@ -11,22 +11,20 @@
 
 namespace hearth {
 
-/// Texts numbered 0, 1, 2, ... in order of first appearance. Moves but does not copy: the keys of a
-/// copy would point into the original.
+/// Texts with the numbers 0, 1, 2, ... in order of first appearance. A vocabulary moves but does
+/// not copy, because the keys of a copy would point into the original.
 class Vocabulary {
  public:
   Vocabulary() = default;
   Vocabulary(Vocabulary&&) = default;
   Vocabulary& operator=(Vocabulary&&) = default;
 
-  /// Number of `text`, given one when it is new.
+  /// Number of `text`. A new text gets the next number.
   uint32_t Intern(std::string_view text);
   /// Number of `text`, or -1.
   int64_t Find(std::string_view text) const;
-  int64_t size() const { return static_cast<int64_t>(texts_.size()); }
-  const std::string& operator[](int64_t number) const {
-    return texts_[static_cast<size_t>(number)];
-  }
+  int64_t size() const { return std::ssize(texts_); }
+  const std::string& operator[](int64_t number) const { return texts_[number]; }
 
  private:
   struct Hash {

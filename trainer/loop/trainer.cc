@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "common/clock.h"
 #include "common/phase.h"
 #include "trainer/loop/alone_stepper.h"
 #include "trainer/loop/als_start.h"

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-/// Conversions of a small csv log; everything trains unless a test asks for a split.
+/// Conversions of a small csv log. All events are training events unless a test sets a split.
 class Convert : public ::testing::Test {
  protected:
   Convert() {
@@ -27,7 +27,7 @@ class Convert : public ::testing::Test {
     options_.split.kind = SplitKind::kNone;
   }
 
-  /// Rows "user,item,label,time".
+  /// Converts a log with the rows "user,item,label,time".
   ConvertReport Run(std::string_view rows) {
     options_.input = folder_.Write("log.csv", "user,item,label,time\n" + std::string(rows));
     return ConvertLog(options_);
@@ -131,7 +131,7 @@ TEST_F(Convert, MergesDuplicatesByRule) {
   options_.overwrite = true;
   for (const auto& [rule, events] : expected) {
     options_.clean.duplicates = rule;
-    EXPECT_EQ(Run(rows).duplicates, 4 - static_cast<int64_t>(events.size())) << NameOf(rule);
+    EXPECT_EQ(Run(rows).duplicates, 4 - std::ssize(events)) << NameOf(rule);
     EXPECT_EQ(Events(), events) << NameOf(rule);
   }
   options_.clean.duplicates = DuplicateRule::kRefuse;
@@ -158,8 +158,9 @@ TEST_F(Convert, TreatsMissingLabelsByRule) {
   for (const auto& [rule, labels] : expected) {
     options_.clean.missing = rule;
     const ConvertReport report = Run(rows);
-    EXPECT_EQ(report.missing_dropped, rule == MissingRule::kDrop ? 1 : 0);
-    EXPECT_EQ(report.missing_filled, rule == MissingRule::kDrop ? 0 : 1);
+    const int64_t dropped = rule == MissingRule::kDrop;
+    EXPECT_EQ(report.missing_dropped, dropped);
+    EXPECT_EQ(report.missing_filled, 1 - dropped);
     std::vector<float> found;
     for (const Event& event : Events()) found.push_back(event.label);
     EXPECT_EQ(found, labels) << NameOf(rule);
@@ -171,7 +172,7 @@ TEST_F(Convert, TreatsMissingLabelsByRule) {
 TEST_F(Convert, TransformsLabels) {
   const std::string rows = "a,x,1,1\na,y,3,2\nb,x,4,3\nb,y,4,4\n";
   options_.overwrite = true;
-  const double sd = std::sqrt(1.5);  // of 1 3 4 4, mean 3
+  const double sd = std::sqrt(1.5);  // the standard deviation of 1 3 4 4, with the mean 3
   const std::map<LabelTransform, std::vector<double>> expected = {
       {LabelTransform::kRaw, {1, 3, 4, 4}},
       {LabelTransform::kThreshold, {0, 0, 1, 1}},
@@ -193,7 +194,7 @@ TEST_F(Convert, TransformsLabels) {
 TEST_F(Convert, DropsRareUsersAndItemsUntilNoneIsLeft) {
   options_.clean.min_user_events = 2;
   options_.clean.min_item_events = 2;
-  // z is rare; without it c is rare; without c, w is rare.
+  // z is rare. When z is gone, c is rare. When c is gone, w is rare.
   const ConvertReport report =
       Run("a,x,1,1\na,y,1,2\nb,x,1,3\nb,y,1,4\nc,z,1,5\nc,w,1,6\na,w,1,7\n");
   EXPECT_EQ(report.below_minimum, 3);
@@ -296,7 +297,7 @@ RandomLog MakeRandomLog(uint64_t seed) {
     event.user = fmt::format("u{}", random.NextBelow(37));
     event.item = fmt::format("i{}", random.NextBelow(23));
     event.label = static_cast<float>(1 + random.NextBelow(5));
-    event.time = static_cast<int64_t>(random.NextBelow(50));
+    event.time = random.NextBelow(50);
     event.part = "train";
     log.rows += fmt::format("{},{},{},{}\n", event.user, event.item, event.label, event.time);
     log.events.push_back(event);
@@ -304,7 +305,7 @@ RandomLog MakeRandomLog(uint64_t seed) {
   return log;
 }
 
-/// keep last, k-core and order, the obvious way.
+/// The straightforward version of the cleaning: DuplicateRule::kLast, k-core and order in memory.
 std::vector<Event> CleanInMemory(const std::vector<Event>& rows, int64_t min_user,
                                  int64_t min_item) {
   std::map<std::pair<std::string, std::string>, std::pair<Event, size_t>> last;

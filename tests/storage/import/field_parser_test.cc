@@ -13,13 +13,15 @@ using ::testing::HasSubstr;
 float LabelOf(std::string_view text) {
   BadRows bad_rows(BadRowRule::kSkip, 100);
   float label = 0;
-  return ParseLabel(text, "label", {"f", 1}, &bad_rows, &label) ? label : -999.0F;
+  if (!ParseLabel(text, "label", {"f", 1}, &bad_rows, &label)) return -999.0F;
+  return label;
 }
 
 int64_t TimeOf(std::string_view text, int64_t units_per_second = 1) {
   BadRows bad_rows(BadRowRule::kSkip, 100);
   int64_t time = 0;
-  return ParseTime(text, units_per_second, "time", {"f", 1}, &bad_rows, &time) ? time : -999;
+  if (!ParseTime(text, units_per_second, "time", {"f", 1}, &bad_rows, &time)) return -999;
+  return time;
 }
 
 TEST(ParseLabel, TakesFiniteNumbersAlone) {

@@ -23,7 +23,7 @@
 
 namespace hearth::import_testing {
 
-/// A folder of its own, removed at the end.
+/// A new temporary folder. The destructor removes it.
 class ScratchFolder {
  public:
   ScratchFolder() {
@@ -51,7 +51,7 @@ class ScratchFolder {
   std::string path_;
 };
 
-/// One event in plain values; `part` is "" where the source says none.
+/// One event in plain values. `part` is "" if the source gives no part.
 struct Event {
   std::string user = {}, item = {};
   float label = 0;
@@ -90,7 +90,7 @@ inline std::vector<Event> EventsOf(EventSource* source) {
   return sink.events;
 }
 
-/// Every event of a data set, in shard order, by original ids.
+/// Every event of a data set with its original ids, in the order of the shards.
 inline std::vector<Event> EventsOf(const std::string& folder) {
   const Dataset dataset({.path = folder});
   const bool by_item = dataset.manifest().task_by == "item";
@@ -102,12 +102,12 @@ inline std::vector<Event> EventsOf(const std::string& folder) {
         const TaskView task = shard.task(t);
         for (size_t i = 0; i < task.items.size(); ++i) {
           Event event;
-          event.user = dataset.task_entities().ids[static_cast<size_t>(task.id)];
+          event.user = dataset.task_entities().ids[task.id];
           event.item = dataset.event_entities().ids[task.items[i]];
           if (by_item) std::swap(event.user, event.item);
           event.label = task.labels[i];
-          event.time = task.times.empty() ? 0 : task.times[i];
-          event.role = task.roles.empty() ? 0 : task.roles[i];
+          if (!task.times.empty()) event.time = task.times[i];
+          if (!task.roles.empty()) event.role = task.roles[i];
           event.part = NameOf(part);
           events.push_back(event);
         }
@@ -125,7 +125,7 @@ std::vector<Value> Sorted(std::vector<Value> values) {
 
 using ::hearth::MessageOf;
 
-/// The categories of one entity of a table, by names.
+/// The names of the categories of one entity.
 inline std::vector<std::string> CategoriesOf(const EntityTable& table, const std::string& id,
                                              const std::string& feature) {
   const FeatureColumn* column = table.FindFeature(feature);
@@ -133,9 +133,7 @@ inline std::vector<std::string> CategoriesOf(const EntityTable& table, const std
   if (column == nullptr || found == table.ids.end()) return {"no such feature or id"};
   const auto [begin, end] = column->CategoriesOf(found - table.ids.begin());
   std::vector<std::string> names;
-  for (const int32_t* c = begin; c != end; ++c) {
-    names.push_back(column->vocabulary[static_cast<size_t>(*c)]);
-  }
+  for (const int32_t* c = begin; c != end; ++c) names.push_back(column->vocabulary[*c]);
   return names;
 }
 
@@ -144,7 +142,8 @@ inline std::string TitleOf(const EntityTable& table, const std::string& id) {
   return found == table.ids.end() ? "no such id" : table.TitleOf(found - table.ids.begin());
 }
 
-/// Features as a source reads them for the ids of its events, in order of appearance.
+/// The titles and features that a source reads. The ids come from its events, in order of
+/// appearance.
 struct Tables {
   EntityTable users, items;
 };

@@ -9,11 +9,12 @@ namespace {
 
 using namespace import_testing;
 
-/// Conversions of real data, which the project does not ship: skipped unless the environment
-/// variable HEARTH_TEST_DATA names a folder with it.
+/// Conversions of real data. The project does not ship the data: a test is skipped unless the
+/// environment variable HEARTH_TEST_DATA names a folder that holds its input.
 class RealData : public ::testing::Test {
  protected:
-  /// Converts `input` of the data folder; false, with the test skipped, when it is not there.
+  /// Converts `input` of the data folder. False: there is no such input, and the test is to be
+  /// skipped.
   bool Run(const std::string& format, const std::string& input) {
     const char* root = std::getenv("HEARTH_TEST_DATA");
     if (root == nullptr || !std::filesystem::exists(root + ("/" + input))) return false;
@@ -26,7 +27,7 @@ class RealData : public ::testing::Test {
     return true;
   }
 
-  /// Tasks of a part whose number of events lies in [low, high].
+  /// The number of tasks of a part that have [low, high] events.
   int64_t TasksOfLength(Part part, int64_t low, int64_t high) const {
     const Dataset dataset({.path = options_.output});
     int64_t count = 0;

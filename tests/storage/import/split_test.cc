@@ -16,8 +16,8 @@ using ::testing::HasSubstr;
 
 constexpr int kUsers = 60, kItems = 80;
 
-/// A dense random log: every user has about 40 of 80 items, so that every entity of training has
-/// training events. Times are distinct.
+/// A dense random log. Every user has about 40 of 80 items, so every user and item of the training
+/// level has training events. All times are different.
 class SplitLog : public ::testing::Test {
  protected:
   SplitLog() {
@@ -32,8 +32,8 @@ class SplitLog : public ::testing::Test {
         log_.push_back(event);
       }
     }
-    const auto count = static_cast<int64_t>(log_.size());
-    const std::vector<int64_t> times = RandomPermutation(count, RandomStream(2, Purpose::kTest));
+    const std::vector<int64_t> times =
+        RandomPermutation(std::ssize(log_), RandomStream(2, Purpose::kTest));
     for (size_t i = 0; i < log_.size(); ++i) log_[i].time = 1000 + times[i];
     options_.format = "csv";
     options_.output = folder_ / "data";
@@ -88,15 +88,21 @@ std::vector<Event> WithoutParts(std::vector<Event> events) {
   return Sorted(events);
 }
 
-/// The scenario that the training events of a data set imply for an event.
+/// The scenario of an event with a user and an item that are new or not.
+std::string ScenarioOf(bool new_user, bool new_item) {
+  if (new_user && new_item) return "both_cold";
+  if (new_user) return "user_cold";
+  if (new_item) return "item_cold";
+  return "non_cold";
+}
+
+/// Compares the part of each event with the users and items of the training events.
 void ExpectScenariosTellTheTruth(const std::vector<Event>& events) {
   const std::set<std::string> users = UsersOf(events, "train"), items = ItemsOf(events, "train");
   for (const Event& event : events) {
     if (event.part == "train") continue;
     const bool new_user = !users.contains(event.user), new_item = !items.contains(event.item);
-    const std::string scenario =
-        new_user ? (new_item ? "both_cold" : "user_cold") : (new_item ? "item_cold" : "non_cold");
-    EXPECT_EQ(event.part, SplitOf(event) + "/" + scenario);
+    EXPECT_EQ(event.part, SplitOf(event) + "/" + ScenarioOf(new_user, new_item));
   }
 }
 
@@ -111,8 +117,8 @@ TEST_F(SplitLog, RandomPutsEveryEventIntoExactlyOnePart) {
 TEST_F(SplitLog, RandomKeepsColdUsersAndItemsOutOfEverythingBefore) {
   const std::vector<Event> events = Run();
   ExpectScenariosTellTheTruth(events);
-  // Exact fractions: 20 % of 60 users and 10 % of 80 items are seen in test alone; a validation
-  // user never trains.
+  // The fractions are exact: 20 % of 60 users and 10 % of 80 items occur in test alone, and a
+  // validation user has no training event.
   const auto train = UsersOf(events, "train"), validation = UsersOf(events, "validation");
   const auto only_test = Minus(UsersOf(events, "test"), Joined(train, validation));
   EXPECT_EQ(only_test.size(), 12u);
@@ -250,7 +256,7 @@ TEST_F(SplitLog, SplittingADataSetAnewEqualsConvertingWithThatSplit) {
   split.seed = 7;
   const ConvertReport report = SplitDataset(folder_ / "other", folder_ / "anew", split);
   EXPECT_EQ(Sorted(EventsOf(folder_ / "anew")), expected);
-  EXPECT_EQ(report.events, static_cast<int64_t>(log_.size()));
+  EXPECT_EQ(report.events, std::ssize(log_));
 }
 
 TEST_F(SplitLog, SplittingAnewKeepsFeaturesAndUnseenItems) {
@@ -265,8 +271,8 @@ TEST_F(SplitLog, SplittingAnewKeepsFeaturesAndUnseenItems) {
   EXPECT_THAT(CategoriesOf(anew.items(), "i0", "kind"), testing::UnorderedElementsAre("a", "b"));
   EXPECT_EQ(anew.items().size(), kItems + 1);
   const int64_t zero = BuildIdIndex(anew.items()).at("i0");
-  EXPECT_EQ(anew.items().FindFeature("size")->numbers[static_cast<size_t>(zero)], 1.5F);
-  EXPECT_EQ(anew.items().FindFeature("spot")->numbers[static_cast<size_t>(2 * zero + 1)], 2.0F);
+  EXPECT_EQ(anew.items().FindFeature("size")->numbers[zero], 1.5F);
+  EXPECT_EQ(anew.items().FindFeature("spot")->numbers[2 * zero + 1], 2.0F);
   EXPECT_EQ(anew.manifest().name, "log");
 }
 

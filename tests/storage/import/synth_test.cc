@@ -35,7 +35,7 @@ class Synth : public ::testing::Test {
 TEST_F(Synth, WritesAPlausibleLog) {
   const std::vector<Event> events = Run();
   EXPECT_EQ(report_.users, 200);
-  EXPECT_GT(report_.items, 90);  // a few are never met
+  EXPECT_GT(report_.items, 90);  // a few items have no event
   EXPECT_LE(report_.items, 100);
   EXPECT_EQ(report_.duplicates, 0);
   EXPECT_NEAR(static_cast<double>(report_.events) / 200, 20, 3);
@@ -64,7 +64,7 @@ TEST_F(Synth, RecordsTheErrorOfItsOwnExpectationPerTask) {
   const SynthTruth truth(options_);
   std::map<std::string, std::map<std::string, std::vector<double>>> errors;  // part, user
   for (const Event& event : events) {
-    errors[event.part][event.user].push_back(static_cast<double>(event.label) -
+    errors[event.part][event.user].push_back(event.label -
                                              truth.ExpectedLabel(event.user, event.item));
   }
   const DatasetManifest manifest = ReadManifest(options_.output);
@@ -103,7 +103,8 @@ TEST_F(Synth, RealLabelsErrByTheNoiseAlone) {
   options_.real_labels = true;
   options_.events_per_user = 25;
   Run();
-  // Noise share 0.25 of a label standard deviation of 1.1; short tasks bias a mean of roots down.
+  // The noise has 0.25 of the label variance, and labels have a standard deviation of 1.1. Short
+  // tasks make the mean of the roots a little smaller.
   EXPECT_NEAR(ReadManifest(options_.output).facts.at("truth_rmse/train"), 1.1 * 0.5, 0.04);
 }
 
@@ -115,8 +116,8 @@ TEST_F(Synth, ExpectsTheMeanOfRoundedAndClippedScores) {
   const SynthWorld scores(real);
   RandomStream random(3, Purpose::kTest);
   for (int pair = 0; pair < 10; ++pair) {
-    const SynthUser user = world.User(static_cast<int64_t>(random.NextBelow(200)));
-    const auto item = static_cast<int64_t>(random.NextBelow(100));
+    const SynthUser user = world.User(random.NextBelow(200));
+    const int64_t item = random.NextBelow(100);
     const double mean = scores.ExpectedLabel(user, item);
     constexpr int kDraws = 200'000;
     double sum = 0;
@@ -137,8 +138,8 @@ TEST_F(Synth, GivesEachPartOfTheScoreItsShareOfVariance) {
   double sum = 0, squares = 0;
   constexpr int kPairs = 20'000;
   for (int i = 0; i < kPairs; ++i) {
-    const SynthUser user = world.User(static_cast<int64_t>(random.NextBelow(3000)));
-    const double score = world.MeanScore(user, static_cast<int64_t>(random.NextBelow(1000)));
+    const SynthUser user = world.User(random.NextBelow(3000));
+    const double score = world.MeanScore(user, random.NextBelow(1000));
     sum += score;
     squares += score * score;
   }
