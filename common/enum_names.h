@@ -22,4 +22,10 @@ Enum ParseEnum(std::string_view what, std::string_view name,
                    Join(legal, ", "));
 }
 
+/// The place of an enumerator in `names`.
+template <typename Enum, size_t kCount>
+std::string_view NameOfEnum(const std::array<std::string_view, kCount>& names, Enum value) {
+  return names[static_cast<size_t>(value)];
+}
+
 }  // namespace hearth

@@ -1,12 +1,15 @@
 #include "storage/checkpoint/array.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/finite.h"
 #include "common/text.h"
-#include "storage/checkpoint/finite.h"
 
 namespace hearth {
 namespace {
@@ -14,6 +17,19 @@ namespace {
 constexpr std::array<ColumnType, 6> kTypes = {ColumnType::kUint8,   ColumnType::kInt32,
                                               ColumnType::kUint32,  ColumnType::kInt64,
                                               ColumnType::kFloat32, ColumnType::kFloat64};
+
+/// The index of the first NaN or infinity, or -1.
+template <typename Real>
+int64_t FirstNonFinite(const Real* values, int64_t count) {
+  constexpr int64_t kBlock = 4096;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const std::span<const Real> block(values + begin, std::min(kBlock, count - begin));
+    if (AllFinite(block)) continue;
+    const auto is_finite = [](Real value) { return std::isfinite(value); };
+    return begin + (std::ranges::find_if_not(block, is_finite) - block.begin());
+  }
+  return -1;
+}
 
 }  // namespace
 
@@ -56,9 +72,12 @@ bool IsArrayName(std::string_view name) {
 int64_t FirstNonFiniteRow(const ArraySpec& spec, int64_t row_count, const void* data) {
   if (!IsFloat(spec.type) || spec.row_bytes() == 0) return -1;
   const int64_t width = spec.row_bytes() / SizeOf(spec.type);
-  const int64_t first = spec.type == ColumnType::kFloat32
-                            ? FirstNonFinite(static_cast<const float*>(data), row_count * width)
-                            : FirstNonFinite(static_cast<const double*>(data), row_count * width);
+  int64_t first = -1;
+  if (spec.type == ColumnType::kFloat32) {
+    first = FirstNonFinite(static_cast<const float*>(data), row_count * width);
+  } else {
+    first = FirstNonFinite(static_cast<const double*>(data), row_count * width);
+  }
   return first < 0 ? -1 : first / width;
 }
 

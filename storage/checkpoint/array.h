@@ -12,9 +12,9 @@
 
 namespace hearth {
 
-/// Whether numbers of this type can be NaN or infinite.
+/// True when numbers of this type can be NaN or infinite.
 bool IsFloat(ColumnType type);
-/// Inverse of NameOf(ColumnType); nothing for another text.
+/// The inverse of NameOf(ColumnType). Returns nothing for any other text.
 std::optional<ColumnType> ParseColumnType(std::string_view name);
 
 /// Rows [begin, end) of an array.
@@ -25,7 +25,9 @@ struct RowRange {
   bool operator==(const RowRange&) const = default;
 };
 
-/// A logical array of a checkpoint: what it is, whoever wrote which of its rows.
+// In checkpoints a row is a row of an array, such as a table row or one number of a vector.
+
+/// The type and shape of a whole logical array of a checkpoint, no matter how ranks divide it.
 struct ArraySpec {
   ColumnType type = ColumnType::kFloat32;
   std::vector<int64_t> shape;  ///< >= 1 dimension; shape[0] counts rows
@@ -36,34 +38,32 @@ struct ArraySpec {
   bool operator==(const ArraySpec&) const = default;
 };
 
-/// Those rows of a range that changed since another checkpoint. Arrays whose rows change together
-/// share one.
+/// The rows of a range that changed since another checkpoint. Arrays that change in the same rows
+/// share one object.
 struct TouchedRows {
-  static constexpr int64_t kMostRows = int64_t{1} << 32;  ///< of a range
+  static constexpr int64_t kMostRows = int64_t{1} << 32;  ///< rows of a range
 
-  std::string name;  ///< like an array's; a part has one of each name
+  std::string name;  ///< follows the rule for array names; unique in a piece
   RowRange range;
-  std::vector<uint32_t> offsets;  ///< of the rows from range.begin, strictly ascending
+  std::vector<uint32_t> offsets;  ///< row numbers relative to range.begin, strictly ascending
 };
 
-/// Rows of one logical array, as handed to WriteCheckpointPart. Row-major; `data` is borrowed.
-/// Several ranks write disjoint slices that together cover the array exactly once; one rank may
+/// Rows of one logical array, the input of WriteCheckpointPart. Row-major; `data` is borrowed.
+/// The ranks write disjoint slices, and together they cover the array exactly once. One rank may
 /// write several slices of the same array (buckets that are not neighbours). In a delta checkpoint
-/// a rank may write the touched rows of its slice instead; the others are those of the base.
+/// a rank may write the touched rows of its slice instead; the base holds the other rows.
 struct NamedArray {
   std::string name;  ///< segments of [A-Za-z0-9._-] joined by '/', e.g. "tables/items/rows"
   ArraySpec spec;    ///< of the whole logical array
-  RowRange rows;     ///< the rows held here
+  RowRange rows;     ///< the slice of the array
   const void* data = nullptr;  ///< held_rows() * spec.row_bytes() bytes; may be null for no rows
-  std::shared_ptr<const TouchedRows> touched = {};  ///< not null: `data` holds these of `rows`
+  std::shared_ptr<const TouchedRows> touched = {};  ///< not null: `data` holds these rows alone
 
-  int64_t held_rows() const {
-    return touched ? static_cast<int64_t>(touched->offsets.size()) : rows.size();
-  }
+  int64_t held_rows() const { return touched ? std::ssize(touched->offsets) : rows.size(); }
   int64_t size_bytes() const { return held_rows() * spec.row_bytes(); }
 };
 
-/// The whole of an array, held by one rank.
+/// A whole array, held by one rank.
 template <typename T>
 NamedArray WholeArray(std::string name, std::vector<int64_t> shape, const T* data) {
   const RowRange rows{0, shape[0]};
@@ -79,10 +79,10 @@ NamedArray ArraySlice(std::string name, std::vector<int64_t> shape, int64_t row_
   return {std::move(name), {ColumnTypeOf<T>(), std::move(shape)}, rows, data, {}};
 }
 
-/// Whether a name is made of segments of [A-Za-z0-9._-] joined by single '/', none of them "." or
-/// ".." (an array's name).
+/// True for the name of an array: segments of [A-Za-z0-9._-] joined by single '/', none of them "."
+/// or "..".
 bool IsArrayName(std::string_view name);
-/// Whether a name is one such segment (a file, a run id).
+/// True for one such segment: the name of a file, or a run id.
 bool IsPlainName(std::string_view name);
 
 /// The first row with a NaN or an infinity, or -1. Non-float arrays have none.

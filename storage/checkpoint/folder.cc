@@ -20,8 +20,8 @@ namespace {
 
 std::string StepName(int64_t step) { return fmt::format("step-{:06}", step); }
 
-/// The mode of what has this name, links not followed; 0 when nothing has. A name that cannot be
-/// looked at is an error: a checkpoint must not be overlooked because the storage was busy.
+/// The mode of the file of this name; 0 when the name does not exist. Follows no link. A name that
+/// cannot be looked at is an error: a checkpoint must not be missed because the storage was busy.
 mode_t ModeOf(const std::string& path) {
   struct stat status {};
   const int answer = FileSystem::Current().StatusOf(path, &status);
@@ -37,7 +37,7 @@ void RemoveOwnFile(const std::string& path) {
 
 bool IsRealFolder(const std::string& path) { return S_ISDIR(ModeOf(path)); }
 
-/// "step-000123.tmp-RUNID-START" in its parts.
+/// The fields of the name "step-000123.tmp-RUNID-START".
 struct UnfinishedName {
   int64_t step = 0;
   std::string run_id;
@@ -49,15 +49,15 @@ std::optional<UnfinishedName> ParseUnfinishedName(const std::string& name) {
   const size_t mark = name.find(kMark), dash = name.rfind('-');
   if (mark == std::string::npos || dash < mark + kMark.size()) return std::nullopt;
   const std::optional<int64_t> step = ParseStepName(name.substr(0, mark));
-  UnfinishedName parts;
-  if (!step || !ParseInt64(name.substr(dash + 1), &parts.start)) return std::nullopt;
-  parts.step = *step;
-  parts.run_id = name.substr(mark + kMark.size(), dash - mark - kMark.size());
-  return parts;
+  UnfinishedName parsed;
+  if (!step || !ParseInt64(name.substr(dash + 1), &parsed.start)) return std::nullopt;
+  parsed.step = *step;
+  parsed.run_id = name.substr(mark + kMark.size(), dash - mark - kMark.size());
+  return parsed;
 }
 
-/// Patterns of fnmatch(3) with GNU's FNM_EXTMATCH: +(x) is x once or more, @(x|y) one of them, ?(x)
-/// x or nothing.
+/// Patterns of fnmatch(3) with GNU's FNM_EXTMATCH: +(x) matches x once or more, @(x|y) matches one
+/// of them, ?(x) matches x or nothing.
 constexpr const char* kOwnFile =
     "@(MANIFEST.json|part-[0-9][0-9][0-9][0-9]+([0-9])-of-[0-9][0-9][0-9][0-9]+([0-9]).h5)"
     "?(.tmp-+([0-9])-+([0-9]))";
@@ -67,7 +67,7 @@ bool Matches(const std::string& name, const char* pattern) {
   return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
 }
 
-/// False when there is nothing to rename any more: its writer finished or removed it just now.
+/// False when `from` is gone: its writer has just finished or removed it.
 bool Rename(const std::string& from, const std::string& to) {
   const int answer = FileSystem::Current().Rename(from, to);
   if (answer < 0 && answer != -ENOENT) {
@@ -200,7 +200,7 @@ void RemoveLeftovers(const std::string& run_dir, int64_t start) {
       } else {
         spdlog::warn("'{}' holds files hearth did not write: left in place", own);
       }
-    } catch (const PermissionError& error) {  // another user's
+    } catch (const PermissionError& error) {  // it belongs to another user
       spdlog::warn("{}; it is in nobody's way and left in place", error.what());
     }
   }

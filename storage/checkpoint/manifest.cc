@@ -20,11 +20,11 @@ constexpr int kMaxDepth = 16;
 constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
 constexpr int kMaxWorldSize = 65536;
 constexpr size_t kMaxDimensions = 8;
-constexpr int64_t kMaxPartBytes = int64_t{1} << 46;  // the sum over all ranks stays below 2^63
+constexpr int64_t kMaxPieceBytes = int64_t{1} << 46;  // the sum over all ranks stays below 2^63
 constexpr std::string_view kFormat = "hearth-checkpoint";
 
-// The manifest's own hash stands first and at a fixed place, and is taken over the whole text with
-// its digits replaced by zeros.
+// The manifest's own hash comes first, at a fixed place. It is the hash of the whole text after its
+// own digits have been replaced by zeros.
 constexpr std::string_view kHashPrefix = "{\n  \"manifest_sha256\": \"";
 constexpr size_t kHashDigits = 64;
 const std::string kNoHash(kHashDigits, '0');
@@ -37,9 +37,9 @@ void CheckFinite(const json& value, const std::string& path) {
   for (const auto& [key, child] : value.items()) CheckFinite(child, path + "/" + key);
 }
 
-ordered_json ToJson(const CheckpointPart& part) {
+ordered_json ToJson(const CheckpointPart& piece) {
   ordered_json arrays = ordered_json::object();
-  for (const auto& [name, array] : part.arrays) {
+  for (const auto& [name, array] : piece.arrays) {
     ordered_json& entry = arrays[name];
     entry = {{"type", NameOf(array.spec.type)}, {"shape", array.spec.shape}};
     if (array.touched) {
@@ -51,10 +51,10 @@ ordered_json ToJson(const CheckpointPart& part) {
     entry["rows"] = ordered_json::array();
     for (const RowRange& slice : array.slices) entry["rows"].push_back({slice.begin, slice.end});
   }
-  return {{"file", part.file},
-          {"rank", part.rank},
-          {"size_bytes", part.size_bytes},
-          {"sha256", part.sha256},
+  return {{"file", piece.file},
+          {"rank", piece.rank},
+          {"size_bytes", piece.size_bytes},
+          {"sha256", piece.sha256},
           {"arrays", std::move(arrays)}};
 }
 
@@ -130,9 +130,9 @@ TouchedRecord ParseTouched(const json& value, const ArraySpec& spec, const std::
   return record;
 }
 
-PartArray ParsePartArray(const json& value, int64_t part_size_bytes, const std::string& where) {
+PieceArray ParsePieceArray(const json& value, int64_t piece_size_bytes, const std::string& where) {
   JsonFields object(value, where);
-  PartArray array;
+  PieceArray array;
   array.spec = ParseSpec(object, where);
   int64_t row_count = 0;
   if (value.contains("touched")) {
@@ -142,48 +142,48 @@ PartArray ParsePartArray(const json& value, int64_t part_size_bytes, const std::
     array.slices = ParseSlices(object.Array("rows"), array.spec, where);
     for (const RowRange& slice : array.slices) row_count += slice.size();
   }
-  if (row_count * array.spec.row_bytes() > part_size_bytes) {
+  if (row_count * array.spec.row_bytes() > piece_size_bytes) {
     throw DataError("{}: {} rows of {} do not fit into a file of {} bytes", where, row_count,
-                    array.spec.ToString(), part_size_bytes);
+                    array.spec.ToString(), piece_size_bytes);
   }
   object.Finish();
   return array;
 }
 
-CheckpointPart ParsePartJson(const json& value, const std::string& where) {
+CheckpointPart ParsePieceJson(const json& value, const std::string& where) {
   JsonFields object(value, where);
-  CheckpointPart part;
-  part.file = object.Text("file");
-  if (!IsPlainName(part.file)) {
-    throw DataError("{}: '{}' is not a plain file name", where, part.file);
+  CheckpointPart piece;
+  piece.file = object.Text("file");
+  if (!IsPlainName(piece.file)) {
+    throw DataError("{}: '{}' is not a plain file name", where, piece.file);
   }
-  part.rank = static_cast<int>(object.Int("rank", 0, kMaxWorldSize - 1));
-  part.size_bytes = object.Int("size_bytes", 1, kMaxPartBytes);
-  part.sha256 = object.Hex("sha256", kHashDigits);
+  piece.rank = static_cast<int>(object.Int("rank", 0, kMaxWorldSize - 1));
+  piece.size_bytes = object.Int("size_bytes", 1, kMaxPieceBytes);
+  piece.sha256 = object.Hex("sha256", kHashDigits);
   for (const auto& [name, array] : object.Object("arrays").items()) {
     if (!IsArrayName(name)) throw DataError("{}: bad array name '{}'", where, name);
-    part.arrays[name] = ParsePartArray(array, part.size_bytes, where + ": " + name);
+    piece.arrays[name] = ParsePieceArray(array, piece.size_bytes, where + ": " + name);
   }
   object.Finish();
-  return part;
+  return piece;
 }
 
-std::vector<CheckpointPart> ParseParts(JsonFields& object, int world_size,
-                                       const std::string& where) {
-  std::vector<CheckpointPart> parts;
+std::vector<CheckpointPart> ParsePieces(JsonFields& object, int world_size,
+                                        const std::string& where) {
+  std::vector<CheckpointPart> pieces;
   for (const json& value : object.Array("parts")) {
-    const int rank = static_cast<int>(parts.size());
-    const std::string part_where = fmt::format("{}: part {}", where, rank);
-    parts.push_back(ParsePartJson(value, part_where));
-    if (parts.back().rank != rank || parts.back().file != PartFileName(rank, world_size)) {
-      throw DataError("{} is recorded as rank {}, file '{}'", part_where, parts.back().rank,
-                      parts.back().file);
+    const int rank = static_cast<int>(pieces.size());
+    const std::string piece_where = fmt::format("{}: part {}", where, rank);
+    pieces.push_back(ParsePieceJson(value, piece_where));
+    if (pieces.back().rank != rank || pieces.back().file != PartFileName(rank, world_size)) {
+      throw DataError("{} is recorded as rank {}, file '{}'", piece_where, pieces.back().rank,
+                      pieces.back().file);
     }
   }
-  if (std::ssize(parts) != world_size) {
-    throw DataError("{}: written by {} ranks but lists {} parts", where, world_size, parts.size());
+  if (std::ssize(pieces) != world_size) {
+    throw DataError("{}: written by {} ranks but lists {} parts", where, world_size, pieces.size());
   }
-  return parts;
+  return pieces;
 }
 
 std::string HashOf(std::string_view text) {
@@ -224,7 +224,7 @@ CheckpointMetric ParseMetric(const json& value, const std::string& where) {
   return metric;
 }
 
-/// The hash recorded in, and verified against, a manifest.
+/// Verifies the hash that a manifest records of itself, and returns it.
 std::string OwnHash(std::string_view text, const std::string& where) {
   if (!text.starts_with(kHashPrefix) || text.size() < kHashPrefix.size() + kHashDigits) {
     throw DataError("{}: not a checkpoint manifest (must begin with its own hash)", where);
@@ -236,7 +236,7 @@ std::string OwnHash(std::string_view text, const std::string& where) {
   return recorded;
 }
 
-/// That the ranges of an array cover it exactly once.
+/// Throws unless the ranges of an array cover it exactly once.
 void CheckRanges(std::vector<RowRange>& ranges, const std::string& name, int64_t row_count,
                  const std::string& where) {
   std::ranges::sort(ranges, {}, [](const RowRange& r) { return std::pair(r.begin, r.end); });
@@ -258,18 +258,18 @@ void CheckRanges(std::vector<RowRange>& ranges, const std::string& name, int64_t
 
 int64_t CheckpointManifest::size_bytes() const {
   int64_t sum = 0;
-  for (const CheckpointPart& part : parts) sum += part.size_bytes;
+  for (const CheckpointPart& piece : parts) sum += piece.size_bytes;
   return sum;
 }
 
 std::map<std::string, ArraySpec> CheckpointManifest::Arrays(const std::string& where) const {
   std::map<std::string, ArraySpec> arrays;
   std::map<std::string, std::vector<RowRange>> ranges;
-  for (const CheckpointPart& part : parts) {
-    for (const auto& [name, array] : part.arrays) {
+  for (const CheckpointPart& piece : parts) {
+    for (const auto& [name, array] : piece.arrays) {
       const ArraySpec& known = arrays.emplace(name, array.spec).first->second;
       if (known != array.spec) {
-        throw DataError("{}: {} says '{}' is {}, an earlier part says {}", where, part.file, name,
+        throw DataError("{}: {} says '{}' is {}, an earlier part says {}", where, piece.file, name,
                         array.spec.ToString(), known.ToString());
       }
       std::vector<RowRange>& held = ranges[name];
@@ -311,10 +311,10 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
   }
   object["scalars"] = manifest.scalars;
   object["parts"] = ordered_json::array();
-  for (const CheckpointPart& part : manifest.parts) object["parts"].push_back(ToJson(part));
+  for (const CheckpointPart& piece : manifest.parts) object["parts"].push_back(ToJson(piece));
   std::string text = object.dump(2) + "\n";
   text.replace(kHashPrefix.size(), kHashDigits, HashOf(text));
-  // Reading back what is about to be committed costs little and applies every rule of the reader.
+  // Reading the text back costs little, and applies every rule of the reader before the commit.
   ParseManifest(text, fmt::format("checkpoint step {}", manifest.step));
   return text;
 }
@@ -345,16 +345,16 @@ CheckpointManifest ParseManifest(std::string_view text, const std::string& where
   }
   if (root.contains("metric")) manifest.metric = ParseMetric(object.Object("metric"), where);
   manifest.scalars = object.Object("scalars");
-  manifest.parts = ParseParts(object, manifest.world_size, where);
+  manifest.parts = ParsePieces(object, manifest.world_size, where);
   object.Finish();
   manifest.Arrays(where);
   return manifest;
 }
 
-std::string SerializePart(const CheckpointPart& part) { return ToJson(part).dump(); }
+std::string SerializePart(const CheckpointPart& piece) { return ToJson(piece).dump(); }
 
 CheckpointPart ParsePart(std::string_view text, const std::string& where) {
-  return ParsePartJson(ParseJson(text, kMaxDepth, where), where);
+  return ParsePieceJson(ParseJson(text, kMaxDepth, where), where);
 }
 
 }  // namespace hearth

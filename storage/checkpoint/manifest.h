@@ -13,7 +13,7 @@
 
 namespace hearth {
 
-/// What a part file says of its TouchedRows of one name.
+/// The record of the TouchedRows of one name in a piece.
 struct TouchedRecord {
   std::string name;
   RowRange range;
@@ -22,29 +22,31 @@ struct TouchedRecord {
   bool operator==(const TouchedRecord&) const = default;
 };
 
-/// What one part file holds of one array.
-struct PartArray {
+/// The rows of one array that one piece holds.
+struct PieceArray {
   ArraySpec spec;                ///< of the whole array
-  std::vector<RowRange> slices;  ///< non-empty, ascending; none when this part only names the array
+  std::vector<RowRange> slices;  ///< not empty, ascending; none if the piece holds no row of it
   std::optional<TouchedRecord> touched = {};  ///< in place of slices
 };
 
-/// One rank's file of a checkpoint, as recorded in the manifest.
+/// The manifest's record of one piece. A piece is one rank's file of a checkpoint. File names and
+/// JSON keys call it "part".
 struct CheckpointPart {
   std::string file;  ///< "part-00002-of-00004.h5"
   int rank = 0;
   int64_t size_bytes = 0;
   std::string sha256;
-  std::map<std::string, PartArray> arrays;
+  std::map<std::string, PieceArray> arrays;
 };
 
-/// Name and value of the validation metric a checkpoint was taken with.
+/// Name and value of the validation metric at the time of a checkpoint.
 struct CheckpointMetric {
   std::string name;
   double value = 0;
 };
 
-/// The checkpoint of the same run that a delta checkpoint holds the changes since.
+/// The base of a delta checkpoint: the delta holds the changes since this checkpoint of the same
+/// run.
 struct CheckpointBase {
   int64_t step = 0;
   std::string manifest_sha256;  ///< CheckpointManifest::sha256 of the base
@@ -52,19 +54,19 @@ struct CheckpointBase {
   bool operator==(const CheckpointBase&) const = default;
 };
 
-/// MANIFEST.json of a checkpoint: the commit point. Its own SHA-256 is its first field, so a change
+/// MANIFEST.json of a checkpoint: the commit point. The first field is its own SHA-256, so a change
 /// of any byte is noticed (docs/checkpoint-format.md).
 struct CheckpointManifest {
   static constexpr int64_t kFormatVersion = 2;  ///< whole checkpoints are written as version 1
-  static constexpr int kMostDeltas = 256;       ///< one upon the other
+  static constexpr int kMostDeltas = 256;       ///< in a chain from a delta to its whole checkpoint
   static constexpr int64_t kMaxSizeBytes = int64_t{16} << 20;
 
-  std::string sha256;  ///< of the text it was parsed from: its identity; not written
+  std::string sha256;  ///< of the parsed text: the checkpoint's identity; not written
   std::string run_id;  ///< IsPlainName
   int64_t step = 0;
   int64_t epoch = 0;
   std::optional<CheckpointBase> base;  ///< of a delta checkpoint
-  int world_size = 1;        ///< ranks that wrote it = number of parts; any number may read it
+  int world_size = 1;        ///< ranks that wrote it = number of pieces; any number may read it
   std::string config_hash;   ///< SHA-256 of the resolved configuration, or empty
   std::string data_hash;     ///< Dataset::Hash, or empty
   std::string tool_version;  ///< of hearth
@@ -73,11 +75,11 @@ struct CheckpointManifest {
   nlohmann::json scalars = nlohmann::json::object();
   std::vector<CheckpointPart> parts;  ///< [rank]
 
-  /// Sum over the parts.
+  /// Sum over the pieces.
   int64_t size_bytes() const;
-  /// Every array of the checkpoint by name. Throws DataError naming `where` unless all parts agree
-  /// about each array and their slices, and ranges of touched rows, which need a base, cover its
-  /// rows exactly once.
+  /// Every array of the checkpoint by name. Throws DataError naming `where` unless all pieces agree
+  /// about each array, and their slices and ranges of touched rows together cover its rows exactly
+  /// once. Touched rows need a base.
   std::map<std::string, ArraySpec> Arrays(const std::string& where) const;
 };
 
@@ -85,15 +87,15 @@ struct CheckpointManifest {
 std::string PartFileName(int rank, int world_size);
 
 /// The text of MANIFEST.json. Throws NumericError naming the field if a number is not finite, and
-/// DataError like Arrays(); a checkpoint that could not be read back is never written.
+/// DataError like Arrays(): a checkpoint that cannot be read back is never written.
 std::string SerializeManifest(const CheckpointManifest& manifest);
 
-/// Strict inverse: size, depth, own hash, unknown, missing and duplicate keys, types, ranges, names
-/// and coverage are checked. Throws DataError naming `where` and the field.
+/// The strict inverse. Checks size, depth, own hash, types, ranges, names and coverage, and refuses
+/// unknown, missing and duplicate keys. Throws DataError naming `where` and the field.
 CheckpointManifest ParseManifest(std::string_view text, const std::string& where);
 
-/// A part's record as one line of JSON and back, so that ranks can send it to rank 0.
-std::string SerializePart(const CheckpointPart& part);
+/// Turn a piece's record into one line of JSON and back, so that ranks can send it to rank 0.
+std::string SerializePart(const CheckpointPart& piece);
 CheckpointPart ParsePart(std::string_view text, const std::string& where);
 
 }  // namespace hearth

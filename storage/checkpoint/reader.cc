@@ -7,32 +7,33 @@
 #include "common/hash.h"
 #include "common/text.h"
 #include "storage/checkpoint/folder.h"
-#include "storage/checkpoint/part_file.h"
+#include "storage/checkpoint/piece_file.h"
 #include "storage/file/folder_trust.h"
 #include "storage/file/sandbox.h"
 
 namespace hearth {
 namespace {
 
-FileDescriptor OpenPartFile(const std::string& path, const CheckpointPart& part) {
-  const std::string name = path + "/" + part.file;
+FileDescriptor OpenPieceFile(const std::string& path, const CheckpointPart& piece) {
+  const std::string name = path + "/" + piece.file;
   FileDescriptor file = FileDescriptor::OpenIfPresent(name, Links::kRefuse);
   if (!file.is_open()) throw DataError("'{}' is missing: the checkpoint is incomplete", name);
   return file;
 }
 
-/// The files in the folder are the manifest's, regular and of the recorded size.
+/// Checks that the folder holds the manifest's files and no others, all of them regular and of the
+/// recorded size.
 void CheckFiles(const std::string& path, const CheckpointManifest& manifest) {
   std::set<std::string> expected = {kManifestFile};
-  for (const CheckpointPart& part : manifest.parts) {
-    // Opened to be measured: another host wrote it, and a network file system may still remember
-    // what the name was before.
-    const FileDescriptor file = OpenPartFile(path, part);
-    if (file.SizeBytes() != part.size_bytes) {
+  for (const CheckpointPart& piece : manifest.parts) {
+    // The file must be opened before its size is asked: another host wrote it, and a network file
+    // system may remember an older status of the name.
+    const FileDescriptor file = OpenPieceFile(path, piece);
+    if (file.SizeBytes() != piece.size_bytes) {
       throw DataError("'{}' has {} bytes, the manifest says {}: damaged", file.path(),
-                      file.SizeBytes(), part.size_bytes);
+                      file.SizeBytes(), piece.size_bytes);
     }
-    expected.insert(part.file);
+    expected.insert(piece.file);
   }
   for (const std::string& name : EntriesOf(path)) {
     if (!expected.contains(name)) {
@@ -41,8 +42,8 @@ void CheckFiles(const std::string& path, const CheckpointManifest& manifest) {
   }
 }
 
-/// Rows of both; size() <= 0 when there are none.
-RowRange Common(RowRange a, RowRange b) {
+/// The rows that both ranges have. size() <= 0 when there are none.
+RowRange Intersection(RowRange a, RowRange b) {
   return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
 }
 
@@ -66,7 +67,7 @@ CheckpointReader::CheckpointReader(std::string path, Author author, int chain_le
       manifest_(ReadTrustedManifest(path_)),
       arrays_(manifest_.Arrays(path_)) {
   CheckFiles(path_, manifest_);
-  parts_.resize(manifest_.parts.size());
+  pieces_.resize(manifest_.parts.size());
   if (manifest_.base) OpenBase(chain_length);
 }
 
@@ -85,8 +86,8 @@ void CheckpointReader::OpenBase(int chain_length) {
   if (base.sha256 != manifest_.base->manifest_sha256 || base.run_id != manifest_.run_id) {
     throw DataError("'{}' holds the changes since another '{}' than there is now", path_, path);
   }
-  for (const CheckpointPart& part : manifest_.parts) {
-    for (const auto& [name, array] : part.arrays) {
+  for (const CheckpointPart& piece : manifest_.parts) {
+    for (const auto& [name, array] : piece.arrays) {
       if (!array.touched || (base_->Has(name) && base_->Spec(name) == array.spec)) continue;
       throw DataError("'{}': '{}' has touched rows of {}, but '{}' has no such array", path_, name,
                       array.spec.ToString(), path);
@@ -114,24 +115,24 @@ const ArraySpec& CheckpointReader::RequireType(const std::string& name, ColumnTy
   return spec;
 }
 
-const PartFile& CheckpointReader::OpenPart(size_t index) const {
-  std::unique_ptr<PartFile>& part = parts_[index];
-  if (part == nullptr) {
+const PieceFile& CheckpointReader::OpenPiece(size_t index) const {
+  std::unique_ptr<PieceFile>& piece = pieces_[index];
+  if (piece == nullptr) {
     const CheckpointPart& record = manifest_.parts[index];
-    FileDescriptor file = OpenPartFile(path_, record);
+    FileDescriptor file = OpenPieceFile(path_, record);
     if (Sha256OfContent(file) != record.sha256) {
       throw DataError("'{}': SHA-256 differs from the manifest: damaged or replaced", file.path());
     }
     const PartHeader header = HeaderOf(manifest_, record.rank);
-    // A checkpoint from a stranger has the right hashes, too.
+    // A stranger's checkpoint may have correct hashes, too, so its file is tried in a sandbox.
     if (author_ == Author::kUnknown) {
       RunInSandbox(
           1, {}, [&](int64_t) { return "'" + file.path() + "'"; },
-          [&](int64_t) { PartFile(file.Duplicate(), header, record); });
+          [&](int64_t) { PieceFile(file.Duplicate(), header, record); });
     }
-    part = std::make_unique<PartFile>(std::move(file), header, record);
+    piece = std::make_unique<PieceFile>(std::move(file), header, record);
   }
-  return *part;
+  return *piece;
 }
 
 void CheckpointReader::ReadHeldRows(const std::string& name, const ArraySpec& spec, RowRange rows,
@@ -144,17 +145,17 @@ void CheckpointReader::ReadHeldRows(const std::string& name, const ArraySpec& sp
       return out + (range.begin - rows.begin) * spec.row_bytes();
     };
     for (const RowRange& slice : array->second.slices) {
-      const RowRange wanted = Common(rows, slice);
+      const RowRange wanted = Intersection(rows, slice);
       if (wanted.size() <= 0) continue;
-      OpenPart(index).ReadRows(name, spec, slice, wanted, place_of(wanted));
+      OpenPiece(index).ReadRows(name, spec, slice, wanted, place_of(wanted));
     }
     if (!array->second.touched) continue;
     const TouchedRecord& touched = *array->second.touched;
-    const RowRange wanted = Common(rows, touched.range);
+    const RowRange wanted = Intersection(rows, touched.range);
     if (wanted.size() <= 0) continue;
     base_->ReadHeldRows(name, spec, wanted, place_of(wanted));
     if (touched.count == 0) continue;
-    OpenPart(index).ReadTouched(name, spec, touched, wanted, place_of(wanted));
+    OpenPiece(index).ReadTouched(name, spec, touched, wanted, place_of(wanted));
   }
 }
 
@@ -169,7 +170,7 @@ void CheckpointReader::ReadRows(const std::string& name, RowRange rows, void* ou
 
 void CheckpointReader::VerifyAll() const {
   if (base_) base_->VerifyAll();
-  for (size_t index = 0; index < parts_.size(); ++index) OpenPart(index);
+  for (size_t index = 0; index < pieces_.size(); ++index) OpenPiece(index);
 }
 
 CheckpointManifest VerifyCheckpoint(const std::string& path, Author author) {
@@ -215,7 +216,7 @@ std::string ContentHash(const CheckpointReader& checkpoint, std::vector<std::str
         std::max<int64_t>(1, kBlockBytes / std::max<int64_t>(1, spec.row_bytes()));
     for (int64_t row = 0; row < spec.row_count(); row += block_rows) {
       const RowRange rows{row, std::min(row + block_rows, spec.row_count())};
-      block.resize(static_cast<size_t>(rows.size() * spec.row_bytes()));
+      block.resize(rows.size() * spec.row_bytes());
       checkpoint.ReadRows(name, rows, block.data());
       hash.Update(block.data(), block.size());
     }

@@ -11,7 +11,7 @@
 
 #include "common/error.h"
 #include "storage/checkpoint/folder.h"
-#include "storage/checkpoint/part_file.h"
+#include "storage/checkpoint/piece_file.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/file/durable_file.h"
 
@@ -37,8 +37,7 @@ void CheckArray(const NamedArray& array, const PartHeader& header) {
   if (array.touched) CheckTouched(array);
   const int64_t found = FirstNonFiniteRow(array.spec, array.held_rows(), array.data);
   if (found >= 0) {
-    const int64_t row =
-        array.touched ? int64_t{array.touched->offsets[static_cast<size_t>(found)]} : found;
+    const int64_t row = array.touched ? int64_t{array.touched->offsets[found]} : found;
     throw NumericError(
         "checkpoint of step {}: '{}' is not finite in row {} (rank {}); nothing was saved: lower "
         "the learning rates or resume from the last checkpoint",
@@ -56,10 +55,11 @@ std::vector<NamedArray> CheckedAndSorted(std::span<const NamedArray> arrays,
   return sorted;
 }
 
-std::map<std::string, PartArray> RecordOf(std::span<const NamedArray> sorted) {
-  std::map<std::string, PartArray> record;
+std::map<std::string, PieceArray> RecordOf(std::span<const NamedArray> sorted) {
+  std::map<std::string, PieceArray> record;
   for (const NamedArray& array : sorted) {
-    PartArray& entry = record.try_emplace(array.name, PartArray{array.spec, {}, {}}).first->second;
+    PieceArray& entry =
+        record.try_emplace(array.name, PieceArray{array.spec, {}, {}}).first->second;
     HEARTH_CHECK(entry.spec == array.spec, "'{}' given as {} and {}", array.name,
                  entry.spec.ToString(), array.spec.ToString());
     if (array.touched) {
@@ -75,10 +75,11 @@ std::map<std::string, PartArray> RecordOf(std::span<const NamedArray> sorted) {
   return record;
 }
 
-/// The step is committed already, or something stands in its place. True: the old one has the same
-/// content and stands. False: the place is free now. An old one that cannot be read now (no
-/// DataError) may be sound: nothing is moved then.
-bool ExistingStands(const std::string& existing, const std::string& temporary_path) {
+/// Decides about a step that is committed already, or a file in its place. Returns true if the old
+/// checkpoint has the same content: it stays. Returns false if it was damaged: it is renamed, and
+/// the place is free now. Throws, and moves nothing, if it cannot be read now (no DataError): it
+/// may be sound.
+bool KeepsExisting(const std::string& existing, const std::string& temporary_path) {
   try {
     VerifyCheckpoint(existing);
   } catch (const DataError& error) {
@@ -100,7 +101,8 @@ bool ExistingStands(const std::string& existing, const std::string& temporary_pa
   return true;
 }
 
-/// The newest `keep` of these checkpoints (ascending), the pinned ones, and their bases.
+/// The steps of the newest `keep` of these checkpoints (ascending), of the pinned ones, and of
+/// their bases.
 std::set<int64_t> StepsNeeded(std::span<const CheckpointInfo> checkpoints, int64_t keep,
                               std::span<const int64_t> pinned_steps) {
   std::set<int64_t> needed(pinned_steps.begin(), pinned_steps.end());
@@ -132,7 +134,7 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
   HEARTH_CHECK(step >= 0);
   const std::string folder = CheckpointsFolder(run_dir);
   if (!PathExists(folder)) MakeFolder(folder, 0777);
-  // Each time: an earlier save may have made the folder and failed before this.
+  // This happens at every save: an earlier one may have made the folder and failed before the sync.
   SyncFolder(run_dir);
   RemoveLeftovers(run_dir, start);
   const std::string path = TemporaryCheckpointPath(run_dir, step, run_id, start);
@@ -147,27 +149,27 @@ CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const Part
                                    std::span<const NamedArray> arrays) {
   HEARTH_CHECK(0 <= header.rank && header.rank < header.world_size);
   const std::vector<NamedArray> sorted = CheckedAndSorted(arrays, header);
-  CheckpointPart part;
-  part.file = PartFileName(header.rank, header.world_size);
-  part.rank = header.rank;
-  part.arrays = RecordOf(sorted);
-  const std::string path = temporary_path + "/" + part.file;
+  CheckpointPart piece;
+  piece.file = PartFileName(header.rank, header.world_size);
+  piece.rank = header.rank;
+  piece.arrays = RecordOf(sorted);
+  const std::string path = temporary_path + "/" + piece.file;
   PendingFile file(path);
-  const WrittenFile written = WritePartFile(file.temporary_path(), header, sorted);
+  const WrittenFile written = WritePieceFile(file.temporary_path(), header, sorted);
   file.Commit();
-  part.size_bytes = written.size_bytes;
-  part.sha256 = written.sha256;
-  return part;
+  piece.size_bytes = written.size_bytes;
+  piece.sha256 = written.sha256;
+  return piece;
 }
 
 std::string CommitCheckpoint(const std::string& run_dir, const std::string& temporary_path,
                              const CheckpointManifest& manifest) {
   WriteFileDurably(temporary_path + "/" + kManifestFile, SerializeManifest(manifest));
-  // Lists the files and compares their sizes: a part that was never written is noticed here.
+  // The reader lists the files and compares their sizes, so it notices a piece never written.
   const CheckpointReader written(temporary_path, Author::kThisJob);
   const std::string target = CheckpointPath(run_dir, manifest.step);
-  if (PathExists(target) && ExistingStands(target, temporary_path)) {
-    SyncFolder(CheckpointsFolder(run_dir));  // the save that renamed it may have failed at this
+  if (PathExists(target) && KeepsExisting(target, temporary_path)) {
+    SyncFolder(CheckpointsFolder(run_dir));  // the save that renamed it may have failed to sync
     AbandonCheckpoint(temporary_path);
     return target;
   }
@@ -195,7 +197,8 @@ std::vector<int64_t> PruneCheckpoints(const std::string& run_dir, int64_t keep,
   VerifyCheckpoint(sound.back().path, Author::kThisJob);
   for (const CheckpointInfo& info : std::views::reverse(sound)) {  // no base before its deltas
     if (needed.contains(info.step)) continue;
-    // Renamed first: a crash in the middle must not leave a step that looks committed.
+    // The folder is renamed first: a crash in the middle must not leave a step that looks
+    // committed.
     const std::string aside =
         TemporaryCheckpointPath(run_dir, info.step, ReadCheckpointManifest(info.path).run_id, 0);
     RenameDurably(info.path, aside);

@@ -17,8 +17,8 @@
 namespace hearth {
 namespace {
 
-/// Unique among the threads of this process and, through the process id, on this host; a leftover
-/// of another host with the same name makes the exclusive creation fail rather than be reused.
+/// A name unique among the threads of this process and, through the process id, on this host. A
+/// leftover of another host may have the same name: the exclusive creation then fails.
 std::string TemporaryName(const std::string& path) {
   static std::atomic<int64_t> counter{0};
   return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter.fetch_add(1));
@@ -30,8 +30,8 @@ struct Inode {
   bool operator==(const Inode&) const = default;
 };
 
-/// What has this name, asked by opening it: a network file system may answer questions about a name
-/// from its cache. Answers like a system call.
+/// Finds the file of this name by opening it: a network file system may answer questions about a
+/// name from its cache. Answers like a system call.
 int InodeOf(const std::string& path, Inode* inode) {
   FileSystem& files = FileSystem::Current();
   const int fd =
@@ -39,7 +39,7 @@ int InodeOf(const std::string& path, Inode* inode) {
   if (fd < 0) return fd;
   struct stat status {};
   const int answer = files.StatusOf(fd, &status);
-  files.Close(fd);  // opened for reading: nothing can be lost
+  files.Close(fd);  // closing after reading loses no data
   *inode = {status.st_dev, status.st_ino};
   return answer;
 }
@@ -95,7 +95,7 @@ PendingFolder::PendingFolder(const std::string& path) : path_(WithoutTrailingSla
 }
 
 PendingFolder::~PendingFolder() {
-  std::error_code ignored;  // destructors never throw; what cannot be removed stays visible
+  std::error_code ignored;  // a destructor never throws; a failed removal leaves the folder visible
   if (pending_) std::filesystem::remove_all(temporary_path_, ignored);
 }
 
@@ -124,8 +124,8 @@ void SyncFolder(const std::string& path) {
   if (fd < 0) ThrowFileError("open folder", path, -fd);
   const int synced = RetryInterrupted([&] { return files.Sync(fd); });
   const int closed = files.Close(fd);
-  // EINVAL, EBADF: file systems that cannot sync a folder (some FUSE and CIFS mounts) order their
-  // entries themselves; there is nothing more a program could do.
+  // EINVAL and EBADF come from file systems that cannot sync a folder (some FUSE and CIFS mounts).
+  // They order their entries themselves, and a program can do no more.
   if (synced < 0 && synced != -EINVAL && synced != -EBADF) {
     ThrowFileError("sync folder", path, -synced);
   }

@@ -17,15 +17,15 @@ void WriteAll(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(file, text.data(), text.size());
     if (count <= 0) return;
-    text.remove_prefix(static_cast<size_t>(count));
+    text.remove_prefix(count);
   }
 }
 
-/// As the inside of a JSON string. Bytes that are no UTF-8 stay what they are.
+/// Writes the text as the inside of a JSON string. Bytes that are no UTF-8 pass unchanged.
 void WriteEscaped(int file, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   for (const char& letter : text) {
-    const auto byte = static_cast<unsigned char>(letter);
+    const unsigned char byte = letter;
     if (byte < 0x20) {
       const char escaped[] = {'\\', 'u', '0', '0', kHex[byte >> 4U], kHex[byte & 15U]};
       WriteAll(file, {escaped, sizeof(escaped)});
@@ -39,7 +39,7 @@ void WriteEscaped(int file, std::string_view text) {
 }  // namespace
 
 void SetFaultReport(FaultReport report) {
-  // Never freed: a handler may be reading one at any moment.
+  // Reports are never freed: a handler may be reading one at any moment.
   static auto* const reports = new std::forward_list<FaultReport>;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -52,14 +52,14 @@ void ClearFaultReport() { current.store(nullptr); }
 void ReportFault(std::initializer_list<std::string_view> message) {
   const FaultReport* const report = current.load();
   if (report != nullptr) WriteAll(STDERR_FILENO, report->prefix);
-  for (const std::string_view part : message) WriteAll(STDERR_FILENO, part);
+  for (const std::string_view piece : message) WriteAll(STDERR_FILENO, piece);
   WriteAll(STDERR_FILENO, "\n");
   if (report == nullptr) return;
   const int file =
       ::open(report->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (file < 0) return;
   WriteAll(file, report->before);
-  for (const std::string_view part : message) WriteEscaped(file, part);
+  for (const std::string_view piece : message) WriteEscaped(file, piece);
   WriteAll(file, report->after);
   ::fsync(file);
   ::close(file);

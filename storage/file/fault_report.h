@@ -6,20 +6,21 @@
 
 namespace hearth {
 
-/// What a process that ends in a signal handler tells its launcher: everything but the message.
+/// A report to the launcher from a process that ends in a signal handler. The message itself comes
+/// later.
 struct FaultReport {
   std::string prefix;         ///< of the line on stderr, such as "[rank 3 on node7] "
   std::string path;           ///< of a file to make, unless it exists
-  std::string before, after;  ///< its text; the message between them is the inside of a JSON string
+  std::string before, after;  ///< its text around the message, escaped as a JSON string
 };
 
-/// From now on for every fault. Any thread.
+/// Applies to every fault from now on. Any thread may call this.
 void SetFaultReport(FaultReport report);
-/// Faults are told on stderr alone from now on. Any thread.
+/// Reports faults on stderr alone from now on. Any thread may call this.
 void ClearFaultReport();
 
-/// Says the parts of a message on stderr and leaves the file. Async-signal-safe. Failures are
-/// dropped: there is nobody left to tell.
+/// Writes the pieces of a message to stderr, and the file of the report. Async-signal-safe. Ignores
+/// failures: nobody is left to hear of them.
 void ReportFault(std::initializer_list<std::string_view> message);
 
 }  // namespace hearth

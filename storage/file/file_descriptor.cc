@@ -21,8 +21,8 @@ int OpenRetrying(const std::string& path, int flags, mode_t permissions) {
   return RetryInterrupted([&] { return FileSystem::Current().Open(path, flags, permissions); });
 }
 
-// In what follows an object keeps the name before there is a descriptor, which would be lost if
-// memory for the name was not to be had.
+// The functions below store the name in the object first and open the file then. The other order
+// would leak the descriptor when there is no memory for the name.
 
 }  // namespace
 
@@ -139,8 +139,8 @@ bool FileDescriptor::ReadAt(void* data, int64_t size_bytes, int64_t offset) cons
                          path_, offset, size_bytes);
     }
     if (count <= 0) {
-      // Nothing where the file has bytes: the server did not answer.
-      const int error_number = count == 0 ? EIO : static_cast<int>(-count);
+      // An answer of 0 bytes before the end of the file means that the server did not answer.
+      const int error_number = ErrorOfTransfer(count);
       retry.AwaitNextAttempt(offset, error_number);
       if (error_number == ESTALE) ReplaceHandle();
       continue;
@@ -159,7 +159,7 @@ void FileDescriptor::ReplaceHandle() const {
   struct stat status {};
   const bool is_known = files.StatusOf(fd, &status) >= 0;
   const bool is_same = is_known && IdentityOf(status).SameContentAs(identity_);
-  // The number stays, since other threads may be reading from it.
+  // The number of the descriptor must stay: other threads may be reading from it.
   if (is_same) files.DuplicateOnto(fd, fd_);
   files.Close(fd);
   if (is_known && !is_same) {
@@ -174,8 +174,8 @@ void FileDescriptor::Write(std::string_view bytes) const {
   while (!bytes.empty()) {
     const int64_t count = RetryInterrupted(
         [&] { return FileSystem::Current().Append(fd_, bytes.data(), std::ssize(bytes)); });
-    if (count <= 0) ThrowFileError("write", path_, count < 0 ? static_cast<int>(-count) : EIO);
-    bytes.remove_prefix(static_cast<size_t>(count));
+    if (count <= 0) ThrowFileError("write", path_, ErrorOfTransfer(count));
+    bytes.remove_prefix(count);
   }
 }
 
@@ -184,7 +184,7 @@ void FileDescriptor::WriteAt(const void* data, int64_t size_bytes, int64_t offse
   while (size_bytes > 0) {
     const int64_t count = RetryInterrupted(
         [&] { return FileSystem::Current().Write(fd_, next, size_bytes, offset); });
-    if (count <= 0) ThrowFileError("write", path_, count < 0 ? static_cast<int>(-count) : EIO);
+    if (count <= 0) ThrowFileError("write", path_, ErrorOfTransfer(count));
     next += count;
     offset += count;
     size_bytes -= count;
@@ -228,7 +228,7 @@ std::string ReadWholeFile(const FileDescriptor& file, int64_t max_bytes) {
     throw DataError("'{}' has {} bytes; at most {} are allowed here", file.path(), size_bytes,
                     max_bytes);
   }
-  std::string text(static_cast<size_t>(size_bytes), '\0');
+  std::string text(size_bytes, '\0');
   file.ReadAt(text.data(), size_bytes, 0);
   return text;
 }
@@ -236,12 +236,12 @@ std::string ReadWholeFile(const FileDescriptor& file, int64_t max_bytes) {
 std::string Sha256OfContent(const FileDescriptor& file) {
   constexpr int64_t kBlockBytes = int64_t{1} << 20;
   const int64_t size_bytes = file.SizeBytes();
-  std::vector<char> block(static_cast<size_t>(std::min(kBlockBytes, size_bytes)));
+  std::vector<char> block(std::min(kBlockBytes, size_bytes));
   Sha256 hash;
   for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
     const int64_t count = std::min(kBlockBytes, size_bytes - offset);
     file.ReadAt(block.data(), count, offset);
-    hash.Update(block.data(), static_cast<size_t>(count));
+    hash.Update(block.data(), count);
   }
   return hash.HexDigest();
 }

@@ -10,34 +10,34 @@
 
 namespace hearth {
 
-/// Whether a name that is a symbolic link is followed when it is opened.
+/// The treatment of a symbolic link: opening follows it or refuses it.
 enum class Links { kFollow, kRefuse };
 
-/// Owns one file descriptor of FileSystem::Current() and remembers its path for messages. Movable,
-/// closed at the end of its life. close() errors matter only after writing: writers call Close()
-/// themselves.
+/// Owns one file descriptor of FileSystem::Current() and remembers its path for messages. It can be
+/// moved. The destructor closes it and ignores errors of close(). They matter only after writing,
+/// so a writer calls Close() itself.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
   /// Opens an existing regular file for reading. Throws PermissionError (EACCES, EPERM) or
   /// StorageError naming the path; a folder, FIFO, device or refused link is a DataError.
   static FileDescriptor OpenForReading(const std::string& path, Links links = Links::kFollow);
-  /// The same, but not open when nothing has this name.
+  /// Does the same, but returns a descriptor that is not open when the name does not exist.
   static FileDescriptor OpenIfPresent(const std::string& path, Links links = Links::kFollow);
   /// Creates a file that must not exist (O_CREAT | O_EXCL | O_NOFOLLOW) for writing.
   /// `permissions` are subject to the process's umask.
   static FileDescriptor CreateNew(const std::string& path, mode_t permissions);
-  /// The same, but not open when something has this name.
+  /// Does the same, but returns a descriptor that is not open when the name exists.
   static FileDescriptor CreateIfAbsent(const std::string& path, mode_t permissions);
-  /// Opens a file for writing, empties it when it exists and creates it when it does not; a link is
-  /// refused.
+  /// Opens a file for writing, and empties or creates it. Refuses a link.
   static FileDescriptor CreateOrEmpty(const std::string& path, mode_t permissions);
-  /// Opens an existing file for writing, as it is; a link is refused.
+  /// Opens an existing file for writing and keeps its content. Refuses a link.
   static FileDescriptor OpenForWriting(const std::string& path);
-  /// The same file opened again to be written past the page cache (O_DIRECT): addresses, offsets
-  /// and sizes must then be multiples of 4096. Not open where the file system does not offer it.
+  /// Opens the same file again for writing past the page cache (O_DIRECT): addresses, offsets and
+  /// sizes must then be multiples of 4096. The result is not open when the file system does not
+  /// support this.
   FileDescriptor ReopenUncached() const;
-  /// A second descriptor of the same file.
+  /// Returns a second descriptor of the same file.
   FileDescriptor Duplicate() const;
 
   ~FileDescriptor();
@@ -49,30 +49,30 @@ class FileDescriptor {
   const std::string& path() const { return path_; }
 
   int64_t SizeBytes() const;
-  /// Device and inode: the identity of the file, whatever its name is by now.
+  /// Device and inode identify the file, even after a rename.
   struct stat Status() const;
-  /// Reads exactly size_bytes at offset; EINTR and short reads are handled. A failure that may pass
-  /// (ReadRetry) is announced and the read made again; a handle that the server has forgotten is
-  /// replaced when the path still names the same file, unchanged. Throws StorageError when the file
-  /// ends early or the failure stays, DataError when the file was replaced.
-  /// Returns whether a read was made again: who knows a checksum of the bytes compares it then.
+  /// Reads exactly size_bytes at offset, and handles EINTR and short reads. After a failure that
+  /// may pass (ReadRetry) it warns and repeats the read. It replaces a handle that the server has
+  /// forgotten (ESTALE), if the path still names the same file, unchanged. Throws StorageError when
+  /// the file ends early or the failure stays, DataError when the file was replaced.
+  /// Returns true when a read was repeated: a caller that knows a checksum then compares it.
   bool ReadAt(void* data, int64_t size_bytes, int64_t offset) const;
-  /// Appends all bytes; EINTR and short writes are handled.
+  /// Appends all bytes, and handles EINTR and short writes.
   void Write(std::string_view bytes) const;
-  /// Writes all bytes at offset; EINTR and short writes are handled.
+  /// Writes all bytes at offset, and handles EINTR and short writes.
   void WriteAt(const void* data, int64_t size_bytes, int64_t offset) const;
-  /// Makes the bytes durable. After a failure nobody knows which of them are, and asking again may
-  /// answer yes without having written them: the file has to be thrown away.
+  /// Makes the bytes durable. After a failure any of them may be lost, and a second Sync() may
+  /// succeed without writing them: the caller must throw the file away.
   void Sync() const;
-  /// The same for a file whose size stays: its times may be lost, and others need not be waited
-  /// for.
+  /// Does the same for a file that keeps its size. The file's times may be lost, so the call need
+  /// not wait for a journal shared with other files.
   void SyncBytes() const;
   /// Locks the whole file, open for writing, until it is closed. Returns 0, or the error number:
-  /// EAGAIN when another has the lock, others where the file system knows no locks.
+  /// EAGAIN when another open file has the lock, another number when the file system has no locks.
   int TryLock() const;
-  /// Whether another open file has that lock; false where that cannot be known.
+  /// True when another open file has that lock; false when that cannot be known.
   bool IsLockedElsewhere() const;
-  /// Closes and reports what close() says (NFS reports a full disk here). Safe to call twice.
+  /// Closes, and throws when close() fails (NFS reports a full disk here). May be called twice.
   void Close();
 
  private:
@@ -81,7 +81,7 @@ class FileDescriptor {
 
   int fd_ = -1;
   std::string path_;
-  FileIdentity identity_;  // when it was opened for reading
+  FileIdentity identity_;  // at the time of opening for reading
 };
 
 /// Throws for a failed system call: PermissionError for EACCES, EPERM and EROFS, else StorageError.
@@ -89,15 +89,15 @@ class FileDescriptor {
 [[noreturn]] void ThrowFileError(std::string_view action, const std::string& path,
                                  int error_number);
 
-/// A whole text file. Throws DataError when it is larger than max_bytes, which bounds memory for
-/// files from strangers.
+/// Reads a whole text file. Throws DataError when it is larger than max_bytes: the bound on memory
+/// for files from strangers.
 std::string ReadWholeFile(const std::string& path, int64_t max_bytes);
 std::string ReadWholeFile(const FileDescriptor& file, int64_t max_bytes);
 
 /// SHA-256 of all bytes of a file, as 64 lower-case hex digits.
 std::string Sha256OfContent(const FileDescriptor& file);
 
-/// The folder a path lies in: "." when it has no slash.
+/// The folder of a path: "." when the path has no slash.
 std::string FolderOf(const std::string& path);
 
 }  // namespace hearth

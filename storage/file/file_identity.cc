@@ -20,8 +20,13 @@ bool FileIdentity::SameContentAs(const FileIdentity& other) const {
 }
 
 FileIdentity IdentityOf(const struct stat& status) {
-  return {static_cast<int64_t>(status.st_dev), static_cast<int64_t>(status.st_ino), status.st_size,
-          Nanoseconds(status.st_mtim), Nanoseconds(status.st_ctim)};
+  FileIdentity identity;
+  identity.device = status.st_dev;
+  identity.inode = status.st_ino;
+  identity.size_bytes = status.st_size;
+  identity.modified_nsec = Nanoseconds(status.st_mtim);
+  identity.changed_nsec = Nanoseconds(status.st_ctim);
+  return identity;
 }
 
 FileIdentity IdentityOf(const FileDescriptor& file) { return IdentityOf(file.Status()); }

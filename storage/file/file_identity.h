@@ -9,16 +9,15 @@ namespace hearth {
 
 class FileDescriptor;
 
-/// What tells a file, and a state of its content, from every other on this host, without reading
-/// it. Nobody but the kernel sets the change time, so a change whose modification time was put back
-/// is noticed as well.
+/// Identifies a file on this host, and a state of its content, without reading it. The kernel alone
+/// sets the change time, so even a change followed by a reset of the modification time is noticed.
 struct FileIdentity {
   int64_t device = 0, inode = 0;
   int64_t size_bytes = 0;
   int64_t modified_nsec = 0, changed_nsec = 0;  ///< since 1970, by the clock of the file system
 
   bool operator==(const FileIdentity&) const = default;
-  /// The same file with the same content; links, names and permissions may have changed.
+  /// True for the same file with the same content, even if links, names or permissions changed.
   bool SameContentAs(const FileIdentity& other) const;
 };
 

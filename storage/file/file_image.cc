@@ -15,7 +15,7 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kBlockBytes = int64_t{8} << 20;      // one call to the file system
-constexpr int64_t kLargeFileBytes = int64_t{1} << 20;  // worth a second thread and its own path
+constexpr int64_t kLargeFileBytes = int64_t{1} << 20;  // worth a second thread and O_DIRECT
 
 constexpr std::array<char, FileImage::kPageBytes> kZeros{};
 
@@ -28,12 +28,12 @@ struct Free {
 using AlignedBlock = std::unique_ptr<char, Free>;
 
 AlignedBlock NewBlock(int64_t size_bytes) {
-  void* const memory = std::aligned_alloc(FileImage::kPageBytes, static_cast<size_t>(size_bytes));
+  void* const memory = std::aligned_alloc(FileImage::kPageBytes, size_bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return AlignedBlock(static_cast<char*>(memory));
 }
 
-/// Writes past the page cache as long as the file system takes it, and through it otherwise.
+/// Writes past the page cache as long as the file system accepts that, else through the cache.
 class BlockWriter {
  public:
   BlockWriter(const FileDescriptor& file, bool past_cache) : file_(file) {
@@ -41,7 +41,7 @@ class BlockWriter {
   }
 
   void Write(const char* data, int64_t size_bytes, int64_t offset) {
-    // The last page of the file is usually cut short, which only the page cache can write.
+    // The last page of the file is usually incomplete. Such a page needs the page cache.
     const int64_t cached_bytes = size_bytes % FileImage::kPageBytes;
     const int64_t done = WriteUncached(data, size_bytes - cached_bytes, offset);
     file_.WriteAt(data + done, size_bytes - done, offset + done);
@@ -59,7 +59,7 @@ class BlockWriter {
       if (count == -EINVAL) {  // other alignment rules, or the last write ended within a page
         uncached_.Close();
       } else if (count <= 0) {
-        ThrowFileError("write", file_.path(), count < 0 ? static_cast<int>(-count) : EIO);
+        ThrowFileError("write", file_.path(), ErrorOfTransfer(count));
       } else {
         done += count;
       }
@@ -76,11 +76,11 @@ class BlockWriter {
 void FileImage::Copy(int64_t offset, std::span<const char> bytes) {
   while (!bytes.empty()) {
     std::array<char, kPageBytes>& page = pages_[offset / kPageBytes];  // zeros when new
-    const size_t within = static_cast<size_t>(offset % kPageBytes);
+    const size_t within = offset % kPageBytes;
     const size_t count = std::min(bytes.size(), page.size() - within);
     std::memcpy(page.data() + within, bytes.data(), count);
     bytes = bytes.subspan(count);
-    offset += static_cast<int64_t>(count);
+    offset += count;
   }
 }
 
@@ -106,8 +106,8 @@ std::span<const char> FileImage::CopiedStretch(Range range) const {
   const auto page = pages_.find(range.begin / kPageBytes);
   const char* const data = page == pages_.end() ? kZeros.data() : page->second.data();
   const int64_t within = range.begin % kPageBytes;
-  return {data + within,
-          static_cast<size_t>(std::min(range.end - range.begin, kPageBytes - within))};
+  const int64_t count = std::min(range.end - range.begin, kPageBytes - within);
+  return std::span<const char>(data + within, count);
 }
 
 void FileImage::ForEachStretch(Range range,
@@ -122,9 +122,8 @@ void FileImage::ForEachStretch(Range range,
     const int64_t gap_end = piece == pieces_.end() ? range.end : std::min(range.end, piece->first);
     std::span<const char> stretch;
     if (inside) {
-      stretch = piece->second.subspan(static_cast<size_t>(range.begin - piece->first));
-      stretch =
-          stretch.first(std::min(stretch.size(), static_cast<size_t>(range.end - range.begin)));
+      stretch = piece->second.subspan(range.begin - piece->first);
+      stretch = stretch.first(std::min(std::ssize(stretch), range.end - range.begin));
     } else {
       stretch = CopiedStretch({range.begin, gap_end});
     }
@@ -140,7 +139,7 @@ std::vector<FileImage::Range> FileImage::PagesInUse() const {
   for (const auto& [offset, bytes] : pieces_) {
     used.push_back({PageBegin(offset), PageEnd(offset + std::ssize(bytes))});
   }
-  // The last page is written even when it is all zeros: it gives the file its size.
+  // The last page is written even when all its bytes are zero: it gives the file its size.
   if (size_bytes_ > 0) used.push_back({PageBegin(size_bytes_ - 1), PageEnd(size_bytes_)});
   std::ranges::sort(used, {}, &Range::begin);
   std::vector<Range> merged;
@@ -193,7 +192,7 @@ void FileImage::CheckFreeSpace(const FileDescriptor& file) const {
 WrittenFile FileImage::WriteTo(const FileDescriptor& file) const {
   if (size_bytes_ == 0) return {0, ContentSha256()};
   CheckFreeSpace(file);
-  // Two passes over the same memory, which neither changes: no block has to wait for the other.
+  // Hashing and writing are two passes over the same constant memory: neither waits for the other.
   const auto where = size_bytes_ < kLargeFileBytes ? std::launch::deferred : std::launch::async;
   std::future<std::string> sha256 = std::async(where, [this] { return ContentSha256(); });
   WritePages(file);

@@ -12,15 +12,15 @@
 
 namespace hearth {
 
-/// What a file that was written whole consists of.
+/// The size and hash of a file that was written whole.
 struct WrittenFile {
   int64_t size_bytes = 0;
   std::string sha256;  ///< of all its bytes
 };
 
-/// The content of a file before it is written: a few bytes here and there that are copied, and
-/// large pieces that stay where they are in memory. Bytes nobody set are zero; long runs of them
-/// become holes. Its size is known, and its SHA-256 computed, without reading anything back.
+/// The content of a file before it is written: small byte ranges that are copied, and large pieces
+/// that stay in the caller's memory. Bytes that were never set are zero; long runs of them become
+/// holes. The size and the SHA-256 are known without reading anything back.
 ///
 ///   FileImage image;
 ///   image.Copy(0, header);  image.Place(4096, rows);  image.set_size_bytes(4096 + rows.size());
@@ -29,28 +29,28 @@ class FileImage {
  public:
   static constexpr int64_t kPageBytes = 4096;
 
-  /// Copies bytes to an offset, over what was copied there before.
+  /// Copies bytes to an offset. They replace bytes copied there before.
   void Copy(int64_t offset, std::span<const char> bytes);
-  /// Bytes as copied; zero where nothing was. Placed pieces are not consulted.
+  /// Reads copied bytes, and zeros for bytes never copied. Ignores placed pieces.
   void ReadCopied(int64_t offset, std::span<char> bytes) const;
-  /// Refers to bytes that lie at this offset and must stay as they are until WriteTo() returns.
-  /// Pieces must not overlap; over copied bytes they win.
+  /// Puts bytes at this offset without copying them: they must not change until WriteTo() returns.
+  /// Pieces must not overlap one another. A piece replaces copied bytes.
   void Place(int64_t offset, std::span<const char> bytes);
-  /// Bytes behind the end are not part of the file.
+  /// Bytes behind the end do not belong to the file.
   void set_size_bytes(int64_t size_bytes) { size_bytes_ = size_bytes; }
   int64_t size_bytes() const { return size_bytes_; }
 
-  /// Writes all of it, once and in order, to an empty file: whole pages past the page cache where
-  /// the file system offers that, since nobody is going to read them soon. The hash is computed
-  /// beside the writing. Throws StorageError or PermissionError naming the file, and without having
-  /// written anything if there is too little free space.
+  /// Writes everything once, in order, to an empty file. Whole pages pass the page cache by if the
+  /// file system supports that: nobody is going to read them soon. The hash is computed at the same
+  /// time. Throws StorageError or PermissionError naming the file; too little free space is
+  /// reported before anything is written.
   WrittenFile WriteTo(const FileDescriptor& file) const;
 
  private:
   struct Range {
     int64_t begin, end;
   };
-  /// Calls `visit` for consecutive stretches of memory that make up the bytes [begin, end).
+  /// Calls `visit` for consecutive stretches of memory. Together they are the bytes [begin, end).
   void ForEachStretch(Range range, const std::function<void(std::span<const char>)>& visit) const;
   std::span<const char> CopiedStretch(Range range) const;
   std::vector<Range> PagesInUse() const;

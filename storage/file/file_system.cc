@@ -41,13 +41,13 @@ class PosixFileSystem : public FileSystem {
   }
   int Close(int fd) override { return OrError(::close(fd)); }
   int64_t Read(int fd, void* data, int64_t size_bytes, int64_t offset) override {
-    return OrError<int64_t>(::pread(fd, data, static_cast<size_t>(size_bytes), offset));
+    return OrError<int64_t>(::pread(fd, data, size_bytes, offset));
   }
   int64_t Append(int fd, const void* data, int64_t size_bytes) override {
-    return OrError<int64_t>(::write(fd, data, static_cast<size_t>(size_bytes)));
+    return OrError<int64_t>(::write(fd, data, size_bytes));
   }
   int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) override {
-    return OrError<int64_t>(::pwrite(fd, data, static_cast<size_t>(size_bytes), offset));
+    return OrError<int64_t>(::pwrite(fd, data, size_bytes, offset));
   }
   int Sync(int fd) override { return OrError(::fsync(fd)); }
   int SyncBytes(int fd) override { return OrError(::fdatasync(fd)); }
@@ -76,7 +76,7 @@ class PosixFileSystem : public FileSystem {
   int StatusOf(int fd, struct stat* status) override { return OrError(::fstat(fd, status)); }
 
   int List(const std::string& path, std::vector<std::string>* names) override {
-    // Not std::filesystem, whose iterators end the process when memory is short.
+    // std::filesystem is no choice here: its iterators end the process when memory is short.
     const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
     if (folder == nullptr) return -errno;
     errno = 0;
@@ -93,9 +93,10 @@ class PosixFileSystem : public FileSystem {
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
     struct statvfs space {};
     if (::statvfs(path.c_str(), &space) != 0) return -errno;
-    // Some network and user-space file systems fill in nothing.
-    *free_bytes = space.f_blocks == 0 ? std::numeric_limits<int64_t>::max()
-                                      : static_cast<int64_t>(space.f_bavail * space.f_frsize);
+    // Some network and user-space file systems leave every field 0.
+    const bool says_nothing = space.f_blocks == 0;
+    *free_bytes = std::numeric_limits<int64_t>::max();
+    if (!says_nothing) *free_bytes = space.f_bavail * space.f_frsize;
     return 0;
   }
 
@@ -119,5 +120,7 @@ FileSystem& FileSystem::Current() {
 }
 
 FileSystem* FileSystem::Replace(FileSystem* replacement) { return current.exchange(replacement); }
+
+int ErrorOfTransfer(int64_t answer) { return answer < 0 ? static_cast<int>(-answer) : EIO; }
 
 }  // namespace hearth

@@ -21,8 +21,8 @@ void RequireNotForAll(const std::string& path, const struct stat& status) {
       path, status.st_uid, status.st_mode & 07777U);
 }
 
-/// Whether the group consists of more than the owner, as far as can be told: a user's own group is
-/// the one that new files of this user get.
+/// Guesses if the group has members besides the owner. The group that new files of this user get
+/// counts as the user's own group, without other members.
 bool IsSharedGroup(const struct stat& status) {
   return status.st_uid != ::geteuid() || status.st_gid != ::getegid();
 }

@@ -19,16 +19,20 @@ using hdf5_internal::Prefixes;
 static_assert(std::endian::native == std::endian::little,
               "columns are mapped as they lie on disk, which is little-endian");
 
-struct TypeRow {
+struct TypeInfo {
   std::string_view name;
   int64_t size_bytes;
 };
-constexpr std::array<TypeRow, 6> kTypes = {{{"uint8", 1},  // [ColumnType]
-                                            {"int32", 4},
-                                            {"uint32", 4},
-                                            {"int64", 8},
-                                            {"float32", 4},
-                                            {"float64", 8}}};
+
+const TypeInfo& InfoOf(ColumnType type) {
+  static constexpr std::array<TypeInfo, 6> kTypes = {{{"uint8", 1},  // [ColumnType]
+                                                      {"int32", 4},
+                                                      {"uint32", 4},
+                                                      {"int64", 8},
+                                                      {"float32", 4},
+                                                      {"float64", 8}}};
+  return kTypes[static_cast<size_t>(type)];
+}
 
 }  // namespace
 
@@ -54,7 +58,7 @@ hid_t TypeId(ColumnType type) {
 
 Handle FileAccess(Backing* backing) {
   Handle access = AccessTo(backing);
-  // 1.8's objects: checksummed metadata, readable everywhere.
+  // The objects of HDF5 1.8 have checksums on their metadata and are readable everywhere.
   Must(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18));
   Must(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG));
   return access;
@@ -72,8 +76,8 @@ std::vector<std::string> Prefixes(const std::string& name) {
 
 }  // namespace hdf5_internal
 
-std::string_view NameOf(ColumnType type) { return kTypes[static_cast<size_t>(type)].name; }
-int64_t SizeOf(ColumnType type) { return kTypes[static_cast<size_t>(type)].size_bytes; }
+std::string_view NameOf(ColumnType type) { return InfoOf(type).name; }
+int64_t SizeOf(ColumnType type) { return InfoOf(type).size_bytes; }
 
 Hdf5File::State::~State() {
   if (file >= 0) H5Fclose(file);
@@ -125,7 +129,7 @@ std::vector<std::string> Hdf5File::List(const std::string& group_name) const {
   if (H5Iget_type(group.get()) != H5I_GROUP) state_->Refuse(group_name, "is not a group");
   struct Listing {
     std::vector<std::string> names;
-    std::exception_ptr* failure;  // nothing may be thrown through HDF5
+    std::exception_ptr* failure;  // no exception may pass through HDF5
   };
   Listing listing{{}, &state_->backing.failure};
   const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {

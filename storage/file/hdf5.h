@@ -18,7 +18,7 @@ enum class ColumnType { kUint8, kInt32, kUint32, kInt64, kFloat32, kFloat64 };
 std::string_view NameOf(ColumnType type);  // "uint8", ... as in NumPy
 int64_t SizeOf(ColumnType type);           // bytes
 
-/// Where the numbers of a dataset lie in its file.
+/// The place of a dataset's numbers in its file.
 struct DatasetInfo {
   ColumnType type = ColumnType::kUint8;
   std::vector<int64_t> shape;
@@ -30,18 +30,18 @@ struct DatasetInfo {
 /// An HDF5 file of contiguous datasets and scalar attributes: all of HDF5 that hearth uses.
 ///
 /// Written files are deterministic (no time stamps), readable by HDF5 1.8 and later, and carry
-/// checksums on their metadata. Datasets of kAlignThresholdBytes or more are aligned. A file is put
-/// together in memory and written in one go by Close(): its size and SHA-256 are known then without
-/// reading it. Opening makes no assumption about the file: soft, external and user-defined links,
-/// external storage, chunks, filters, variable-length types and foreign element types are refused,
-/// and every size is compared with the file's before memory is taken for it.
+/// checksums on their metadata. Datasets of kAlignThresholdBytes or more are aligned. A file is
+/// assembled in memory, and Close() writes it at once, so that its size and SHA-256 are known
+/// without reading it back. Opening trusts nothing in the file: it refuses soft, external and
+/// user-defined links, external storage, chunks, filters, variable-length types and foreign element
+/// types, and compares every size with the size of the file before it allocates memory.
 ///
-/// Names are absolute paths such as "/events/item"; missing groups are created on writing.
-/// One object must not be used by two threads at once; different objects may be.
+/// Names are absolute paths such as "/events/item". Writing creates missing groups.
+/// Two threads must not use one object at once; they may use different objects.
 /// Errors: StorageError or PermissionError when reading or writing fails, DataError when the
-/// content is not what was asked for; both name the file and the dataset or attribute. A broken
-/// request (writing to a file opened for reading, writing a name twice) is our bug and ends the
-/// process.
+/// content has another type or shape than requested. Both name the file and the dataset or
+/// attribute. A broken request (writing to a file opened for reading, writing a name twice) is our
+/// bug and ends the process.
 class Hdf5File {
  public:
   static constexpr int64_t kAlignThresholdBytes = 64 << 10;
@@ -52,9 +52,9 @@ class Hdf5File {
   /// Large datasets start at multiples of `alignment_bytes`.
   static Hdf5File Create(const std::string& path, int64_t alignment_bytes = kAlignmentBytes);
   static Hdf5File OpenReadOnly(const std::string& path);
-  /// The same of a file that is open already, e.g. because its hash has been compared.
+  /// Does the same with a file that is open already, e.g. because its hash has been compared.
   static Hdf5File Read(FileDescriptor file);
-  /// The same; the descriptor stays the caller's.
+  /// Does the same with a second descriptor; the caller keeps the first.
   static Hdf5File OpenReadOnly(const FileDescriptor& file);
 
   ~Hdf5File();  // without Close() a written file stays empty
@@ -62,15 +62,15 @@ class Hdf5File {
   Hdf5File& operator=(Hdf5File&&) noexcept;
 
   const std::string& path() const;
-  /// Writes a created file and closes it; reports what could not be written. The caller syncs it.
-  /// Nothing may be called afterwards.
+  /// Writes a created file and closes it. Throws when a write fails. The caller syncs the file.
+  /// No other call may follow.
   WrittenFile Close();
-  /// Ends HDF5's part in reading and hands back the descriptor. Nothing may be called afterwards.
+  /// Ends reading through HDF5 and returns the descriptor. No other call may follow.
   FileDescriptor TakeFile();
 
   /// Element is one of the six C++ types of ColumnType. An empty shape means {values.size()};
   /// otherwise the product of `shape` is values.size().
-  /// WriteDataset copies the values; BorrowDataset needs them as they are until Close().
+  /// WriteDataset copies the values. BorrowDataset does not: they must not change before Close().
   template <typename Element>
   void BorrowDataset(const std::string& name, std::span<const Element> values,
                      const std::vector<int64_t>& shape = {});
@@ -104,7 +104,11 @@ class Hdf5File {
 
   void PlaceBytes(const std::string& name, ColumnType type, std::span<const char> bytes,
                   const std::vector<int64_t>& shape);
-  std::span<const char> KeepCopy(const void* data, size_t size_bytes);
+  template <typename Element>
+  static std::span<const char> BytesOf(std::span<const Element> values) {
+    return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+  }
+  std::span<const char> KeepCopy(std::span<const char> bytes);
   void ReadBytes(const std::string& name, const DatasetInfo& info, void* values) const;
   DatasetInfo DescribeAs(const std::string& name, ColumnType type) const;
 
@@ -125,20 +129,19 @@ constexpr ColumnType ColumnTypeOf() {
 template <typename Element>
 void Hdf5File::BorrowDataset(const std::string& name, std::span<const Element> values,
                              const std::vector<int64_t>& shape) {
-  PlaceBytes(name, ColumnTypeOf<Element>(),
-             {reinterpret_cast<const char*>(values.data()), values.size_bytes()}, shape);
+  PlaceBytes(name, ColumnTypeOf<Element>(), BytesOf(values), shape);
 }
 
 template <typename Element>
 void Hdf5File::WriteDataset(const std::string& name, std::span<const Element> values,
                             const std::vector<int64_t>& shape) {
-  PlaceBytes(name, ColumnTypeOf<Element>(), KeepCopy(values.data(), values.size_bytes()), shape);
+  PlaceBytes(name, ColumnTypeOf<Element>(), KeepCopy(BytesOf(values)), shape);
 }
 
 template <typename Element>
 std::vector<Element> Hdf5File::ReadDataset(const std::string& name) const {
   const DatasetInfo info = DescribeAs(name, ColumnTypeOf<Element>());
-  std::vector<Element> values(static_cast<size_t>(info.element_count));
+  std::vector<Element> values(info.element_count);
   ReadBytes(name, info, values.data());
   return values;
 }

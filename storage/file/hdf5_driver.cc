@@ -11,13 +11,16 @@ namespace {
 struct DriverFile {
   H5FD_t known;
   Backing* backing;
-  haddr_t end_of_addresses;  // what HDF5 has handed out
+  haddr_t end_of_addresses;  // of those that HDF5 has assigned
 };
 
-DriverFile& Of(H5FD_t* file) { return *reinterpret_cast<DriverFile*>(file); }
-const DriverFile& Of(const H5FD_t* file) { return *reinterpret_cast<const DriverFile*>(file); }
+DriverFile& DriverFileOf(H5FD_t* file) { return *reinterpret_cast<DriverFile*>(file); }
+const DriverFile& DriverFileOf(const H5FD_t* file) {
+  return *reinterpret_cast<const DriverFile*>(file);
+}
 
-/// HDF5 is C: a failure is kept for Hdf5File to report, and never passes through HDF5.
+/// HDF5 is written in C, so no exception may pass through it. Keeps the exception for Hdf5File to
+/// report.
 template <typename Action>
 herr_t Guarded(Backing& backing, const Action& action) {
   try {
@@ -40,11 +43,11 @@ H5FD_t* Open(const char* /*name*/, unsigned /*flags*/, hid_t access, haddr_t /*m
 }
 
 herr_t Close(H5FD_t* file) {
-  delete &Of(file);
+  delete &DriverFileOf(file);
   return 0;
 }
 
-/// Those of HDF5's own driver for files, on which the places of objects depend.
+/// Reports the flags of HDF5's own driver for files: the places of objects depend on them.
 herr_t Query(const H5FD_t* /*file*/, unsigned long* flags) {
   *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
            H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
@@ -52,60 +55,57 @@ herr_t Query(const H5FD_t* /*file*/, unsigned long* flags) {
 }
 
 haddr_t EndOfAddresses(const H5FD_t* file, H5FD_mem_t /*type*/) {
-  return Of(file).end_of_addresses;
+  return DriverFileOf(file).end_of_addresses;
 }
 
 herr_t SetEndOfAddresses(H5FD_t* file, H5FD_mem_t /*type*/, haddr_t address) {
-  Of(file).end_of_addresses = address;
+  DriverFileOf(file).end_of_addresses = address;
   return 0;
 }
 
 haddr_t EndOfFile(const H5FD_t* file, H5FD_mem_t /*type*/) {
-  const Backing& backing = *Of(file).backing;
-  return static_cast<haddr_t>(backing.writing ? backing.image.size_bytes() : backing.size_bytes);
+  const Backing& backing = *DriverFileOf(file).backing;
+  return backing.writing ? backing.image.size_bytes() : backing.size_bytes;
 }
 
-/// Bytes behind the end of the file are zero, as with HDF5's own driver: what they claim to be is
-/// then refused for what it says.
+/// Reads bytes behind the end of the file as zeros, like HDF5's own driver. HDF5 then refuses the
+/// zeros as content.
 herr_t Read(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_t address, size_t size,
             void* bytes) {
-  Backing& backing = *Of(file).backing;
-  const int64_t offset = static_cast<int64_t>(address);
+  Backing& backing = *DriverFileOf(file).backing;
+  const int64_t offset = address;
   char* const out = static_cast<char*>(bytes);
   return Guarded(backing, [&] {
     if (backing.writing) return backing.image.ReadCopied(offset, {out, size});
-    const int64_t present =
-        std::clamp<int64_t>(backing.size_bytes - offset, 0, static_cast<int64_t>(size));
+    const int64_t present = std::clamp<int64_t>(backing.size_bytes - offset, 0, size);
     backing.file.ReadAt(out, present, offset);
-    std::memset(out + present, 0, size - static_cast<size_t>(present));
+    std::memset(out + present, 0, size - present);
   });
 }
 
 herr_t Write(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_t address, size_t size,
              const void* bytes) {
-  Backing& backing = *Of(file).backing;
+  Backing& backing = *DriverFileOf(file).backing;
   if (!backing.writing) return -1;
-  const int64_t offset = static_cast<int64_t>(address);
+  const int64_t offset = address;
   return Guarded(backing, [&] {
     backing.image.Copy(offset, {static_cast<const char*>(bytes), size});
-    const int64_t end = offset + static_cast<int64_t>(size);
+    const int64_t end = offset + size;
     backing.image.set_size_bytes(std::max(backing.image.size_bytes(), end));
   });
 }
 
-/// The file ends where HDF5's addresses end.
+/// Sets the end of the file to the end of HDF5's addresses.
 herr_t Truncate(H5FD_t* file, hid_t /*transfer*/, hbool_t /*closing*/) {
-  Backing& backing = *Of(file).backing;
-  if (backing.writing) {
-    backing.image.set_size_bytes(static_cast<int64_t>(Of(file).end_of_addresses));
-  }
+  Backing& backing = *DriverFileOf(file).backing;
+  if (backing.writing) backing.image.set_size_bytes(DriverFileOf(file).end_of_addresses);
   return 0;
 }
 
 hid_t Register() {
   static H5FD_class_t driver{};
   driver.name = "hearth";
-  driver.maxaddr = static_cast<haddr_t>(INT64_MAX);
+  driver.maxaddr = INT64_MAX;
   driver.fc_degree = H5F_CLOSE_STRONG;
   driver.fapl_size = sizeof(Backing*);
   driver.open = Open;
@@ -117,7 +117,7 @@ hid_t Register() {
   driver.read = Read;
   driver.write = Write;
   driver.truncate = Truncate;
-  // Free space of data and of metadata is kept apart, as HDF5's own driver does.
+  // The driver keeps the free space of data apart from that of metadata, like HDF5's own driver.
   constexpr H5FD_mem_t apart[] = H5FD_FLMAP_DICHOTOMY;
   std::copy(std::begin(apart), std::end(apart), std::begin(driver.fl_map));
   return Must(H5FDregister(&driver));

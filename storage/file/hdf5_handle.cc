@@ -7,11 +7,10 @@
 namespace hearth::hdf5_internal {
 
 void PrepareLibrary() {
-  // All files are closed by their owners. HDF5's own clean-up at exit adds nothing and crashes when
-  // a file could not be flushed because the disk was full.
-  static const herr_t no_exit_handler = H5dont_atexit();
-  static_cast<void>(no_exit_handler);
-  thread_local const bool prepared = [] {
+  // The owner of a file closes it. HDF5's own clean-up at exit adds nothing, and crashes when a
+  // file could not be flushed because the disk was full.
+  [[maybe_unused]] static const herr_t no_exit_handler = H5dont_atexit();
+  [[maybe_unused]] thread_local const bool prepared = [] {
     hbool_t thread_safe = false;
     H5is_library_threadsafe(&thread_safe);
     if (!thread_safe) {
@@ -23,25 +22,24 @@ void PrepareLibrary() {
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     return true;
   }();
-  static_cast<void>(prepared);
 }
 
 void WhileLibraryIsQuiet(const std::function<void()>& body) {
   PrepareLibrary();
-  // HDF5 has no call that takes its lock, but holds it, for calls of the same thread to enter
-  // again, while it calls back: here at the first property of a list.
+  // HDF5 offers no call that takes its lock. It holds the lock during a call-back, though, and lets
+  // the same thread call HDF5 again. The call-back here comes at the first property of a list.
   const Handle list(Must(H5Pcreate(H5P_FILE_ACCESS)));
   const auto call_once = [](hid_t, const char*, void* data) -> herr_t {
-    (*static_cast<const std::function<void()>*>(data))();
+    (**static_cast<const std::function<void()>**>(data))();
     return 1;
   };
-  HEARTH_CHECK(
-      H5Piterate(list.get(), nullptr, call_once, const_cast<std::function<void()>*>(&body)) == 1);
+  const std::function<void()>* call = &body;
+  HEARTH_CHECK(H5Piterate(list.get(), nullptr, call_once, &call) == 1);
 }
 
 std::string LastHdf5Error() {
   std::array<char, 256> cause{"no cause given"};
-  // HDF5 is C: nothing may be thrown through it, so nothing is allocated here.
+  // HDF5 is written in C: no exception may pass through it, so the call-back allocates nothing.
   const auto take_first = [](unsigned depth, const H5E_error2_t* error, void* out) -> herr_t {
     auto& text = *static_cast<std::array<char, 256>*>(out);
     if (depth == 0 && error->desc != nullptr)

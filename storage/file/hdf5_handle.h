@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-/// What hdf5*.cc are built of; nothing else includes this file.
+/// The building blocks of hdf5*.cc; no other file but sandbox.cc includes this header.
 namespace hearth::hdf5_internal {
 
 /// Closes one HDF5 identifier of any kind.
@@ -29,19 +29,20 @@ class Handle {
   hid_t id_;
 };
 
-/// Prepares HDF5 for the calling thread: hearth reports errors itself (the automatic printing is
-/// per thread), and a file must not be able to load a plug-in. Call before any other HDF5 call.
-/// Throws StorageError when the library is not thread safe.
+/// Prepares HDF5 for the calling thread. Turns off HDF5's printing of errors, a setting of each
+/// thread, because hearth reports them itself. Forbids plug-ins, so that no file can load one. Call
+/// it before any other HDF5 call. Throws StorageError when the library is not thread safe.
 void PrepareLibrary();
 
-/// Calls `body` while no other thread is inside HDF5, so that a process forked in it can use HDF5.
-/// `body` may do so as well, and must not throw.
+/// Calls `body` while no other thread is inside HDF5, so that a process forked by `body` can use
+/// HDF5. `body` may use HDF5 as well, and must not throw.
 void WhileLibraryIsQuiet(const std::function<void()>& body);
 
-/// HDF5's own words for its last failure on this thread, the innermost cause; forgets it.
+/// HDF5's own words for its last failure on this thread (the innermost cause). Forgets the failure.
 std::string LastHdf5Error();
 
-/// For calls on property lists and in-memory types and spaces: they fail only on wrong arguments.
+/// Checks calls on property lists and in-memory types and spaces: only a wrong argument can make
+/// them fail.
 template <typename Result>
 Result Must(Result result) {
   HEARTH_CHECK(result >= 0, "HDF5: {}", LastHdf5Error());

@@ -53,16 +53,17 @@ void Hdf5File::State::DescribeShape(const std::string& name, hid_t dataset,
   H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
   info->element_count = 1;
   for (int axis = 0; axis < rank; ++axis) {
-    const hsize_t extent = dims[static_cast<size_t>(axis)];
-    if (extent > static_cast<hsize_t>(size_bytes())) {
+    const hsize_t claimed = dims[axis];
+    if (std::cmp_greater(claimed, size_bytes())) {
       Refuse(name,
-             fmt::format("claims an extent of {}, the file has {} bytes", extent, size_bytes()));
+             fmt::format("claims an extent of {}, the file has {} bytes", claimed, size_bytes()));
     }
-    info->shape.push_back(static_cast<int64_t>(extent));
-    if (extent > 0 && info->element_count > size_bytes() / static_cast<int64_t>(extent)) {
+    const int64_t extent = claimed;
+    info->shape.push_back(extent);
+    if (extent > 0 && info->element_count > size_bytes() / extent) {
       Refuse(name, fmt::format("claims more elements than the file's {} bytes hold", size_bytes()));
     }
-    info->element_count *= static_cast<int64_t>(extent);
+    info->element_count *= extent;
   }
   info->size_bytes = info->element_count * SizeOf(info->type);
 }
@@ -76,12 +77,12 @@ void Hdf5File::State::DescribeLayout(const std::string& name, hid_t dataset,
   if (H5Pget_external_count(properties.get()) != 0) Refuse(name, "is stored in another file");
   if (info->element_count == 0) return;
   const haddr_t offset = H5Dget_offset(dataset);
-  if (offset == HADDR_UNDEF || offset > static_cast<haddr_t>(size_bytes()) ||
-      info->size_bytes > size_bytes() - static_cast<int64_t>(offset)) {
+  const bool is_inside = offset != HADDR_UNDEF && std::cmp_less_equal(offset, size_bytes());
+  if (is_inside) info->offset_bytes = offset;
+  if (!is_inside || info->size_bytes > size_bytes() - info->offset_bytes) {
     Refuse(name, fmt::format("({} bytes) reaches beyond the end of the file ({} bytes)",
                              info->size_bytes, size_bytes()));
   }
-  info->offset_bytes = static_cast<int64_t>(offset);
 }
 
 Hdf5File Hdf5File::OpenReadOnly(const std::string& path) {
@@ -109,7 +110,7 @@ Hdf5File Hdf5File::Read(FileDescriptor file) {
 
 FileDescriptor Hdf5File::TakeFile() {
   HEARTH_CHECK(!state_->writing(), "'{}' is open for writing", path());
-  H5Fclose(std::exchange(state_->file, -1));  // after reading there is nothing to lose
+  H5Fclose(std::exchange(state_->file, -1));  // no error is possible after reading alone
   return std::move(state_->backing.file);
 }
 
@@ -156,7 +157,7 @@ std::string Hdf5File::TextAttribute(const std::string& object, const std::string
     state_->Refuse(what, "is not a string of fixed length");
   }
   const size_t size_bytes = H5Tget_size(type.get());
-  if (size_bytes == 0 || size_bytes > static_cast<size_t>(kMaxAttributeBytes)) {
+  if (size_bytes == 0 || std::cmp_greater(size_bytes, kMaxAttributeBytes)) {
     state_->Refuse(what, fmt::format("has {} bytes", size_bytes));
   }
   std::string text(size_bytes, '\0');

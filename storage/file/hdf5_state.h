@@ -11,14 +11,14 @@
 #include "storage/file/hdf5_driver.h"
 #include "storage/file/hdf5_handle.h"
 
-/// What hdf5.cc, hdf5_reading.cc and hdf5_writing.cc share; nothing else includes this file.
+/// Shared by hdf5.cc, hdf5_reading.cc and hdf5_writing.cc; no other file includes this header.
 namespace hearth {
 namespace hdf5_internal {
 
 /// HDF5's name of an element type on disk.
 hid_t TypeId(ColumnType type);
 
-/// How files are opened and created.
+/// The file access property list for opening and creating files.
 Handle FileAccess(Backing* backing);
 
 /// "/a/b/c" -> {"/a", "/a/b", "/a/b/c"}; "/" -> {}.
@@ -28,7 +28,7 @@ std::vector<std::string> Prefixes(const std::string& name);
 
 struct Hdf5File::State {
   hdf5_internal::Backing backing;
-  std::deque<std::vector<char>> copies;  // of datasets, until they are written
+  std::deque<std::vector<char>> copies;  // datasets that are not written yet
   hid_t file = -1;
 
   ~State();
@@ -37,12 +37,13 @@ struct Hdf5File::State {
   bool writing() const { return backing.writing; }
   int64_t size_bytes() const { return backing.size_bytes; }
 
-  /// What stopped HDF5 may have been the file system, not the content.
+  /// Throws the file system's error if that error, and not the content, stopped HDF5.
   void RethrowFailure() const;
   [[noreturn]] void Refuse(const std::string& name, std::string_view what) const;
   [[noreturn]] void FailWrite(const std::string& name) const;
 
-  /// True when every step of the name is a hard link, i.e. the object lies in this file.
+  /// True when the name exists. Refuses a name with a soft or external link in its path: the object
+  /// must lie in this file.
   bool Has(const std::string& name) const;
   hdf5_internal::Handle Open(const std::string& name) const;
 
@@ -50,7 +51,8 @@ struct Hdf5File::State {
   hdf5_internal::Handle OpenDataset(const std::string& name) const;
   hdf5_internal::Handle OpenAttribute(const std::string& object_name,
                                       const std::string& name) const;
-  /// Dimensions and their product; bounded by the file's size so that no product can overflow.
+  /// Reads the dimensions and their product. The file's size bounds both, so that no product can
+  /// overflow.
   void DescribeShape(const std::string& name, hid_t dataset, DatasetInfo* info) const;
   void DescribeLayout(const std::string& name, hid_t dataset, DatasetInfo* info) const;
 

@@ -17,7 +17,7 @@ using hdf5_internal::PrepareLibrary;
 using hdf5_internal::TypeId;
 
 /// A creation property list of the given class without time stamps.
-Handle Timeless(hid_t property_class) {
+Handle PropertiesWithoutTimes(hid_t property_class) {
   Handle properties(Must(H5Pcreate(property_class)));
   Must(H5Pset_obj_track_times(properties.get(), false));
   return properties;
@@ -28,7 +28,7 @@ Handle Timeless(hid_t property_class) {
 void Hdf5File::State::CreateGroups(const std::vector<std::string>& names) const {
   for (const std::string& name : names) {
     if (Has(name)) continue;
-    const Handle properties = Timeless(H5P_GROUP_CREATE);
+    const Handle properties = PropertiesWithoutTimes(H5P_GROUP_CREATE);
     const Handle group(H5Gcreate2(file, name.c_str(), H5P_DEFAULT, properties.get(), H5P_DEFAULT));
     if (!group.ok()) FailWrite(name);
   }
@@ -50,9 +50,9 @@ Hdf5File Hdf5File::Create(const std::string& path, int64_t alignment_bytes) {
   auto state = std::make_unique<State>();
   state->backing.file = FileDescriptor::CreateOrEmpty(path, 0666);
   state->backing.writing = true;
-  const Handle creation = Timeless(H5P_FILE_CREATE);
+  const Handle creation = PropertiesWithoutTimes(H5P_FILE_CREATE);
   const Handle access = FileAccess(&state->backing);
-  Must(H5Pset_alignment(access.get(), kAlignThresholdBytes, static_cast<hsize_t>(alignment_bytes)));
+  Must(H5Pset_alignment(access.get(), kAlignThresholdBytes, alignment_bytes));
   state->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());
   if (state->file < 0) throw StorageError("cannot create '{}': {}", path, LastHdf5Error());
   return Hdf5File(std::move(state));
@@ -68,9 +68,8 @@ WrittenFile Hdf5File::Close() {
   return written;
 }
 
-std::span<const char> Hdf5File::KeepCopy(const void* data, size_t size_bytes) {
-  const char* const bytes = static_cast<const char*>(data);
-  return state_->copies.emplace_back(bytes, bytes + size_bytes);
+std::span<const char> Hdf5File::KeepCopy(std::span<const char> bytes) {
+  return state_->copies.emplace_back(bytes.begin(), bytes.end());
 }
 
 void Hdf5File::PlaceBytes(const std::string& name, ColumnType type, std::span<const char> bytes,
@@ -81,17 +80,14 @@ void Hdf5File::PlaceBytes(const std::string& name, ColumnType type, std::span<co
   groups.pop_back();
   state_->CreateGroups(groups);
 
-  std::vector<hsize_t> dims;
+  std::vector<hsize_t> dims(shape.begin(), shape.end());
+  if (shape.empty()) dims.push_back(element_count);
   int64_t product = 1;
-  for (const int64_t extent : shape) {
-    dims.push_back(static_cast<hsize_t>(extent));
-    product *= extent;
-  }
-  if (shape.empty()) dims.push_back(static_cast<hsize_t>(product = element_count));
+  for (const int64_t extent : dims) product *= extent;
   HEARTH_CHECK(product == element_count, "{}: {} values in a shape of {}", name, element_count,
                product);
 
-  const Handle properties = Timeless(H5P_DATASET_CREATE);
+  const Handle properties = PropertiesWithoutTimes(H5P_DATASET_CREATE);
   Must(H5Pset_layout(properties.get(), H5D_CONTIGUOUS));
   Must(H5Pset_alloc_time(properties.get(), H5D_ALLOC_TIME_EARLY));
   Must(H5Pset_fill_time(properties.get(), H5D_FILL_TIME_NEVER));
@@ -100,10 +96,10 @@ void Hdf5File::PlaceBytes(const std::string& name, ColumnType type, std::span<co
                                   H5P_DEFAULT, properties.get(), H5P_DEFAULT));
   if (!dataset.ok()) state_->FailWrite(name);
   if (element_count == 0) return;
-  // Early allocation: the place is final, and HDF5 itself never touches it.
+  // Early allocation makes the place final, and HDF5 itself never touches it.
   const haddr_t offset = H5Dget_offset(dataset.get());
   if (offset == HADDR_UNDEF) state_->FailWrite(name);
-  state_->backing.image.Place(static_cast<int64_t>(offset), bytes);
+  state_->backing.image.Place(offset, bytes);
 }
 
 void Hdf5File::SetAttribute(const std::string& object, const std::string& name,

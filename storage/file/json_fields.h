@@ -10,12 +10,12 @@
 namespace hearth {
 
 /// Parses a JSON text from a stranger: one value, no key twice in an object, at most `max_depth`
-/// levels. Throws DataError beginning with `where`.
+/// levels. Throws DataError; its message begins with `where`.
 nlohmann::json ParseJson(std::string_view text, int max_depth, const std::string& where);
 
-/// Takes the fields of a JSON object one by one. A missing field, a field of another type or range
-/// and, at Finish(), a field nobody asked for throw DataError beginning with `where`.
-/// The object must outlive this.
+/// Takes the fields of a JSON object one by one. A missing field and a field of another type or
+/// range throw DataError. Finish() throws DataError when a field was never taken. The messages
+/// begin with `where`. The JSON object must outlive this object.
 class JsonFields {
  public:
   JsonFields(const nlohmann::json& object, std::string where);

@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Part of the name, so that what an older hearth checked less strictly is checked again.
+/// Belongs to the list's name. A stricter check gets a new number, so that files checked by an
+/// older hearth are checked again.
 constexpr int kChecksVersion = 1;
 constexpr int64_t kMaxBytes = int64_t{4} << 20;  // some 30,000 files
 
@@ -28,8 +29,8 @@ std::string LineOf(const FileIdentity& identity, const std::string& sha256) {
                      identity.modified_nsec, identity.changed_nsec, sha256);
 }
 
-/// Opens the list if it is a plain file of this user alone.
-std::optional<int> OpenOwn(const std::string& path, int flags) {
+/// Opens the list if it is a regular file that this user alone may write.
+std::optional<int> OpenOwnFile(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (fd < 0) return std::nullopt;
   struct stat status {};
@@ -41,7 +42,7 @@ std::optional<int> OpenOwn(const std::string& path, int flags) {
   return std::nullopt;
 }
 
-std::string Environment(const char* name) {
+std::string EnvironmentValue(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
@@ -49,13 +50,13 @@ std::string Environment(const char* name) {
 }  // namespace
 
 std::string KnownFiles::DefaultPath() {
-  std::string cache = Environment("XDG_CACHE_HOME");
+  std::string cache = EnvironmentValue("XDG_CACHE_HOME");
   if (cache.empty()) {
-    const std::string home = Environment("HOME");
+    const std::string home = EnvironmentValue("HOME");
     if (home.empty()) return "";
     cache = home + "/.cache";
   }
-  // Homes are shared between hosts, device numbers are not.
+  // Several hosts may share a home folder, but each has its own device numbers.
   return fmt::format("{}/hearth/checked-files-{}-{}", cache, kChecksVersion, HostName());
 }
 
@@ -82,12 +83,12 @@ void KnownFiles::Remember(std::span<const std::pair<FileIdentity, std::string>> 
   if (text.empty()) return;
   std::error_code ignored;
   fs::create_directories(FolderOf(path_), ignored);
-  const std::optional<int> fd = OpenOwn(path_, O_WRONLY | O_CREAT | O_APPEND);
+  const std::optional<int> fd = OpenOwnFile(path_, O_WRONLY | O_CREAT | O_APPEND);
   if (!fd) return;
   struct stat status {};
   const bool too_long = ::fstat(*fd, &status) == 0 && status.st_size > kMaxBytes;
-  // Lines of other processes stay whole beside it: one write, appended. What is cut or lost is
-  // no line that matches, and is checked again.
+  // One appending write keeps the lines of other processes whole. A line that is cut or lost
+  // matches no file, so its file is checked again.
   if (!too_long || ::ftruncate(*fd, 0) == 0) {
     [[maybe_unused]] const ssize_t written = ::write(*fd, text.data(), text.size());
   }
@@ -95,15 +96,15 @@ void KnownFiles::Remember(std::span<const std::pair<FileIdentity, std::string>> 
 }
 
 void KnownFiles::ReadNewLines() {
-  const std::optional<int> fd = OpenOwn(path_, O_RDONLY);
+  const std::optional<int> fd = OpenOwnFile(path_, O_RDONLY);
   if (!fd) return;
   struct stat status {};
   if (::fstat(*fd, &status) == 0 && status.st_size != bytes_read_ &&
       status.st_size <= 2 * kMaxBytes) {
-    std::string text(static_cast<size_t>(status.st_size), '\0');
+    std::string text(status.st_size, '\0');
     const ssize_t count = ::pread(*fd, text.data(), text.size(), 0);
     bytes_read_ = std::max<int64_t>(count, 0);
-    text.resize(static_cast<size_t>(bytes_read_));
+    text.resize(bytes_read_);
     for (const std::string_view line : SplitText(text, "\n")) lines_.emplace(line);
   }
   ::close(*fd);

@@ -11,24 +11,24 @@
 
 namespace hearth {
 
-/// Files whose content was compared with a SHA-256 before, on this host, by this user: a file that
-/// kept its identity need not be read again. Kept in a small text file that only the user may read
-/// or write; a missing, damaged, foreign or unwritable one costs time and nothing else.
-/// Thread safe, and several processes may share the file.
+/// Remembers files that this user on this host has compared with their SHA-256 before: a file that
+/// kept its identity need not be read again. The list is a small text file that no other user may
+/// read or write. If the list is missing, damaged, foreign or unwritable, files are read again.
+/// The class is thread safe, and several processes may share the list.
 class KnownFiles {
  public:
-  /// Where this user's list for this host lies: $XDG_CACHE_HOME/hearth or ~/.cache/hearth; "" when
-  /// neither is known.
+  /// The path of this user's list for this host, in $XDG_CACHE_HOME/hearth or ~/.cache/hearth; ""
+  /// when neither folder is known.
   static std::string DefaultPath();
 
-  /// `path` "": nothing is remembered. A file changed within `settling` is not remembered: clocks
-  /// of file systems are coarse, and a second change could leave the same times.
+  /// An empty `path` remembers nothing. A file that changed less than `settling` ago is not
+  /// remembered: clocks of file systems are coarse, and a second change could leave the same times.
   explicit KnownFiles(std::string path,
                       std::chrono::nanoseconds settling = std::chrono::seconds(2));
 
-  /// Whether a file of this identity was remembered with this hash.
+  /// True when a file of this identity is remembered with this hash.
   bool Has(const FileIdentity& identity, const std::string& sha256);
-  /// Notes files and their hashes for later processes.
+  /// Remembers files and their hashes for later processes.
   void Remember(std::span<const std::pair<FileIdentity, std::string>> files);
 
  private:

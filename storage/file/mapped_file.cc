@@ -9,16 +9,15 @@ namespace hearth {
 
 MappedFile::MappedFile(const FileDescriptor& file) : size_bytes_(file.SizeBytes()) {
   if (size_bytes_ == 0) return;
-  void* const data =
-      ::mmap(nullptr, static_cast<size_t>(size_bytes_), PROT_READ, MAP_SHARED, file.get(), 0);
+  void* const data = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, file.get(), 0);
   if (data == MAP_FAILED) ThrowFileError("map", file.path(), errno);
   data_ = static_cast<char*>(data);
-  watch_ = MappingWatch(data_, static_cast<size_t>(size_bytes_), file.path());
+  watch_ = MappingWatch(data_, size_bytes_, file.path());
 }
 
 MappedFile::~MappedFile() {
   watch_ = MappingWatch();  // before another mapping can take the addresses
-  if (data_ != nullptr) ::munmap(data_, static_cast<size_t>(size_bytes_));
+  if (data_ != nullptr) ::munmap(data_, size_bytes_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -34,8 +33,8 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 void MappedFile::Prefetch() const {
-  // Advice only: a refusal changes nothing but speed.
-  if (data_ != nullptr) ::madvise(data_, static_cast<size_t>(size_bytes_), MADV_WILLNEED);
+  // The call is advice: a refusal changes nothing but speed.
+  if (data_ != nullptr) ::madvise(data_, size_bytes_, MADV_WILLNEED);
 }
 
 }  // namespace hearth

@@ -9,9 +9,9 @@
 namespace hearth {
 
 /// A read-only memory mapping of a whole file. The mapping holds no descriptor, so thousands of
-/// files can be mapped at once. Throws what FileDescriptor::OpenForReading throws.
+/// files can be mapped at once. Throws PermissionError or StorageError naming the file.
 /// The file must not be truncated while it is mapped: data sets are immutable once they are listed.
-/// A read of what is not there any more ends the process (MappingWatch).
+/// Reading bytes that are gone ends the process (MappingWatch).
 class MappedFile {
  public:
   explicit MappedFile(const FileDescriptor& file);

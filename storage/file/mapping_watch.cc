@@ -15,7 +15,7 @@
 
 namespace hearth {
 
-/// Slots are never freed, only used again: the handler may walk over them at any moment.
+/// A slot is reused but never freed: the handler may walk over it at any moment.
 struct MappingWatch::Slot {
   std::atomic<uintptr_t> begin{0};  // 0: free
   std::atomic<size_t> size_bytes{0};
@@ -37,11 +37,11 @@ const MappingWatch::Slot* SlotOf(uintptr_t address) {
   return nullptr;
 }
 
-/// Calls only what is async-signal-safe.
+/// Calls async-signal-safe functions only.
 void OnBusError(int signal, siginfo_t* info, void* context) {
   if (const auto* slot = SlotOf(reinterpret_cast<uintptr_t>(info->si_addr))) {
     static std::atomic_flag ending;
-    // Another thread met the same, and ends the process when it has said so.
+    // Another thread met the same fault first: it reports the fault and ends the process.
     while (ending.test_and_set()) ::pause();
     ReportFault({"hearth: error: cannot read '", slot->path,
                  "' any more: it was cut short while in use, or its disk or server failed; restore "
@@ -53,7 +53,7 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
   } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
     previous_action.sa_handler(signal);
   } else {
-    std::signal(signal, SIG_DFL);  // the access is repeated on return, and ends the process
+    std::signal(signal, SIG_DFL);  // the access repeats on return, and now ends the process
   }
 }
 

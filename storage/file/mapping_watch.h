@@ -5,14 +5,14 @@
 
 namespace hearth {
 
-/// While it lives, a page of the mapping that the kernel cannot give (its file was cut, its disk or
-/// server is gone) ends the process with a message naming the file and the exit code of storage
-/// failures, instead of a bare SIGBUS. Faults elsewhere go where they went before.
-/// Thread safe. The first one installs the signal handler.
+/// Watches a mapping for pages that the kernel cannot read, because the file was cut or its disk or
+/// server is gone. Reading such a page then ends the process with a message naming the file and the
+/// exit code of storage failures, instead of a bare SIGBUS. Other faults go to the previous
+/// handler. Thread safe. The first watch installs the signal handler.
 class MappingWatch {
  public:
   MappingWatch() = default;
-  /// The mapping must live at least as long. Of a path, the last 500 bytes are kept.
+  /// The mapping must live at least as long as the watch. The last 500 bytes of `path` are kept.
   MappingWatch(const void* begin, size_t size_bytes, const std::string& path);
   ~MappingWatch();
   MappingWatch(MappingWatch&& other) noexcept;

@@ -12,8 +12,8 @@
 namespace hearth {
 namespace {
 
-/// ESTALE, ETIMEDOUT: a restarted or slow NFS server; ESHUTDOWN: a Lustre client that was evicted
-/// and connects again; EIO: either, or a disk.
+/// ESTALE and ETIMEDOUT come from a restarted or slow NFS server, ESHUTDOWN from a Lustre client
+/// that was evicted and connects again, EIO from either of them or from a disk.
 bool MayPass(int error_number) {
   return error_number == EIO || error_number == ESTALE || error_number == ETIMEDOUT ||
          error_number == ESHUTDOWN;

@@ -22,8 +22,8 @@
 namespace hearth {
 namespace {
 
-// What the child writes: kItemDone after each item, then nothing; or kThrew, the exit code of the
-// error as one byte, and its message.
+// The child writes kItemDone after each item. After an exception it writes kThrew, the exit code of
+// the error as one byte, and the message.
 constexpr char kItemDone = '.';
 constexpr char kThrew = '!';
 constexpr size_t kMaxMessageBytes = 4000;  // one write to a pipe of up to 4096 bytes is not torn
@@ -54,19 +54,20 @@ class Pipe {
 };
 
 void Send(int fd, const std::string& bytes) {
-  if (::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) ::_exit(1);
+  if (::write(fd, bytes.data(), bytes.size()) != std::ssize(bytes)) ::_exit(1);
 }
 
 void SendFailure(int fd, ExitCode code, const std::string& message) {
   Send(fd, std::string{kThrew, static_cast<char>(code)} + message.substr(0, kMaxMessageBytes));
 }
 
-/// The life of the child. An exception while one is reported ends it, too.
-[[noreturn]] void WorkAsChild(int64_t item_count, const SandboxLimits& limits, pid_t parent, int fd,
-                              const std::function<void(int64_t)>& work) noexcept {
+/// The whole life of the child. An exception during the report of another also ends the child.
+[[noreturn]] void RunChild(int64_t item_count, const SandboxLimits& limits, pid_t parent, int fd,
+                           const std::function<void(int64_t)>& work) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
-  // A thread of the parent may have held the log's lock. The parent reads the file as well.
+  // The child must not log: a thread of the parent may have held the log's lock at the fork.
+  // Nothing is lost, because the parent reads the file as well.
   spdlog::default_logger_raw()->set_level(spdlog::level::off);
   try {
     EnterSandbox(limits.memory_bytes, limits.seconds_per_item * item_count);
@@ -81,22 +82,22 @@ void SendFailure(int fd, ExitCode code, const std::string& message) {
   } catch (const std::exception& error) {
     SendFailure(fd, ExitCode::kData, error.what());
   } catch (...) {
-    ::_exit(1);  // nothing may unwind into what this process was copied from
+    ::_exit(1);  // no exception may unwind into the parent's stack frames
   }
   ::_exit(0);
 }
 
-/// What the child said until it ended or `seconds` went by without a word. Takes its memory before
-/// there is a child, which an exception would leave behind.
-struct Report {
-  Report() { failure.reserve(2 + kMaxMessageBytes); }
+/// The words of the child until it ended or was silent too long. The constructor takes all memory:
+/// it runs before the fork, so an exception leaves no child behind.
+struct ChildReport {
+  ChildReport() { failure.reserve(2 + kMaxMessageBytes); }
 
   int64_t done_count = 0;
   std::string failure;  // from kThrew on
   bool timed_out = false;
 };
 
-void ReadReport(int fd, int64_t seconds, Report* report) {
+void ReadChildReport(int fd, int64_t seconds, ChildReport* report) {
   using Clock = std::chrono::steady_clock;
   auto deadline = Clock::now() + std::chrono::seconds(seconds);
   while (true) {
@@ -113,7 +114,7 @@ void ReadReport(int fd, int64_t seconds, Report* report) {
     const ssize_t count = ::read(fd, bytes, sizeof(bytes));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
-    for (const char byte : std::string_view(bytes, static_cast<size_t>(count))) {
+    for (const char byte : std::string_view(bytes, count)) {
       if (report->failure.empty() && byte != kThrew) {
         ++report->done_count;
       } else if (report->failure.size() < report->failure.capacity()) {
@@ -124,8 +125,9 @@ void ReadReport(int fd, int64_t seconds, Report* report) {
   }
 }
 
-/// The wait status of a child that ended or is told to; nothing when somebody else collected it.
-std::optional<int> Collect(pid_t child) {
+/// Waits for a child that ended or was told to, and returns its wait status: nothing when somebody
+/// else collected it.
+std::optional<int> WaitFor(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return std::nullopt;
@@ -133,13 +135,13 @@ std::optional<int> Collect(pid_t child) {
   return status;
 }
 
-std::string DeathOf(std::optional<int> status) {
+std::string DescribeDeath(std::optional<int> status) {
   if (status && WIFSIGNALED(*status)) {
     return fmt::format("its reader died of signal {} ({})", WTERMSIG(*status),
                        ::strsignal(WTERMSIG(*status)));
   }
-  return status ? fmt::format("its reader ended with code {}", WEXITSTATUS(*status))
-                : "its reader died";
+  if (status) return fmt::format("its reader ended with code {}", WEXITSTATUS(*status));
+  return "its reader died";
 }
 
 [[noreturn]] void ThrowReceived(const std::string& failure, const SandboxLimits& limits,
@@ -150,7 +152,7 @@ std::string DeathOf(std::optional<int> status) {
     throw DataError("{} cannot be read safely: reading it takes more than {} MiB of memory", name,
                     limits.memory_bytes >> 20);
   }
-  // Of what a parser met, only the file system's doing is not the fault of the data.
+  // A parser's error is the fault of the data unless the file system caused it.
   const bool is_data = code != ExitCode::kStorage && code != ExitCode::kPermission;
   ThrowErrorOf(is_data ? ExitCode::kData : code, message);
 }
@@ -161,26 +163,26 @@ void RunInSandbox(int64_t item_count, const SandboxLimits& limits,
                   const std::function<std::string(int64_t)>& name_of,
                   const std::function<void(int64_t)>& work) {
   if (item_count == 0) return;
-  Report report;
+  ChildReport report;
   Pipe pipe;
   const pid_t parent = ::getpid();
   pid_t child = -1;
   hdf5_internal::WhileLibraryIsQuiet([&] {
     child = ::fork();
-    if (child == 0) WorkAsChild(item_count, limits, parent, pipe.writing(), work);
+    if (child == 0) RunChild(item_count, limits, parent, pipe.writing(), work);
   });
   if (child < 0) throw StorageError("cannot start a process: {}", std::strerror(errno));
   pipe.CloseWriting();
-  ReadReport(pipe.reading(), limits.seconds_per_item, &report);
+  ReadChildReport(pipe.reading(), limits.seconds_per_item, &report);
   if (report.timed_out) ::kill(child, SIGKILL);
-  const std::optional<int> status = Collect(child);
+  const std::optional<int> status = WaitFor(child);
   if (report.done_count == item_count && report.failure.empty()) return;
   const std::string name = name_of(std::min(report.done_count, item_count - 1));
   if (report.failure.size() >= 2) ThrowReceived(report.failure, limits, name);
-  throw DataError("{} cannot be read safely: {}; get an undamaged copy", name,
-                  report.timed_out
-                      ? fmt::format("reading it takes more than {} s", limits.seconds_per_item)
-                      : DeathOf(status));
+  const std::string reason =
+      report.timed_out ? fmt::format("reading it takes more than {} s", limits.seconds_per_item)
+                       : DescribeDeath(status);
+  throw DataError("{} cannot be read safely: {}; get an undamaged copy", name, reason);
 }
 
 }  // namespace hearth

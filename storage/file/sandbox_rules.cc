@@ -31,7 +31,7 @@ constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
 constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #endif
 
-/// System calls that a parser of open files has no use for.
+/// System calls that a parser of open files does not need.
 constexpr auto kRefusedCalls = std::to_array<uint32_t>({
   __NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_accept4, __NR_sendto,
       __NR_sendmsg, __NR_execve, __NR_execveat, __NR_clone, __NR_clone3, __NR_ptrace,
@@ -51,13 +51,13 @@ constexpr auto kRefusedCalls = std::to_array<uint32_t>({
 constexpr uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
 constexpr uint32_t kWritingFlags = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
-/// Answers `refused` calls with EPERM, and openat() (and open()) for writing.
+/// Answers EPERM to the refused calls, and to openat() and open() for writing.
 std::vector<sock_filter> MakeFilter() {
-  const auto load = [](size_t offset) {
-    return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset));
+  const auto load = [](uint32_t offset) {
+    return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset);
   };
   const auto answer = [](uint32_t value) { return sock_filter BPF_STMT(BPF_RET | BPF_K, value); };
-  // Skips the `count` instructions that follow unless the loaded word compares so.
+  // Skips the next `count` instructions unless the comparison with the loaded word holds.
   const auto unless = [](int comparison, uint32_t value, uint8_t count) {
     return sock_filter BPF_JUMP(static_cast<uint16_t>(BPF_JMP | comparison | BPF_K), value, 0,
                                 count);
@@ -69,16 +69,16 @@ std::vector<sock_filter> MakeFilter() {
       load(offsetof(seccomp_data, nr)),
   };
 #if defined(__x86_64__)
-  constexpr uint32_t kOtherNumbering = 0x40000000;  // the same calls under the x32 numbers
+  constexpr uint32_t kOtherNumbering = 0x40000000;  // x32 has other numbers for the same calls
   filter.insert(filter.end(), {unless(BPF_JGE, kOtherNumbering, 1), answer(kRefuse)});
 #endif
   for (const uint32_t call : kRefusedCalls) {
     filter.insert(filter.end(), {unless(BPF_JEQ, call, 1), answer(kRefuse)});
   }
-  const auto refuse_writing = [&](uint32_t call, size_t flags_argument) {
+  constexpr uint32_t kArguments = offsetof(seccomp_data, args), kArgumentBytes = sizeof(uint64_t);
+  const auto refuse_writing = [&](uint32_t call, uint32_t flags_argument) {
     filter.insert(filter.end(),
-                  {unless(BPF_JEQ, call, 4),
-                   load(offsetof(seccomp_data, args) + flags_argument * sizeof(uint64_t)),
+                  {unless(BPF_JEQ, call, 4), load(kArguments + flags_argument * kArgumentBytes),
                    unless(BPF_JSET, kWritingFlags, 1), answer(kRefuse), answer(SECCOMP_RET_ALLOW)});
   };
   refuse_writing(__NR_openat, 2);
@@ -98,17 +98,18 @@ int64_t AddressSpaceBytes() {
   return pages * ::sysconf(_SC_PAGESIZE);
 }
 
-void Limit(int resource, int64_t value) {
+void Limit(__rlimit_resource resource, int64_t value) {
   rlimit limit{};
-  ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
-  limit.rlim_cur = std::min(static_cast<rlim_t>(value), limit.rlim_max);
+  ::getrlimit(resource, &limit);
+  limit.rlim_cur = std::min<rlim_t>(value, limit.rlim_max);
   limit.rlim_max = limit.rlim_cur;
-  if (::setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) {
-    throw StorageError("cannot limit resource {} to {}: {}", resource, value, std::strerror(errno));
+  if (::setrlimit(resource, &limit) != 0) {
+    const int number = resource;
+    throw StorageError("cannot limit resource {} to {}: {}", number, value, std::strerror(errno));
   }
 }
 
-/// Connections of this process's other parts, to peers or to a GPU, are not for the child.
+/// The child must not use the parent's connections to peers or to a GPU.
 void CloseSocketsAndDevices() {
   DIR* const folder = ::opendir("/proc/self/fd");
   if (folder == nullptr) throw StorageError("cannot list '/proc/self/fd'");
@@ -137,7 +138,7 @@ void EnterSandbox(int64_t memory_bytes, int64_t cpu_seconds) {
   Limit(RLIMIT_CPU, cpu_seconds + 1);
   Limit(RLIMIT_FSIZE, 0);
   Limit(RLIMIT_CORE, 0);
-  // Room for the few files that the parser opens beside those that are open already.
+  // The parser may open a few files besides those that are open already.
   constexpr int64_t kOwnFiles = 16;
   const int next = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
   if (next >= 0) {
@@ -146,7 +147,7 @@ void EnterSandbox(int64_t memory_bytes, int64_t cpu_seconds) {
   }
   std::vector<sock_filter> filter = MakeFilter();
   const sock_fprog program{static_cast<uint16_t>(filter.size()), filter.data()};
-  // Kernels built without filters leave the limits above.
+  // A kernel built without filters leaves the limits above in force.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
     ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
   }

@@ -16,11 +16,6 @@ constexpr std::array<std::string_view, 4> kTransformNames = {"raw", "threshold",
                                                              "zscore"};
 constexpr std::array<std::string_view, 2> kBadRowNames = {"refuse", "skip"};
 
-template <typename Rule, size_t kCount>
-std::string_view NameOfRule(Rule rule, const std::array<std::string_view, kCount>& names) {
-  return names[static_cast<size_t>(rule)];
-}
-
 }  // namespace
 
 DuplicateRule ParseDuplicateRule(std::string_view name) {
@@ -36,9 +31,9 @@ BadRowRule ParseBadRowRule(std::string_view name) {
   return ParseEnum<BadRowRule, UsageError>("rule for bad rows", name, kBadRowNames);
 }
 
-std::string_view NameOf(DuplicateRule rule) { return NameOfRule(rule, kDuplicateNames); }
-std::string_view NameOf(MissingRule rule) { return NameOfRule(rule, kMissingNames); }
-std::string_view NameOf(LabelTransform transform) { return NameOfRule(transform, kTransformNames); }
-std::string_view NameOf(BadRowRule rule) { return NameOfRule(rule, kBadRowNames); }
+std::string_view NameOf(DuplicateRule rule) { return NameOfEnum(kDuplicateNames, rule); }
+std::string_view NameOf(MissingRule rule) { return NameOfEnum(kMissingNames, rule); }
+std::string_view NameOf(LabelTransform transform) { return NameOfEnum(kTransformNames, transform); }
+std::string_view NameOf(BadRowRule rule) { return NameOfEnum(kBadRowNames, rule); }
 
 }  // namespace hearth

@@ -25,7 +25,7 @@ std::string BootId() {
 std::string PidNamespace() {
   std::array<char, 64> text{};
   const ssize_t size = ::readlink("/proc/self/ns/pid", text.data(), text.size());
-  return size > 0 ? std::string(text.data(), static_cast<size_t>(size)) : "";
+  return size > 0 ? std::string(text.data(), size) : "";
 }
 
 struct ProcessStatus {
@@ -33,8 +33,8 @@ struct ProcessStatus {
   int64_t start_ticks = 0;
 };
 
-// proc(5): the name of the program, which may hold anything, ends at the last ')'; the state is the
-// first field after it and the start time the twentieth.
+// proc(5): the name of the program may hold any character and ends at the last ')'. The state is
+// the first field after it, and the start time is the twentieth.
 std::optional<ProcessStatus> StatusOf(int64_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::ostringstream text;
@@ -64,10 +64,10 @@ bool IsGone(const ProcessIdentity& process) {
   if (process.pid_namespace.empty() || process.pid_namespace != PidNamespace()) return false;
   const auto status = StatusOf(process.pid);
   if (!status) {
-    // A number that exists, but whose status is hidden from other users (hidepid), is not gone.
+    // A process may exist although its status is hidden from other users (hidepid).
     return ::kill(static_cast<pid_t>(process.pid), 0) != 0 && errno == ESRCH;
   }
-  const bool is_dead = status->state == 'Z' || status->state == 'X';  // and not yet collected
+  const bool is_dead = status->state == 'Z' || status->state == 'X';  // dead, not yet collected
   return is_dead || status->start_ticks != process.start_ticks;
 }
 

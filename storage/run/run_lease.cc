@@ -37,8 +37,8 @@ bool Exists(const std::string& path) {
   return answer >= 0;
 }
 
-/// Whether a process anywhere on this kernel (or, where the file system tells, on another host)
-/// still holds the lock. Unlike a number of a process it sees across containers.
+/// True when a process on this kernel still holds the lock, or one on another host, if the file
+/// system reports that. A lock is visible across containers; a process number is not.
 bool IsLocked(const std::string& path) {
   return FileDescriptor::OpenForReading(path, Links::kRefuse).IsLockedElsewhere();
 }
@@ -50,11 +50,11 @@ std::string Describe(const StartRecord& start) {
                      start.since);
 }
 
-/// Returns when the job of this start writes no more. Throws ConfigError when it lives.
+/// Returns when the job of this start will write no more. Throws ConfigError when it lives.
 void AwaitEndOf(const std::string& run_dir, int64_t number, const LeaseOptions& options) {
   const std::string path = StartPath(run_dir, number);
   std::string seen = ReadWholeFile(path, kMaxRecordBytes);
-  bool told = false;
+  bool has_logged = false;
   for (double since_sec = options.now_sec();; options.sleep_sec(options.beat_sec / 10.0)) {
     const std::string text = ReadWholeFile(path, kMaxRecordBytes);
     const std::optional<StartRecord> holder = ParseStart(text);
@@ -69,7 +69,7 @@ void AwaitEndOf(const std::string& run_dir, int64_t number, const LeaseOptions& 
           "run.dir",
           run_dir, Describe(*holder));
     }
-    if (text != seen) since_sec = options.now_sec();  // a record is just being made
+    if (text != seen) since_sec = options.now_sec();  // somebody is writing the record just now
     seen = text;
     const double still_sec = options.now_sec() - since_sec;
     const std::string who = holder ? Describe(*holder) : "a start that left no record";
@@ -78,8 +78,8 @@ void AwaitEndOf(const std::string& run_dir, int64_t number, const LeaseOptions& 
                    who, options.stale_sec);
       return;
     }
-    if (!told && still_sec >= 2.0 * options.beat_sec) {
-      told = true;
+    if (!has_logged && still_sec >= 2.0 * options.beat_sec) {
+      has_logged = true;
       spdlog::info(
           "run.dir: {} is held by {}: taken over when it shows no sign of life for {:.0f} s",
           run_dir, who, options.stale_sec);
@@ -98,10 +98,10 @@ RunLease::RunLease(const std::string& run_dir, LeaseOptions options)
   number_ = NewestStart(run_dir_);
   while (!file_.is_open()) {
     if (number_ > 0) AwaitEndOf(run_dir_, number_, options_);
-    // Not open when somebody else was faster: that start holds the folder now.
+    // The file is not open if another start was faster and now holds the folder.
     file_ = FileDescriptor::CreateIfAbsent(StartPath(run_dir_, ++number_), kPrivateFile);
   }
-  // A second guard only: without locks in the file system the beat alone decides.
+  // The lock is a second guard: if the file system has no locks, the beat alone decides.
   if (const int error_number = file_.TryLock(); error_number != 0) {
     spdlog::debug("no file lock on {}: {}", file_.path(), std::strerror(error_number));
   }
@@ -155,7 +155,7 @@ void RunLease::StartBeating(std::function<void(const std::string&)> on_lost) {
       lock.unlock();
       try {
         if (!Beat()) return on_lost(LostMessage());
-      } catch (const Error& error) {  // a full disk may pass; a job that cannot save ends by itself
+      } catch (const Error& error) {  // a full disk may pass, else the job fails at its next save
         spdlog::warn("{}: {}; without it another start takes over after {:.0f} s", run_dir_,
                      error.what(), options_.stale_sec);
       }

@@ -109,7 +109,7 @@ std::vector<StartRecord> ReadStarts(const std::string& run_dir) {
       const auto record = ParseStart(ReadWholeFile(StartPath(run_dir, number), kRecordBytes));
       if (record) starts.push_back(*record);
     } catch (const Error&) {
-      continue;  // one that cannot be read says nothing
+      continue;  // an unreadable record counts as none
     }
   }
   return starts;

@@ -64,7 +64,7 @@ Dataset::~Dataset() = default;
 std::vector<int64_t> Dataset::ShardsOf(Part part) const {
   std::vector<int64_t> indices;
   for (size_t i = 0; i < manifest_.shards.size(); ++i) {
-    if (manifest_.shards[i].part == part) indices.push_back(static_cast<int64_t>(i));
+    if (manifest_.shards[i].part == part) indices.push_back(i);
   }
   return indices;
 }
@@ -72,7 +72,7 @@ std::vector<int64_t> Dataset::ShardsOf(Part part) const {
 const ShardReader& Dataset::Shard(int64_t index) const {
   HEARTH_CHECK(index >= 0 && index < std::ssize(manifest_.shards), "shard {} of {}", index,
                manifest_.shards.size());
-  Readers::Slot& slot = readers_->slots[static_cast<size_t>(index)];
+  Readers::Slot& slot = readers_->slots[index];
   if (const ShardReader* const ready = slot.ready.load(std::memory_order_acquire)) return *ready;
 
   const std::lock_guard lock(slot.opening);
@@ -86,7 +86,7 @@ const ShardReader& Dataset::Shard(int64_t index) const {
 std::unique_ptr<ShardReader> Dataset::OpenShard(int64_t index) const {
   HEARTH_CHECK(index >= 0 && index < std::ssize(manifest_.shards), "shard {} of {}", index,
                manifest_.shards.size());
-  const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
+  const ShardEntry& entry = manifest_.shards[index];
   const FileDescriptor file = OpenListedFile(options_.path + "/" + entry.file);
   const auto open = [&] {
     auto reader = std::make_unique<ShardReader>(file, entry, options_.read);
@@ -98,13 +98,13 @@ std::unique_ptr<ShardReader> Dataset::OpenShard(int64_t index) const {
 }
 
 void Dataset::AdmitShards(int64_t first, int64_t stride) const {
-  // Some at a time: each needs a descriptor, of which a process has a thousand.
+  // The batches are small: each file needs a descriptor, and a process has about a thousand.
   constexpr size_t kBatch = 128;
   std::vector<FileDescriptor> files;
   files.reserve(kBatch);
   std::vector<FileGate::File> batch;
   for (int64_t index = first; index < std::ssize(manifest_.shards); index += stride) {
-    const ShardEntry& entry = manifest_.shards[static_cast<size_t>(index)];
+    const ShardEntry& entry = manifest_.shards[index];
     const FileDescriptor& file =
         files.emplace_back(OpenListedFile(options_.path + "/" + entry.file));
     const auto parse = [this, &file, &entry] {
@@ -128,10 +128,11 @@ std::vector<BadShard> Dataset::CheckShards(int64_t first, int64_t stride) const 
   } catch (const StorageError&) {
     if (options_.max_bad_shards == 0) throw;
   }
-  // Each on its own, now that there is a bad one: the good ones before it are remembered.
+  // There is a bad shard, so each shard is opened on its own. The gate remembers the good shards of
+  // earlier batches.
   std::vector<BadShard> bad;
   for (int64_t index = first; index < std::ssize(manifest_.shards); index += stride) {
-    const std::string& file = manifest_.shards[static_cast<size_t>(index)].file;
+    const std::string& file = manifest_.shards[index].file;
     try {
       OpenShard(index);
     } catch (const DataError& error) {

@@ -10,14 +10,14 @@ namespace hearth {
 namespace {
 
 constexpr size_t kMaxDistinctLabels = 20;
-constexpr int64_t kBinCount = 10;
+constexpr int kBinCount = 10;
 
 Quantiles QuantilesOf(std::vector<int64_t> counts) {
   if (counts.empty()) return {};
   std::sort(counts.begin(), counts.end());
   const auto nearest_rank = [&](int64_t percent) {
     const int64_t rank = (percent * std::ssize(counts) + 99) / 100;
-    return counts[static_cast<size_t>(std::max<int64_t>(rank, 1) - 1)];
+    return counts[std::max<int64_t>(rank, 1) - 1];
   };
   return {counts.front(), nearest_rank(50), nearest_rank(95), counts.back()};
 }
@@ -34,20 +34,18 @@ SideSummary Summarize(const EntityTable& table, const std::vector<int64_t>& even
   return side;
 }
 
-/// Counts labels by value as long as they are few, and by equal bins.
+/// Counts labels in equal bins, and by value as long as there are few values.
 class LabelCounter {
  public:
   LabelCounter(float min, float max) : min_(min), max_(max), bins_(kBinCount) {}
 
   void Add(float label) {
-    if (!std::isfinite(label)) return;  // named by ValidateDataset
+    if (!std::isfinite(label)) return;  // ValidateDataset reports it
     sum_ += label;
     ++count_;
     if (by_value_.size() <= kMaxDistinctLabels) ++by_value_[label];
-    const double position =
-        (static_cast<double>(label) - min_) / (static_cast<double>(max_) - min_);
-    const double bin = std::floor(position * static_cast<double>(kBinCount));
-    // A range of one value gives NaN; by_value_ is used then.
+    const double bin = std::floor((label - min_) / (max_ - min_) * kBinCount);
+    // A range of one value gives NaN. Bins() uses by_value_ then.
     if (bin >= 0) ++bins_[static_cast<size_t>(std::min<double>(bin, kBinCount - 1))];
   }
 
@@ -59,37 +57,37 @@ class LabelCounter {
       for (const auto& [value, count] : by_value_) result.push_back({value, value, count});
       return result;
     }
-    const auto edge = [&](int64_t bin) {
-      return static_cast<float>(min_ + (static_cast<double>(max_) - min_) *
-                                           static_cast<double>(bin) / kBinCount);
+    const auto edge = [&](int bin) {
+      return static_cast<float>(min_ + (max_ - min_) * bin / kBinCount);
     };
-    for (int64_t bin = 0; bin < kBinCount; ++bin) {
-      result.push_back({edge(bin), edge(bin + 1), bins_[static_cast<size_t>(bin)]});
+    for (int bin = 0; bin < kBinCount; ++bin) {
+      result.push_back({edge(bin), edge(bin + 1), bins_[bin]});
     }
     return result;
   }
 
  private:
-  float min_, max_;
+  double min_, max_;
   double sum_ = 0;
   int64_t count_ = 0;
   std::map<float, int64_t> by_value_;
   std::vector<int64_t> bins_;
 };
 
-/// Whether a task gives an episode of `support` and kQueryEvents events in the roles it was given.
+/// True when a task has enough events for an episode of `support` support events and kQueryEvents
+/// query events. Events with a given role keep it.
 bool GivesEpisode(const TaskView& task, int64_t support) {
   int64_t support_count = task.size();
   int64_t query_count = task.size();
-  for (const uint8_t role : task.roles) {
-    if (static_cast<EventRole>(role) == EventRole::kQuery) --support_count;
-    if (static_cast<EventRole>(role) == EventRole::kSupport) --query_count;
+  for (int64_t i = 0; i < std::ssize(task.roles); ++i) {
+    if (task.role(i) == EventRole::kQuery) --support_count;
+    if (task.role(i) == EventRole::kSupport) --query_count;
   }
   return support_count >= support && query_count >= kQueryEvents &&
          task.size() >= support + kQueryEvents;
 }
 
-/// Gathers the figures that need every event.
+/// Gathers the numbers that need every event.
 struct Totals {
   std::vector<int64_t> by_owner, by_event_entity;
   LabelCounter labels;
@@ -97,7 +95,7 @@ struct Totals {
   int64_t time_max = std::numeric_limits<int64_t>::min();
 
   void Add(const TaskView& task) {
-    by_owner[static_cast<size_t>(task.id)] += task.size();
+    by_owner[task.id] += task.size();
     for (const uint32_t item : task.items) ++by_event_entity[item];
     for (const float label : task.labels) labels.Add(label);
     for (const int64_t time : task.times) {
@@ -121,7 +119,7 @@ PartSummary DescribePart(const Dataset& dataset, Part part, Totals* totals) {
       totals->Add(task);
       lengths.push_back(task.size());
       for (size_t i = 0; i < kShots.size(); ++i) {
-        summary.episode_count[i] += GivesEpisode(task, kShots[i]) ? 1 : 0;
+        if (GivesEpisode(task, kShots[i])) ++summary.episode_count[i];
       }
     }
   }
@@ -133,8 +131,8 @@ PartSummary DescribePart(const Dataset& dataset, Part part, Totals* totals) {
 
 DatasetSummary DescribeDataset(const Dataset& dataset) {
   const DatasetManifest& manifest = dataset.manifest();
-  Totals totals{std::vector<int64_t>(static_cast<size_t>(dataset.task_entities().size())),
-                std::vector<int64_t>(static_cast<size_t>(dataset.event_entities().size())),
+  Totals totals{std::vector<int64_t>(dataset.task_entities().size()),
+                std::vector<int64_t>(dataset.event_entities().size()),
                 LabelCounter(manifest.label_min, manifest.label_max)};
   DatasetSummary summary;
   for (const Part part : AllParts()) {
@@ -153,7 +151,7 @@ DatasetSummary DescribeDataset(const Dataset& dataset) {
   const double cells =
       static_cast<double>(summary.users.count) * static_cast<double>(summary.items.count);
   const double events = static_cast<double>(summary.event_count);
-  summary.sparsity = cells > 0 ? 1 - events / cells : 0;
+  if (cells > 0) summary.sparsity = 1 - events / cells;
   summary.has_time = totals.time_min <= totals.time_max;
   if (summary.has_time) {
     summary.time_min = totals.time_min;
@@ -166,7 +164,7 @@ DatasetSummary DescribeDataset(const Dataset& dataset) {
   std::sort(by_item_counts.begin(), by_item_counts.end(), std::greater<>());
   const int64_t top_events = std::accumulate(
       by_item_counts.begin(), by_item_counts.begin() + summary.top_item_count, int64_t{0});
-  summary.top_item_share = summary.event_count > 0 ? static_cast<double>(top_events) / events : 0;
+  if (summary.event_count > 0) summary.top_item_share = static_cast<double>(top_events) / events;
   return summary;
 }
 

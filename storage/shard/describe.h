@@ -9,7 +9,7 @@
 
 namespace hearth {
 
-/// Order statistics by nearest rank; all 0 when there is nothing to count.
+/// Order statistics by nearest rank; all 0 when there is no count.
 struct Quantiles {
   int64_t min = 0, median = 0, p95 = 0, max = 0;
 };
@@ -24,21 +24,21 @@ struct PartSummary {
   Part part;
   int64_t shard_count = 0, task_count = 0, event_count = 0;
   Quantiles events_per_task;
-  /// [shot] Tasks that give an episode of kShots[i] support and kQueryEvents query events, given
-  /// roles respected.
+  /// [shot] The number of tasks with enough events for kShots[i] support and kQueryEvents query
+  /// events. Events with a given role keep it.
   std::array<int64_t, kShots.size()> episode_count{};
 };
 
-/// Events of one entity table: its users or its items.
+/// The events of one side: the users or the items.
 struct SideSummary {
   int64_t count = 0;            ///< entities
-  Quantiles events_per_entity;  ///< over all entities, those without events included
+  Quantiles events_per_entity;  ///< over all entities, even if they have no events
   /// [limit] Entities with fewer than kColdLimits[i] events.
   std::array<int64_t, kColdLimits.size()> cold_count{};
   int64_t feature_count = 0;
 };
 
-/// Labels in [low, high); the last bin includes `high`. One value: low == high.
+/// Labels in [low, high); the last bin includes `high`. A bin of one value has low == high.
 struct LabelBin {
   float low = 0, high = 0;
   int64_t count = 0;
@@ -50,16 +50,17 @@ struct DatasetSummary {
   int64_t event_count = 0;
   double sparsity = 0;  ///< 1 - events / (users x items)
   bool has_time = false;
-  int64_t time_min = 0, time_max = 0;  ///< seconds since 1970, when has_time and there are events
+  int64_t time_min = 0, time_max = 0;  ///< seconds since 1970, if has_time and there are events
   double label_mean = 0;
-  /// Each value when there are at most 20, else 10 equal bins of the manifest's range.
+  /// A bin for each value when there are at most 20 values, else 10 equal bins of the manifest's
+  /// range.
   std::vector<LabelBin> labels;
   int64_t top_item_count = 0;      ///< 1 % of the items, at least one
   double top_item_share = 0;       ///< of all events
   std::vector<PartSummary> parts;  ///< parts with shards, in the order of AllParts()
 };
 
-/// Reads all events once. Throws what Dataset::Shard throws.
+/// Reads all events once. Throws like Dataset::Shard.
 DatasetSummary DescribeDataset(const Dataset& dataset);
 
 }  // namespace hearth

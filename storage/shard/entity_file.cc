@@ -19,7 +19,7 @@ constexpr size_t kMaxNameBytes = 1024;
 
 std::string FeatureGroup(int64_t number) { return fmt::format("/features/{}", number); }
 
-/// A list of texts as CSR: GROUP/offsets int64 [n + 1] into GROUP/bytes uint8.
+/// Writes a list of texts as CSR: GROUP/offsets int64 [n + 1] into GROUP/bytes uint8.
 void WriteTexts(const std::string& group, const std::vector<std::string>& texts, Hdf5File* file) {
   std::vector<int64_t> offsets{0};
   std::vector<uint8_t> bytes;
@@ -56,13 +56,14 @@ bool HasVocabulary(FeatureKind kind) {
   return kind == FeatureKind::kCategory || kind == FeatureKind::kCategories;
 }
 
-void CheckSize(const std::string& path, const std::string& name, size_t size, int64_t expected) {
-  if (size != static_cast<size_t>(expected)) {
+void CheckSize(const std::string& path, const std::string& name, int64_t size, int64_t expected) {
+  if (size != expected) {
     throw DataError("'{}': {} has {} entries, expected {}", path, name, size, expected);
   }
 }
 
-/// Everything that makes reading a feature safe: sizes, offsets, categories inside the vocabulary.
+/// Checks everything that later reads of a feature rely on: sizes, offsets, and categories inside
+/// the vocabulary.
 void CheckFeature(const std::string& path, const std::string& where, const FeatureColumn& feature,
                   int64_t entity_count) {
   if (feature.name.empty() || feature.name.size() > kMaxNameBytes) {
@@ -103,7 +104,7 @@ void CheckTable(const std::string& path, const EntityTable& table) {
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < table.features.size(); ++i) {
     const FeatureColumn& feature = table.features[i];
-    CheckFeature(path, FeatureGroup(static_cast<int64_t>(i)), feature, table.size());
+    CheckFeature(path, FeatureGroup(i), feature, table.size());
     if (!names.insert(feature.name).second) {
       throw DataError("'{}': two features are named '{}'", path, feature.name);
     }
@@ -112,7 +113,7 @@ void CheckTable(const std::string& path, const EntityTable& table) {
 
 void WriteFeature(const std::string& group, const FeatureColumn& feature, Hdf5File* file) {
   file->SetAttribute(group, shard_format::kFeatureName, feature.name);
-  file->SetAttribute(group, shard_format::kFeatureKind, static_cast<int64_t>(feature.kind));
+  file->SetAttribute(group, shard_format::kFeatureKind, KindNumber(feature.kind));
   if (HasVocabulary(feature.kind)) {
     WriteTexts(group + "/vocabulary", feature.vocabulary, file);
     file->WriteDataset(group + "/values", feature.categories);
@@ -131,7 +132,7 @@ FeatureColumn ReadFeature(const Hdf5File& file, const std::string& group) {
   FeatureColumn feature;
   feature.name = file.TextAttribute(group, shard_format::kFeatureName);
   const int64_t kind = file.IntAttribute(group, shard_format::kFeatureKind);
-  if (kind < 0 || kind > static_cast<int64_t>(FeatureKind::kVector)) {
+  if (kind < 0 || kind > KindNumber(FeatureKind::kVector)) {
     throw DataError("'{}': {} is of unknown kind {}", file.path(), group, kind);
   }
   feature.kind = static_cast<FeatureKind>(kind);
@@ -163,7 +164,7 @@ std::string WriteEntities(const std::string& path, const EntityTable& table) {
   WriteTexts("/ids", table.ids, &file);
   if (!table.titles.empty()) WriteTexts("/titles", table.titles, &file);
   for (size_t i = 0; i < table.features.size(); ++i) {
-    WriteFeature(FeatureGroup(static_cast<int64_t>(i)), table.features[i], &file);
+    WriteFeature(FeatureGroup(i), table.features[i], &file);
   }
   file.Close();
   const std::string sha256 = Sha256OfFile(pending.temporary_path());

@@ -9,16 +9,17 @@
 
 namespace hearth {
 
-/// Kind of a side feature. The values are stored in files: never change one.
+/// Kind of a feature. Files store the numbers: never change one.
 enum class FeatureKind : uint8_t {
   kCategory = 0,    ///< one category per entity
   kCategories = 1,  ///< any number of categories per entity (genres, actors)
   kNumber = 2,      ///< one float32 per entity, NaN = missing
   kVector = 3,      ///< a dense float32 vector of fixed width per entity
 };
+constexpr int64_t KindNumber(FeatureKind kind) { return static_cast<int64_t>(kind); }  // in files
 std::string_view NameOf(FeatureKind kind);  // "category", "categories", "number", "vector"
 
-/// One side feature of all entities of a table, stored column-wise.
+/// One feature of all entities of a table, stored as a column.
 struct FeatureColumn {
   std::string name;
   FeatureKind kind = FeatureKind::kCategory;
@@ -38,15 +39,15 @@ struct FeatureColumn {
   std::pair<const int32_t*, const int32_t*> CategoriesOf(int64_t entity) const;
 };
 
-/// Everything known about the users or the items of a data set beside their events: original ids,
-/// titles and side features. An entity is addressed by its index 0..size()-1, which is what shards
-/// store. Held in memory; one row per user or item.
+/// Everything known about the users or the items of a data set, except their events: original ids,
+/// titles and features. The index 0..size()-1 identifies an entity; shards store this index. The
+/// table is held in memory and has one entry per user or item.
 struct EntityTable {
   std::vector<std::string> ids;     ///< [entity] original ids, unique
   std::vector<std::string> titles;  ///< [entity] or empty; display names
   std::vector<FeatureColumn> features;
 
-  int64_t size() const { return static_cast<int64_t>(ids.size()); }
+  int64_t size() const { return std::ssize(ids); }
   /// The title of an entity, or its id when there is none.
   const std::string& TitleOf(int64_t entity) const;
   /// Null when there is no such feature.

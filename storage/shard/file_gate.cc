@@ -12,7 +12,8 @@
 namespace hearth {
 namespace {
 
-/// What reading a file may take: tables of texts are ten times as large in memory as on disk.
+/// The memory and time allowed for reading a file: tables of texts are ten times as large in memory
+/// as on disk.
 SandboxLimits LimitsFor(int64_t largest_bytes) {
   return {.memory_bytes = (int64_t{256} << 20) + 16 * largest_bytes,
           .seconds_per_item = 10 + largest_bytes / (int64_t{50} << 20)};
@@ -34,7 +35,7 @@ void FileGate::Admit(const std::vector<File>& files) {
     admitted.emplace_back(identity, file.sha256);
     largest_bytes = std::max(largest_bytes, identity.size_bytes);
   }
-  const auto file_at = [&](int64_t i) -> const File& { return *unknown[static_cast<size_t>(i)]; };
+  const auto file_at = [&](int64_t i) -> const File& { return *unknown[i]; };
   RunInSandbox(
       std::ssize(unknown), LimitsFor(largest_bytes),
       [&](int64_t i) { return "'" + file_at(i).descriptor->path() + "'"; },

@@ -27,7 +27,8 @@ constexpr int64_t kMaxEntityCount = std::numeric_limits<uint32_t>::max();  // it
 
 std::string PathOf(const std::string& folder) { return folder + "/manifest.json"; }
 
-/// A plain name in the data set's folder: no way out of it, nothing hidden, no surprise in a shell.
+/// True for a plain name: it cannot lead out of the data set's folder, is not hidden, and needs no
+/// quotes in a shell.
 bool IsPlainFileName(const std::string& name) {
   const auto is_plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -37,12 +38,10 @@ bool IsPlainFileName(const std::string& name) {
          std::all_of(name.begin(), name.end(), is_plain);
 }
 
-/// Texts that are shown to people must not talk to their terminal.
+/// Texts shown to people must not send commands to their terminal.
 void RequirePrintable(const std::string& text, const char* field, const std::string& where) {
-  const bool printable = std::none_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
+  const bool printable = std::none_of(
+      text.begin(), text.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; });
   if (!printable) throw DataError("{}: {} holds a control character", where, field);
 }
 
@@ -51,7 +50,7 @@ int64_t RankOf(Part part) {
   return std::find(parts.begin(), parts.end(), part) - parts.begin();
 }
 
-/// What must hold whoever made the manifest; `where` begins the message.
+/// Checks rules that every manifest must keep, our own too. `where` begins the message.
 void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
   std::unordered_set<std::string> files;
   const auto check_file = [&](const std::string& file) {
@@ -65,7 +64,8 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
   };
   check_file(manifest.users_file);
   check_file(manifest.items_file);
-  int64_t event_count = 0;  // below 2^63: a shard has at most 2^48, a manifest at most 2^20 shards
+  // A shard has at most 2^45 events (checked below), so the sum of 2^18 shards fits.
+  int64_t event_count = 0;
   for (size_t i = 0; i < manifest.shards.size(); ++i) {
     const ShardEntry& entry = manifest.shards[i];
     check_file(entry.file);
@@ -77,7 +77,7 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
       throw DataError("{}: '{}' ({}) comes after a shard of {}; parts are listed in order", where,
                       entry.file, NameOf(entry.part), NameOf(manifest.shards[i - 1].part));
     }
-    // An event is an item and a label, a task an id and an offset.
+    // An event takes 8 bytes (item and label) or more, a task 16 (id and offset).
     if (entry.event_count > entry.size_bytes / 8 || entry.task_count > entry.size_bytes / 16) {
       throw DataError("{}: '{}' cannot hold {} tasks and {} events in {} bytes", where, entry.file,
                       entry.task_count, entry.event_count, entry.size_bytes);
@@ -101,14 +101,14 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
   }
 }
 
-/// The features of an entity file in short, so that people and scripts need not open it.
+/// A summary of the features of an entity file, so that people and scripts need not open the file.
 ordered_json FeatureSchema(const std::string& path) {
   ordered_json schema = ordered_json::array();
   for (const FeatureColumn& feature : ReadEntities(path).features) {
-    ordered_json row = {{"name", feature.name}, {"kind", NameOf(feature.kind)}};
-    if (!feature.vocabulary.empty()) row["vocabulary"] = feature.vocabulary.size();
-    if (feature.kind == FeatureKind::kVector) row["width"] = feature.width;
-    schema.push_back(std::move(row));
+    ordered_json entry = {{"name", feature.name}, {"kind", NameOf(feature.kind)}};
+    if (!feature.vocabulary.empty()) entry["vocabulary"] = feature.vocabulary.size();
+    if (feature.kind == FeatureKind::kVector) entry["width"] = feature.width;
+    schema.push_back(std::move(entry));
   }
   return schema;
 }
@@ -133,7 +133,7 @@ ordered_json EntitiesToJson(const std::string& folder, const std::string& file,
           {"features", FeatureSchema(folder + "/" + file)}};
 }
 
-/// `source` is made by hearth's own code: text that is no JSON object is our bug.
+/// hearth's own code makes `source`: a text that is no JSON object is our bug.
 ordered_json SourceToJson(const std::string& source) {
   if (source.empty()) return ordered_json::object();
   ordered_json value = ordered_json::parse(source, nullptr, /*allow_exceptions=*/false);
@@ -172,7 +172,7 @@ void ParseEntities(const json& value, const std::string& where, std::string* fil
   *file = object.Text("file");
   *sha256 = object.Hex("sha256", 64);
   *count = object.Int("count", 0, kMaxEntityCount);
-  object.Array("features");  // for people and scripts; the entity file itself is read by hearth
+  object.Array("features");  // for people and scripts; hearth reads the entity file instead
   object.Finish();
 }
 
@@ -216,19 +216,23 @@ DatasetManifest ParseManifest(const json& value, const std::string& where) {
 
 int64_t DatasetManifest::TaskCount(Part part) const {
   int64_t count = 0;
-  for (const ShardEntry& entry : shards) count += entry.part == part ? entry.task_count : 0;
+  for (const ShardEntry& entry : shards) {
+    if (entry.part == part) count += entry.task_count;
+  }
   return count;
 }
 
 int64_t DatasetManifest::EventCount(Part part) const {
   int64_t count = 0;
-  for (const ShardEntry& entry : shards) count += entry.part == part ? entry.event_count : 0;
+  for (const ShardEntry& entry : shards) {
+    if (entry.part == part) count += entry.event_count;
+  }
   return count;
 }
 
 DatasetManifest ReadManifest(const std::string& folder) {
   const std::string path = PathOf(folder);
-  std::error_code refused;  // set when the folder may not be looked into: opening will say why
+  std::error_code refused;  // set when the folder may not be read: opening then gives the reason
   const auto status = std::filesystem::symlink_status(path, refused);
   if (status.type() == std::filesystem::file_type::not_found) {
     throw DataError(
@@ -269,7 +273,7 @@ void WriteManifest(const std::string& folder, const DatasetManifest& manifest) {
   value["tool_version"] = manifest.tool_version;
   value["source"] = SourceToJson(manifest.source);
   value["facts"] = manifest.facts.empty() ? ordered_json::object() : ordered_json(manifest.facts);
-  // Ids and titles of strangers may be no UTF-8; the manifest always is.
+  // Ids and titles from strangers may be no UTF-8, but the manifest must be.
   const std::string text = value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   WriteFileDurably(path, text, kSharedFile);
 }

@@ -12,8 +12,8 @@ constexpr std::array<std::string_view, 4> kScenarioNames = {"non_cold", "user_co
 
 }  // namespace
 
-std::string_view NameOf(Split split) { return kSplitNames[static_cast<size_t>(split)]; }
-std::string_view NameOf(Scenario scenario) { return kScenarioNames[static_cast<size_t>(scenario)]; }
+std::string_view NameOf(Split split) { return NameOfEnum(kSplitNames, split); }
+std::string_view NameOf(Scenario scenario) { return NameOfEnum(kScenarioNames, scenario); }
 
 std::string NameOf(Part part) {
   if (part.split == Split::kTrain) return std::string(NameOf(part.split));

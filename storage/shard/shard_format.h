@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-/// Names of docs/shard-format.md that both the writers and the readers use.
+/// Names of docs/shard-format.md. Both the writers and the readers use them.
 namespace hearth::shard_format {
 
 inline constexpr int64_t kVersion = 1;

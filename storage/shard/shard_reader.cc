@@ -15,15 +15,15 @@ namespace {
 
 constexpr uint8_t kLastRole = static_cast<uint8_t>(EventRole::kQuery);
 
-/// Row of the first value that is not below the limit, or -1. The common case (no such value) is
-/// one vectorised pass.
+/// The index of the first value that is not below the limit, or -1. The common case (no such value)
+/// is one vectorised pass.
 template <typename Value>
 int64_t FirstNotBelow(std::span<const Value> values, uint64_t limit) {
   uint64_t largest = 0;
-  for (const Value value : values) largest = std::max(largest, static_cast<uint64_t>(value));
+  for (const Value value : values) largest = std::max<uint64_t>(largest, value);
   if (values.empty() || largest < limit) return -1;
-  const auto bad = std::find_if(values.begin(), values.end(),
-                                [&](Value value) { return static_cast<uint64_t>(value) >= limit; });
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [&](uint64_t value) { return value >= limit; });
   return bad - values.begin();
 }
 
@@ -50,7 +50,7 @@ void CheckCount(const Hdf5File& file, const char* name, int64_t manifest_count) 
   }
 }
 
-/// What the manifest says of a column, or null.
+/// The manifest's hash of a column, or null.
 const std::string* ListedXxh3(const ShardEntry& entry, const shard_format::Column& column) {
   const auto listed = std::find_if(entry.column_xxh3.begin(), entry.column_xxh3.end(),
                                    [&](const auto& pair) { return pair.first == column.key; });
@@ -69,9 +69,9 @@ struct ShardReader::State {
   std::span<const float> labels;
   std::span<const uint8_t> roles;
 
-  /// A column of exactly `count` elements: a view of the mapping where that is possible, else (no
-  /// mapping, or a writer that did not align the column to its element) a copy. A copy whose read
-  /// had to be made again is compared with the manifest's XXH3.
+  /// Returns a column of exactly `count` elements: a view of the mapping if possible, else (no
+  /// mapping, or a writer that did not align the column to its element) a copy. If the read of a
+  /// copy had to be repeated, the copy is compared with the manifest's XXH3.
   template <typename Element>
   std::span<const Element> Column(const Hdf5File& hdf5, const FileDescriptor& file,
                                   const ShardEntry& entry, const shard_format::Column& column,
@@ -84,12 +84,13 @@ struct ShardReader::State {
                       NameOf(ColumnTypeOf<Element>()), count);
     }
     if (count == 0) return {};
-    const size_t size = static_cast<size_t>(count);
+    const size_t size = count;
     if (mapped) {
       if (info.offset_bytes > mapped->size_bytes() - info.size_bytes) {
         throw DataError("'{}' became shorter while it was opened; was it replaced?", path);
       }
-      if (info.offset_bytes % static_cast<int64_t>(alignof(Element)) == 0) {
+      constexpr int64_t kAlignment = alignof(Element);
+      if (info.offset_bytes % kAlignment == 0) {
         return {reinterpret_cast<const Element*>(mapped->data() + info.offset_bytes), size};
       }
     }
@@ -177,7 +178,7 @@ ShardReader::ShardReader(const FileDescriptor& file, const ShardEntry& entry, Re
   state.CheckOffsets(events);
   if (const int64_t row = FirstNotBelow(state.roles, kLastRole + 1); row >= 0) {
     throw DataError("'{}': {} row {} is {}, expected 0, 1 or 2", path, shard_format::kRoles.dataset,
-                    row, state.roles[static_cast<size_t>(row)]);
+                    row, state.roles[row]);
   }
 }
 
@@ -192,13 +193,12 @@ std::span<const int64_t> ShardReader::task_ids() const { return state_->task_ids
 TaskView ShardReader::task(int64_t index) const {
   const State& state = *state_;
   HEARTH_CHECK(index >= 0 && index < task_count(), "task {} of {}", index, task_count());
-  const size_t row = static_cast<size_t>(index);
-  const int64_t first = state.offsets[row], end = state.offsets[row + 1];
+  const int64_t begin = state.offsets[index], end = state.offsets[index + 1];
   // Both were in order when the file was opened.
-  if (first < 0 || first > end || end > event_count()) RefuseChanged();
-  const size_t begin = static_cast<size_t>(first), count = static_cast<size_t>(end - first);
+  if (begin < 0 || begin > end || end > event_count()) RefuseChanged();
+  const int64_t count = end - begin;
   TaskView view;
-  view.id = state.task_ids[row];
+  view.id = state.task_ids[index];
   view.items = state.items.subspan(begin, count);
   view.labels = state.labels.subspan(begin, count);
   if (!state.times.empty()) view.times = state.times.subspan(begin, count);
@@ -208,16 +208,16 @@ TaskView ShardReader::task(int64_t index) const {
 
 void ShardReader::CheckIds(int64_t task_entity_count, int64_t event_entity_count) const {
   const State& state = *state_;
-  // A negative task id becomes a huge unsigned number, so one comparison finds both.
-  int64_t row = FirstNotBelow(state.task_ids, static_cast<uint64_t>(task_entity_count));
+  // A negative task id becomes a huge unsigned number, so one comparison finds both errors.
+  int64_t row = FirstNotBelow(state.task_ids, task_entity_count);
   if (row >= 0) {
     throw DataError("'{}': {} row {} is {}, expected 0..{}", path(), shard_format::kTaskIds.dataset,
-                    row, state.task_ids[static_cast<size_t>(row)], task_entity_count - 1);
+                    row, state.task_ids[row], task_entity_count - 1);
   }
-  row = FirstNotBelow(state.items, static_cast<uint64_t>(event_entity_count));
+  row = FirstNotBelow(state.items, event_entity_count);
   if (row >= 0) {
     throw DataError("'{}': {} row {} is {}, expected 0..{}", path(), shard_format::kItems.dataset,
-                    row, state.items[static_cast<size_t>(row)], event_entity_count - 1);
+                    row, state.items[row], event_entity_count - 1);
   }
 }
 

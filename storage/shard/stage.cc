@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kManifestFile = "manifest.json";
 
-// Held by one process of the host at a time; the kernel lets go of it when the process ends.
+// One process of the host holds the lock at a time. The kernel releases it when the process ends.
 class HostLock {
  public:
   explicit HostLock(const std::string& path)
@@ -58,19 +58,19 @@ std::vector<StagedFile> FilesOf(const DatasetManifest& manifest) {
 
 int64_t SizeOfFile(const std::string& path) {
   std::error_code error;
-  const auto size = fs::file_size(path, error);
+  const int64_t size_bytes = fs::file_size(path, error);
   if (error) throw StorageError("cannot look at '{}': {}", path, error.message());
-  return static_cast<int64_t>(size);
+  return size_bytes;
 }
 
-// SHA-256 of the bytes that were copied.
+// Returns the SHA-256 of the copied bytes.
 std::string CopyBytes(const FileDescriptor& from, const FileDescriptor& to) {
   constexpr int64_t kBlockBytes = int64_t{1} << 20;
   const int64_t size_bytes = from.SizeBytes();
   std::string block;
   Sha256 hash;
   for (int64_t offset = 0; offset < size_bytes; offset += kBlockBytes) {
-    block.resize(static_cast<size_t>(std::min(kBlockBytes, size_bytes - offset)));
+    block.resize(std::min(kBlockBytes, size_bytes - offset));
     from.ReadAt(block.data(), std::ssize(block), offset);
     hash.Update(block);
     to.Write(block);
@@ -78,7 +78,7 @@ std::string CopyBytes(const FileDescriptor& from, const FileDescriptor& to) {
   return hash.HexDigest();
 }
 
-// A file of the wanted name and content is complete: it gets its name last.
+// A copy gets its final name last, so an existing file of this name is complete.
 void StageFile(const std::string& from, const std::string& to, const std::string& sha256) {
   if (fs::exists(to)) return;
   const std::string temporary = to + ".tmp";
@@ -102,7 +102,7 @@ void RequireRoom(const std::string& path, const std::vector<StagedFile>& files,
     if (!fs::exists(folder + "/" + file.name)) needed += SizeOfFile(path + "/" + file.name);
   }
   std::error_code error;
-  const auto room = static_cast<int64_t>(fs::space(folder, error).available);
+  const int64_t room = fs::space(folder, error).available;
   if (!error && needed > room) {
     throw StorageError(
         "data.stage: '{}' has {} free, but the data set '{}' needs {} more; clear it, or train "

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The checks whose findings are counted and shortened each on its own.
+/// The kinds of findings. Each kind is counted, and its list shortened, on its own.
 enum class Check {
   kManifest,
   kFile,
@@ -42,11 +42,18 @@ enum class Check {
   kUnlisted,
 };
 
+/// A bit of its own for each part; training has bit 0.
+uint32_t BitOf(Part part) {
+  const size_t number =
+      static_cast<size_t>(part.split) * kAllScenarios.size() + static_cast<size_t>(part.scenario);
+  return 1U << number;
+}
+
 Severity SeverityOf(Check check) {
   return check >= Check::kRepeat ? Severity::kWarning : Severity::kError;
 }
 
-/// Counts all findings, keeps the lines of the first ones.
+/// Counts all findings and keeps the lines of the first ones.
 class Findings {
  public:
   explicit Findings(int64_t lines_per_check) : lines_per_check_(lines_per_check) {}
@@ -63,7 +70,11 @@ class Findings {
     for (auto& [check, lines] : lines_) {
       const Severity severity = SeverityOf(check);
       const int64_t count = counts_[check];
-      (severity == Severity::kError ? report->error_count : report->warning_count) += count;
+      if (severity == Severity::kError) {
+        report->error_count += count;
+      } else {
+        report->warning_count += count;
+      }
       if (count > std::ssize(lines)) {
         lines.push_back(fmt::format("... and {} more of this kind", count - std::ssize(lines)));
       }
@@ -97,16 +108,17 @@ class Validator {
     by_item_ = manifest_.task_by == "item";
     task_entity_count_ = by_item_ ? items : users;
     event_entity_count_ = by_item_ ? users : items;
-    parts_of_task_.resize(static_cast<size_t>(task_entity_count_));
-    in_training_.resize(static_cast<size_t>(event_entity_count_));
-    // The manifest lists training first, so that what is cold is known when it is needed.
+    parts_of_task_.resize(task_entity_count_);
+    in_training_.resize(event_entity_count_);
+    // The manifest lists training first, so all training entities are known when the other parts
+    // are checked.
     for (const ShardEntry& entry : manifest_.shards) OpenAndCheckShard(entry);
     CheckEventsAcrossParts();
     return Finish();
   }
 
  private:
-  /// Where a task's events are.
+  /// The place of a task's events.
   struct Place {
     int64_t task;
     const ShardReader* reader;
@@ -122,7 +134,7 @@ class Validator {
   void CheckUnlistedFiles() {
     std::set<std::string> listed = {"manifest.json", manifest_.users_file, manifest_.items_file};
     for (const ShardEntry& entry : manifest_.shards) listed.insert(entry.file);
-    std::set<std::string> unlisted;  // sorted: folders are listed in no order
+    std::set<std::string> unlisted;  // sorted, because a folder's entries have no order
     std::error_code refused;
     const fs::directory_iterator entries(folder_, refused);
     if (refused) ThrowFileError("list folder", folder_, refused.value());
@@ -135,7 +147,7 @@ class Validator {
     }
   }
 
-  /// The file, when it is there and is the one the manifest describes.
+  /// Opens the file and compares it with the manifest's hash. Returns nothing after a finding.
   std::optional<FileDescriptor> OpenChecked(const std::string& path, const std::string& sha256) {
     try {
       FileDescriptor file = OpenListedFile(path);
@@ -147,7 +159,8 @@ class Validator {
     return std::nullopt;
   }
 
-  /// Returns the number of entities: the table's or, when it cannot be read, the manifest's.
+  /// Returns the number of entities in the table, or the manifest's number when the table cannot be
+  /// read.
   int64_t CheckEntities(const std::string& file, const std::string& sha256, int64_t count) {
     const std::string path = folder_ + "/" + file;
     const std::optional<FileDescriptor> descriptor = OpenChecked(path, sha256);
@@ -162,7 +175,7 @@ class Validator {
       }
       std::unordered_set<std::string_view> seen;
       for (int64_t entity = 0; entity < table.size(); ++entity) {
-        const std::string& id = table.ids[static_cast<size_t>(entity)];
+        const std::string& id = table.ids[entity];
         if (!seen.insert(id).second) {
           findings_.Add(Check::kEntities, "'{}': /ids row {}: id '{}' is there twice", path, entity,
                         id);
@@ -178,14 +191,14 @@ class Validator {
 
   void CheckFeatures(const std::string& path, const EntityTable& table) {
     for (const FeatureColumn& feature : table.features) {
-      for (size_t row = 0; row < feature.numbers.size(); ++row) {
-        const float value = feature.numbers[row];
-        // NaN says "missing" in a number; a vector has no missing entries.
+      for (int64_t place = 0; place < std::ssize(feature.numbers); ++place) {
+        const float value = feature.numbers[place];
+        // NaN means "missing" in a number. A vector has no missing entries.
         if (std::isfinite(value) || (std::isnan(value) && feature.kind == FeatureKind::kNumber)) {
           continue;
         }
         findings_.Add(Check::kFeature, "'{}': feature '{}' entity {} is {}", path, feature.name,
-                      static_cast<int64_t>(row) / feature.width, value);
+                      place / feature.width, value);
       }
     }
   }
@@ -212,7 +225,7 @@ class Validator {
     report_.event_count += reader.event_count();
     for (int64_t row = 0; row < reader.task_count(); ++row) {
       const TaskView task = reader.task(row);
-      const int64_t first_event = reader.offsets()[static_cast<size_t>(row)];
+      const int64_t first_event = reader.offsets()[row];
       CheckValues(path, task, first_event);
       CheckRepeats(path, task);
       CheckRoleOrder(path, task);
@@ -225,18 +238,18 @@ class Validator {
     if (task.size() == 0) {
       findings_.Add(Check::kEmptyTask, "'{}': task of {} has no events", path, task.id);
     }
-    for (size_t i = 0; i < task.labels.size(); ++i) {
+    for (int64_t i = 0; i < std::ssize(task.labels); ++i) {
       const float label = task.labels[i];
       if (label >= manifest_.label_min && label <= manifest_.label_max) continue;
       findings_.Add(Check::kLabel, "'{}': {} row {} (task of {}) is {}, expected {}..{}", path,
-                    shard_format::kLabels.dataset, first_event + static_cast<int64_t>(i), task.id,
-                    label, manifest_.label_min, manifest_.label_max);
+                    shard_format::kLabels.dataset, first_event + i, task.id, label,
+                    manifest_.label_min, manifest_.label_max);
     }
-    for (size_t i = 1; i < task.times.size(); ++i) {
+    for (int64_t i = 1; i < std::ssize(task.times); ++i) {
       if (task.times[i] >= task.times[i - 1]) continue;
       findings_.Add(Check::kTime, "'{}': {} row {} (task of {}) is {}, after {}", path,
-                    shard_format::kTimes.dataset, first_event + static_cast<int64_t>(i), task.id,
-                    task.times[i], task.times[i - 1]);
+                    shard_format::kTimes.dataset, first_event + i, task.id, task.times[i],
+                    task.times[i - 1]);
     }
   }
 
@@ -257,8 +270,8 @@ class Validator {
     if (task.roles.empty() || task.times.empty()) return;
     int64_t first_query = std::numeric_limits<int64_t>::max();
     int64_t last_support = std::numeric_limits<int64_t>::min();
-    for (size_t i = 0; i < task.roles.size(); ++i) {
-      const auto role = static_cast<EventRole>(task.roles[i]);
+    for (int64_t i = 0; i < std::ssize(task.roles); ++i) {
+      const EventRole role = task.role(i);
       if (role == EventRole::kQuery) first_query = std::min(first_query, task.times[i]);
       if (role == EventRole::kSupport) last_support = std::max(last_support, task.times[i]);
     }
@@ -272,15 +285,12 @@ class Validator {
   void CheckScenario(const std::string& path, Part part, const TaskView& task,
                      int64_t first_event) {
     const bool training = part == kTrainPart;
-    const size_t part_index =
-        static_cast<size_t>(part.split) * kAllScenarios.size() + static_cast<size_t>(part.scenario);
-    uint16_t& parts = parts_of_task_[static_cast<size_t>(task.id)];
-    const auto bit = static_cast<uint16_t>(1U << part_index);
-    if ((parts & bit) != 0) {
+    uint32_t& parts = parts_of_task_[task.id];
+    if ((parts & BitOf(part)) != 0) {
       findings_.Add(Check::kTaskTwice, "'{}': a second task of {} in part '{}'", path, task.id,
                     NameOf(part));
     }
-    parts = static_cast<uint16_t>(parts | bit);
+    parts |= BitOf(part);
     if (training) {
       for (const uint32_t item : task.items) in_training_[item] = true;
       return;
@@ -291,19 +301,18 @@ class Validator {
         part.scenario == Scenario::kItemCold || part.scenario == Scenario::kBothCold;
     const bool owner_cold = by_item_ ? item_cold : user_cold;
     const bool event_cold = by_item_ ? user_cold : item_cold;
-    if (owner_cold && (parts & 1U) != 0) {
+    if (owner_cold && (parts & BitOf(kTrainPart)) != 0) {
       findings_.Add(Check::kScenario, "'{}': task of {} is in '{}' but has a training task", path,
                     task.id, NameOf(part));
     }
-    for (size_t i = 0; event_cold && i < task.items.size(); ++i) {
-      const bool support =
-          !task.roles.empty() && static_cast<EventRole>(task.roles[i]) == EventRole::kSupport;
+    for (int64_t i = 0; event_cold && i < task.size(); ++i) {
+      const bool support = !task.roles.empty() && task.role(i) == EventRole::kSupport;
       if (support || !in_training_[task.items[i]]) continue;
       findings_.Add(Check::kScenario,
                     "'{}': {} row {} (task of {}) is {}, which occurs in training; '{}' promises "
                     "it does not",
-                    path, shard_format::kItems.dataset, first_event + static_cast<int64_t>(i),
-                    task.id, task.items[i], NameOf(part));
+                    path, shard_format::kItems.dataset, first_event + i, task.id, task.items[i],
+                    NameOf(part));
     }
   }
 
@@ -321,7 +330,8 @@ class Validator {
 
   template <typename Iterator>
   void CompareParts(Iterator begin, Iterator end) {
-    // (entity, time, which place): equal entities of different places become neighbours.
+    // (entity, time, number of the place). Sorting makes equal entities of different places
+    // neighbours.
     std::vector<std::tuple<uint32_t, int64_t, int64_t>> events;
     for (Iterator place = begin; place != end; ++place) {
       const TaskView task = place->reader->task(place->row);
@@ -334,11 +344,14 @@ class Validator {
       const auto& [entity, time, place] = events[i];
       const auto& [last_entity, last_time, last_place] = events[i - 1];
       if (entity != last_entity || place == last_place) continue;
-      const bool same_event = manifest_.has_time && time == last_time;
-      findings_.Add(same_event ? Check::kEventTwice : Check::kLeak,
-                    "task of {}: {} occurs in '{}' and in '{}'{}", begin->task, entity,
-                    (begin + last_place)->reader->path(), (begin + place)->reader->path(),
-                    same_event ? fmt::format(" at the same time {}", time) : "");
+      Check check = Check::kLeak;
+      std::string at_time;
+      if (manifest_.has_time && time == last_time) {
+        check = Check::kEventTwice;
+        at_time = fmt::format(" at the same time {}", time);
+      }
+      findings_.Add(check, "task of {}: {} occurs in '{}' and in '{}'{}", begin->task, entity,
+                    (begin + last_place)->reader->path(), (begin + place)->reader->path(), at_time);
     }
   }
 
@@ -351,7 +364,7 @@ class Validator {
   int64_t task_entity_count_ = 0, event_entity_count_ = 0;
   std::vector<std::unique_ptr<ShardReader>> readers_;
   std::vector<Place> places_;
-  std::vector<uint16_t> parts_of_task_;  // [task entity], one bit per part; bit 0 is training
+  std::vector<uint32_t> parts_of_task_;  // [task entity], one bit per part (BitOf)
   std::vector<bool> in_training_;        // [event entity]
 };
 

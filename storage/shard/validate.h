@@ -8,10 +8,10 @@
 
 namespace hearth {
 
-/// kError: training on this data set would be wrong or impossible. kWarning: worth a look.
+/// An error makes training on this data set wrong or impossible. A warning is worth a look.
 enum class Severity { kWarning, kError };
 
-/// One finding, as a line for people: names the file, the dataset, the row and the value.
+/// One finding, as a line for people. It names the file, the dataset, the place and the value.
 struct Problem {
   Severity severity;
   std::string text;
@@ -22,7 +22,7 @@ struct ValidationReport {
   std::vector<Problem> problems;
   int64_t error_count = 0;                                  ///< all errors, listed or not
   int64_t warning_count = 0;                                ///< all warnings, listed or not
-  int64_t file_count = 0, task_count = 0, event_count = 0;  ///< what could be checked
+  int64_t file_count = 0, task_count = 0, event_count = 0;  ///< checked files, tasks and events
 
   bool ok() const { return error_count == 0; }
 };
@@ -32,19 +32,26 @@ struct ValidateOptions {
   int64_t lines_per_check = 10;  ///< [1, ...)
 };
 
-/// Checks a whole data set and goes on after a finding wherever the rest can still be checked.
+/// Checks a whole data set, and continues after a finding as far as the rest can be checked.
 ///
-/// Errors: a manifest that cannot be used; a missing or damaged file (size, SHA-256, XXH3 per
-/// column, structure); counts unlike the manifest; an id twice; ids beyond their table; labels that
-/// are not finite or outside the manifest's range; features that are infinite; times that decrease
-/// inside a task; a task twice in one part; the same timed event in two parts; a dishonest
-/// scenario: an owner of a task on a cold side who has training tasks, or a cold entity with
-/// training events (events with role "support" excepted: they may show known entities). Warnings:
-/// the same entity twice in a task or in two parts of a task; tasks without events; support events
-/// later than query events of the same task; files the manifest does not list.
+/// These are errors:
+/// - a manifest that cannot be used;
+/// - a missing or damaged file (size, SHA-256, XXH3 per column, structure);
+/// - counts unlike the manifest, an id twice, ids beyond their table;
+/// - labels that are not finite or lie outside the manifest's range, features that are infinite;
+/// - times that decrease inside a task;
+/// - a task twice in one part, the same timed event in two parts;
+/// - a false scenario: the owner of a task lies on the cold side but has training tasks, or a cold
+///   entity has training events (support events are exempt: they may show known entities).
+/// These are warnings:
+/// - the same entity twice in a task or in two parts of a task;
+/// - a task that has no events;
+/// - support events later than query events of the same task;
+/// - a file that the manifest does not list.
 ///
-/// Reads every byte once, and first each file in a sandbox: one that would crash a reader is an
-/// error of the data set. Throws only what the operating system refuses on the folder itself.
+/// Every file is first read in a sandbox, so that a file that would crash a reader becomes an error
+/// of the data set; then every byte is read once. Throws when the operating system refuses access
+/// to the folder itself.
 ValidationReport ValidateDataset(const std::string& path, const ValidateOptions& options = {});
 
 }  // namespace hearth

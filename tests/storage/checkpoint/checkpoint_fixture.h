@@ -21,8 +21,8 @@
 
 namespace hearth {
 
-/// A run folder of its own per test, and a small model whose values are a pure function of the
-/// step.
+/// Each test has its own run folder and a small model. The model's values are a pure function of
+/// the step.
 class CheckpointFixture : public ::testing::Test {
  protected:
   static constexpr int64_t kRows = 37, kWidth = 5;
@@ -35,7 +35,7 @@ class CheckpointFixture : public ::testing::Test {
   ~CheckpointFixture() override { std::filesystem::remove_all(run_dir_); }
 
   static std::vector<float> TableAt(int64_t step) {
-    std::vector<float> table(static_cast<size_t>(kRows * kWidth));
+    std::vector<float> table(kRows * kWidth);
     for (size_t i = 0; i < table.size(); ++i) {
       table[i] = static_cast<float>(step) * 0.5f + static_cast<float>(i) * 0.25f;
     }
@@ -47,9 +47,9 @@ class CheckpointFixture : public ::testing::Test {
 
   static bool IsTouched(int64_t row, int64_t step) { return (7 * row + step) % 10 < 3; }
 
-  /// Rank r of n writes rows [37 r / n, 37 (r + 1) / n) of the table; rank 0 also the parameters.
-  /// Of a step with a base (base_of_) only the touched rows of them.
-  CheckpointPart WritePart(const std::string& folder, int64_t step, int rank, int world_size) {
+  /// Rank r of n writes rows [37 r / n, 37 (r + 1) / n) of the table; rank 0 also writes the
+  /// parameters. If the step has a base (base_of_), a rank writes no table rows but the touched.
+  CheckpointPart WritePiece(const std::string& folder, int64_t step, int rank, int world_size) {
     const std::vector<float> table = TableAt(step);
     const std::vector<double> parameters = ParametersAt(step);
     const int64_t counter = step * 1000;
@@ -61,7 +61,8 @@ class CheckpointFixture : public ::testing::Test {
       TouchedRows touched{"tables/items", arrays[0].rows, {}};
       for (int64_t row = begin; row < end; ++row) {
         if (!IsTouched(row, step)) continue;
-        touched.offsets.push_back(static_cast<uint32_t>(row - begin));
+        const uint32_t offset = static_cast<uint32_t>(row - begin);
+        touched.offsets.push_back(offset);
         values.insert(values.end(), table.begin() + row * kWidth,
                       table.begin() + (row + 1) * kWidth);
       }
@@ -76,7 +77,7 @@ class CheckpointFixture : public ::testing::Test {
     return WriteCheckpointPart(folder, {run_id_, step, rank, world_size}, arrays);
   }
 
-  CheckpointManifest ManifestAt(int64_t step, std::vector<CheckpointPart> parts) const {
+  CheckpointManifest ManifestAt(int64_t step, std::vector<CheckpointPart> pieces) const {
     CheckpointManifest manifest;
     manifest.run_id = run_id_;
     manifest.step = step;
@@ -85,23 +86,23 @@ class CheckpointFixture : public ::testing::Test {
       const std::string path = CheckpointPath(run_dir_, base->second);
       manifest.base = CheckpointBase{base->second, ReadCheckpointManifest(path).sha256};
     }
-    manifest.world_size = static_cast<int>(parts.size());
+    manifest.world_size = static_cast<int>(pieces.size());
     manifest.config_hash = std::string(64, 'c');
     manifest.tool_version = "0.1.0";
     manifest.metric = CheckpointMetric{"rmse", 1.0 / static_cast<double>(step + 1)};
     manifest.scalars = {{"sampler", {{"seed", 7}, {"step", step}}}, {"best", 0.1}};
-    manifest.parts = std::move(parts);
+    manifest.parts = std::move(pieces);
     return manifest;
   }
 
-  /// Prepares and writes everything short of the commit.
+  /// Prepares and writes everything but does not commit.
   std::pair<std::string, CheckpointManifest> WriteAside(int64_t step, int world_size = 2) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
-    std::vector<CheckpointPart> parts;
+    std::vector<CheckpointPart> pieces;
     for (int rank = 0; rank < world_size; ++rank) {
-      parts.push_back(WritePart(folder, step, rank, world_size));
+      pieces.push_back(WritePiece(folder, step, rank, world_size));
     }
-    return {folder, ManifestAt(step, std::move(parts))};
+    return {folder, ManifestAt(step, std::move(pieces))};
   }
 
   std::string Save(int64_t step, int world_size = 2) {
@@ -109,7 +110,7 @@ class CheckpointFixture : public ::testing::Test {
     return CommitCheckpoint(run_dir_, folder, manifest);
   }
 
-  /// FindNewestValid, with the refusals it announced collected in refused_.
+  /// Calls FindNewestValid and collects its refusals in refused_.
   std::optional<std::string> Newest(Author author = Author::kUnknown) {
     refused_.clear();
     const auto announce = [this](const std::string& path, const std::string& reason) {
@@ -147,7 +148,7 @@ class CheckpointFixture : public ::testing::Test {
   }
 
   std::string run_id_ = "run-1";
-  std::map<int64_t, int64_t> base_of_;  // [step] its base, for those saved as deltas
+  std::map<int64_t, int64_t> base_of_;  // [step] -> base, for steps saved as deltas
   std::string run_dir_;
   std::vector<std::string> refused_;
 

@@ -7,7 +7,7 @@
 
 #include "common/hash.h"
 #include "common/random.h"
-#include "storage/checkpoint/part_file.h"
+#include "storage/checkpoint/piece_file.h"
 #include "storage/file/durable_file.h"
 #include "tests/storage/checkpoint/fault_fixture.h"
 
@@ -19,19 +19,17 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-/// A table with its optimizer state that changes row by row, and dense parameters.
+/// The model is a table with its optimizer state, changed row by row, and dense parameters.
 class DeltaCheckpoint : public CheckpointFixture {
  protected:
-  /// Rows of float values and one number of state each.
+  /// Each row has float values and one number of optimizer state.
   struct Model {
     explicit Model(int64_t row_count, int64_t row_width = 4)
-        : width(row_width),
-          values(static_cast<size_t>(row_count * row_width)),
-          state(static_cast<size_t>(row_count)) {}
+        : width(row_width), values(row_count * row_width), state(row_count) {}
     int64_t row_count() const { return std::ssize(state); }
     void Change(int64_t row, float to) {
       std::fill_n(values.begin() + row * width, width, to);
-      state[static_cast<size_t>(row)] += 1.0;
+      state[row] += 1.0;
       touched.insert(row);
     }
     bool operator==(const Model& other) const {
@@ -42,10 +40,10 @@ class DeltaCheckpoint : public CheckpointFixture {
     std::vector<float> values;
     std::vector<double> state;
     std::vector<double> dense = {1.0, 2.0};
-    std::set<int64_t> touched;  // since the last save
+    std::set<int64_t> touched;  // rows changed since the last save
   };
 
-  /// The arrays of one rank, whole or the touched rows alone; `kept` holds their memory.
+  /// The arrays of one rank, whole or the touched rows alone, and their memory.
   struct RankArrays {
     RankArrays(const Model& model, int rank, int world_size, bool is_delta) {
       const RowRange share{model.row_count() * rank / world_size,
@@ -56,7 +54,7 @@ class DeltaCheckpoint : public CheckpointFixture {
         touched->offsets.push_back(static_cast<uint32_t>(row - share.begin));
         const auto first = model.values.begin() + row * model.width;
         values.insert(values.end(), first, first + model.width);
-        state.push_back(model.state[static_cast<size_t>(row)]);
+        state.push_back(model.state[row]);
       }
       const std::shared_ptr<const TouchedRows> held = is_delta ? touched : nullptr;
       arrays = {{.name = "table/rows",
@@ -79,12 +77,12 @@ class DeltaCheckpoint : public CheckpointFixture {
   std::string Commit(Model& model, int64_t step, int world_size,
                      std::optional<int64_t> base = std::nullopt) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
-    std::vector<CheckpointPart> parts;
+    std::vector<CheckpointPart> pieces;
     for (int rank = 0; rank < world_size; ++rank) {
       const RankArrays of(model, rank, world_size, base.has_value());
-      parts.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, world_size}, of.arrays));
+      pieces.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, world_size}, of.arrays));
     }
-    CheckpointManifest manifest = ManifestAt(step, std::move(parts));
+    CheckpointManifest manifest = ManifestAt(step, std::move(pieces));
     if (base) {
       const std::string path = CheckpointPath(run_dir_, *base);
       manifest.base = CheckpointBase{*base, ReadCheckpointManifest(path).sha256};
@@ -101,7 +99,7 @@ class DeltaCheckpoint : public CheckpointFixture {
     return model;
   }
 
-  /// Steps 1 whole, 2 and 3 deltas of the one before; each changes two rows.
+  /// Saves step 1 whole, and steps 2 and 3 as deltas of the step before. Each changes two rows.
   Model SaveChain() {
     Model model(12);
     Commit(model, 1, 2);
@@ -118,14 +116,12 @@ TEST_F(DeltaCheckpoint, AnyChainByAnyNumberOfRanksReadsAsTheModelWas) {
   RandomStream random(7, Purpose::kTest);
   for (int trial = 0; trial < 20; ++trial) {
     std::filesystem::remove_all(run_dir_ + "/checkpoints");
-    Model model(1 + static_cast<int64_t>(random.NextBelow(40)));
+    Model model(1 + random.NextBelow(40));
     std::map<int64_t, Model> was;
     for (int64_t step = 1; step <= 6; ++step) {
       model.dense[0] = static_cast<double>(step);
       for (uint64_t change = random.NextBelow(8); change > 0; --change) {
-        model.Change(
-            static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(model.row_count()))),
-            static_cast<float>(step));
+        model.Change(random.NextBelow(model.row_count()), static_cast<float>(step));
       }
       const bool is_delta = step > 1 && random.NextBelow(5) > 0;
       Commit(model, step, 1 + static_cast<int>(random.NextBelow(4)),
@@ -136,8 +132,7 @@ TEST_F(DeltaCheckpoint, AnyChainByAnyNumberOfRanksReadsAsTheModelWas) {
       const CheckpointReader reader(CheckpointPath(run_dir_, step));
       reader.VerifyAll();
       EXPECT_EQ(ReadBack(reader), expected) << "step " << step;
-      const int64_t begin =
-          static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(model.row_count())));
+      const int64_t begin = random.NextBelow(model.row_count());
       const std::vector<double> rows =
           reader.ReadRows<double>("table/state", {begin, model.row_count()});
       EXPECT_TRUE(std::equal(rows.begin(), rows.end(), expected.state.begin() + begin));
@@ -205,10 +200,10 @@ TEST_F(DeltaCheckpoint, IsRefusedWithAnotherBaseOfTheSameStep) {
 
 TEST_F(DeltaCheckpoint, OfADamagedBaseIsRefused) {
   SaveChain();
-  const std::string part = CheckpointPath(run_dir_, 2) + "/" + PartFileName(1, 2);
-  std::string bytes = Slurp(part);
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  Overwrite(part, bytes);
+  const std::string piece = CheckpointPath(run_dir_, 2) + "/" + PartFileName(1, 2);
+  std::string bytes = Slurp(piece);
+  bytes.back() ^= 1;
+  Overwrite(piece, bytes);
   EXPECT_EQ(Newest(), CheckpointPath(run_dir_, 1));
   EXPECT_THAT(refused_, ElementsAre(HasSubstr("step-000003"), HasSubstr("step-000002")));
 }
@@ -229,7 +224,7 @@ TEST_F(DeltaCheckpoint, PruneKeepsTheBasesOfWhatItKeeps) {
   Model model = SaveChain();
   EXPECT_THAT(PruneCheckpoints(run_dir_, 1, {}), IsEmpty());
   Commit(model, 4, 2);
-  EXPECT_THAT(PruneCheckpoints(run_dir_, 2, {}), IsEmpty());  // step 3 needs 2 and 1
+  EXPECT_THAT(PruneCheckpoints(run_dir_, 2, {}), IsEmpty());  // step 3 needs steps 2 and 1
   Commit(model, 5, 2);
   const std::vector<int64_t> pinned = {2};
   EXPECT_THAT(PruneCheckpoints(run_dir_, 2, pinned), ElementsAre(3));
@@ -241,10 +236,10 @@ TEST_F(DeltaCheckpoint, NothingIsPrunedWhileTheNewestHasADamagedBase) {
   Model model(12);
   for (const int64_t step : {1, 2, 3}) Commit(model, step, 1);
   Commit(model, 4, 1, 3);
-  const std::string part = CheckpointPath(run_dir_, 3) + "/" + PartFileName(0, 1);
-  std::string bytes = Slurp(part);
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  Overwrite(part, bytes);
+  const std::string piece = CheckpointPath(run_dir_, 3) + "/" + PartFileName(0, 1);
+  std::string bytes = Slurp(piece);
+  bytes.back() ^= 1;
+  Overwrite(piece, bytes);
   EXPECT_THROW(PruneCheckpoints(run_dir_, 2, {}), DataError);
   EXPECT_THAT(ListSteps(run_dir_), ElementsAre(1, 2, 3, 4));
 }
@@ -276,13 +271,13 @@ TEST_F(DeltaCheckpoint, ChainsOfAnyoneAreFollowedOnlySoFar) {
   Model model(12);
   Commit(model, 1, 1);
   CheckpointManifest manifest = ReadCheckpointManifest(CheckpointPath(run_dir_, 1));
-  const std::string part = CheckpointPath(run_dir_, 1) + "/" + manifest.parts[0].file;
+  const std::string piece = CheckpointPath(run_dir_, 1) + "/" + manifest.parts[0].file;
   for (int64_t step = 2; step <= CheckpointManifest::kMostDeltas + 2; ++step) {
     manifest.base = CheckpointBase{step - 1, manifest.sha256};
     manifest.step = step;
     const std::string folder = CheckpointPath(run_dir_, step);
     std::filesystem::create_directory(folder);
-    std::filesystem::copy_file(part, folder + "/" + manifest.parts[0].file);
+    std::filesystem::copy_file(piece, folder + "/" + manifest.parts[0].file);
     Overwrite(folder + "/" + kManifestFile, SerializeManifest(manifest));
     manifest.sha256 = ReadCheckpointManifest(folder).sha256;
   }
@@ -291,7 +286,7 @@ TEST_F(DeltaCheckpoint, ChainsOfAnyoneAreFollowedOnlySoFar) {
               HasSubstr("more than 256 delta checkpoints"));
 }
 
-/// A delta whose offsets a careful forger chose, all hashes right.
+/// A delta with offsets chosen by a careful forger. All hashes are right.
 class ForgedOffsets : public DeltaCheckpoint,
                       public ::testing::WithParamInterface<std::vector<uint32_t>> {};
 
@@ -306,13 +301,13 @@ TEST_P(ForgedOffsets, AreRefused) {
        .rows = {0, 12},
        .data = state.data(),
        .touched = std::make_shared<TouchedRows>(TouchedRows{"table", {0, 12}, GetParam()})}};
-  CheckpointPart part;
-  part.file = PartFileName(0, 1);
-  const WrittenFile written = WritePartFile(folder + "/" + part.file, {run_id_, 2, 0, 1}, arrays);
-  part.size_bytes = written.size_bytes;
-  part.sha256 = written.sha256;
-  part.arrays["table/state"] = {arrays[0].spec, {}, TouchedRecord{"table", {0, 12}, 3}};
-  CheckpointManifest manifest = ManifestAt(2, {part});
+  CheckpointPart piece;
+  piece.file = PartFileName(0, 1);
+  const WrittenFile written = WritePieceFile(folder + "/" + piece.file, {run_id_, 2, 0, 1}, arrays);
+  piece.size_bytes = written.size_bytes;
+  piece.sha256 = written.sha256;
+  piece.arrays["table/state"] = {arrays[0].spec, {}, TouchedRecord{"table", {0, 12}, 3}};
+  CheckpointManifest manifest = ManifestAt(2, {piece});
   manifest.base = CheckpointBase{1, ReadCheckpointManifest(CheckpointPath(run_dir_, 1)).sha256};
   CommitCheckpoint(run_dir_, folder, manifest);
   for (const Author author : {Author::kUnknown, Author::kThisJob}) {
@@ -328,7 +323,8 @@ INSTANTIATE_TEST_SUITE_P(Each, ForgedOffsets,
                                            std::vector<uint32_t>{0, 1, 4294967295},
                                            std::vector<uint32_t>{0, 1, 2, 3}));
 
-/// Step 30 is a delta of step 20; otherwise as CheckpointFaults and CheckpointPowerLoss.
+/// Step 30 is a delta of step 20. The tests are the same as in CheckpointFaults and
+/// CheckpointPowerLoss.
 class DeltaCheckpointFaults : public CheckpointFaultFixture {
  protected:
   DeltaCheckpointFaults() : CheckpointFaultFixture(Kind::kDelta) {}

@@ -18,26 +18,26 @@
 
 namespace hearth {
 
-/// What a run that starts again does: the path of the checkpoint it goes on from.
+/// Acts like a run that starts again: returns the path of the checkpoint it continues from.
 using Resume = std::function<std::optional<std::string>(const std::string& run_dir)>;
-/// Puts a file system between the code and the one given: a way of being broken.
+/// Breaks a file system: puts another one between the code and `inner`.
 using Breakage = std::function<std::unique_ptr<FileSystem>(FileSystem& inner)>;
 
-/// A run with steps 10 and 20 committed, about to save step 30 and prune step 10, on storage that
-/// fails. Findings are violations of the promise, in words; a correct hearth has none:
-///   what was committed is found again, whole; what is found is whole; a failed save is an error
-///   of storage, leaks nothing and does not hinder the next one.
+/// A run with steps 10 and 20 committed that is about to save step 30 and prune step 10, on storage
+/// that fails. A finding tells a violation of the promise, in words; a correct hearth has none. The
+/// promise is: a committed checkpoint is found again; a checkpoint that is found is whole; a failed
+/// save is an error of storage, leaks nothing and does not hinder the next one.
 class CheckpointFaultFixture : public CheckpointFixture {
  protected:
   enum class Kind { kWhole, kDelta };
 
-  /// `kind`: of step 30, a delta of step 20 or not.
+  /// `kind` is the kind of step 30: whole, or a delta of step 20.
   explicit CheckpointFaultFixture(Kind kind = Kind::kWhole)
       : fast_(FileSystem::Posix()), scope_(fast_) {
     if (kind == Kind::kDelta) base_of_[30] = 20;
     for (const int64_t step : {10, 20}) SaveAndPrune(step);
     for (const int64_t step : {10, 20, 30, 40}) content_[step] = ContentOf(step);
-    // LATEST names 20, as after any save.
+    // LATEST names 20, because it was saved last.
     std::filesystem::rename(run_dir_, start_ = run_dir_ + "-start");
     StartOver();
   }
@@ -50,14 +50,14 @@ class CheckpointFaultFixture : public CheckpointFixture {
 
   static int64_t OpenDescriptors() { return std::ssize(NamesIn("/proc/self/fd")); }
 
-  /// What the trainer does at a step, two ranks and all; on an error it abandons the save.
+  /// Acts like a trainer with two ranks at a step. After an error it abandons the save.
   void SaveAndPrune(int64_t step) {
     std::string folder;
     try {
       folder = PrepareCheckpoint(run_dir_, step, run_id_);
-      std::vector<CheckpointPart> parts;
-      for (int rank = 0; rank < 2; ++rank) parts.push_back(WritePart(folder, step, rank, 2));
-      CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(parts)));
+      std::vector<CheckpointPart> pieces;
+      for (int rank = 0; rank < 2; ++rank) pieces.push_back(WritePiece(folder, step, rank, 2));
+      CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(pieces)));
       committed_ = step;
       PruneCheckpoints(run_dir_, 2, {});
     } catch (...) {
@@ -66,7 +66,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
     }
   }
 
-  /// Saves step 30 and prunes under `files`; checks what is there afterwards.
+  /// Saves step 30 and prunes under `files`, then checks the run folder.
   std::vector<std::string> FindingsOfSaveOn(FileSystem& files, const Resume& resume) {
     std::vector<std::string> findings;
     StartOver();
@@ -100,8 +100,8 @@ class CheckpointFaultFixture : public CheckpointFixture {
     return findings;
   }
 
-  /// A run that starts again finds the last committed step, or one that was about to be, whole; and
-  /// every folder that looks committed is.
+  /// Checks that a run that starts again finds the last committed step, or a step that was about to
+  /// be committed, and that every folder that looks committed is whole.
   void CheckResume(const std::string& run_dir, const Resume& resume,
                    std::vector<std::string>* findings) const {
     try {
@@ -127,7 +127,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
         run_dir, [](const std::string&, const std::string&) {}, Author::kThisJob);
   }
 
-  /// Every call of a save fails once, in the way given.
+  /// Lets every call of a save fail once, in the way of `failure`.
   std::vector<std::string> FindingsOfEveryFailure(Failure failure, const Resume& resume = Newest,
                                                   const Breakage& breakage = nullptr) {
     std::vector<std::string> findings;
@@ -144,8 +144,8 @@ class CheckpointFaultFixture : public CheckpointFixture {
     return findings;
   }
 
-  /// The machine stops after every operation of a save, with every kind of loss. With words that
-  /// are sought: only from the rename that commits on, and until a finding has them.
+  /// Stops the machine after every operation of a save, with every kind of loss. If words are
+  /// `sought`, starts at the rename that commits, and ends when a finding has these words.
   std::vector<std::string> FindingsOfEveryCrash(const Resume& resume = Newest,
                                                 const Breakage& breakage = nullptr,
                                                 const std::string& sought = "") {
@@ -184,7 +184,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
 
   UnsyncedFileSystem fast_;
   int64_t failures_tried_ = 0, crashes_tried_ = 0;
-  int64_t committed_ = -1;  // the last step whose commit returned
+  int64_t committed_ = -1;  // the step of the last commit that returned
 
  private:
   std::string ContentOf(int64_t step) {
@@ -197,7 +197,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
     return hash;
   }
 
-  /// False for no words.
+  /// False when `words` is empty.
   static bool AnyHas(const std::vector<std::string>& findings, const std::string& words) {
     return !words.empty() && std::ranges::any_of(findings, [&](const std::string& finding) {
       return finding.find(words) != std::string::npos;

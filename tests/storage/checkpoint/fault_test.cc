@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 
 class CheckpointFaults : public CheckpointFaultFixture {
  protected:
-  /// Reads all of the newest checkpoint, as a run that starts again does.
+  /// Reads the whole newest checkpoint, like a run that starts again.
   std::string ReadNewest(Author author = Author::kUnknown) {
     const std::optional<std::string> path = CheckpointFixture::Newest(author);
     if (!path) return "";
@@ -58,7 +58,7 @@ TEST_F(CheckpointFaults, ARenameThatHappenedThoughItsReplyWasLostIsACommit) {
   for (const int error : {ENOENT, EEXIST, ETIMEDOUT}) {
     StartOver();
     const auto [folder, manifest] = WriteAside(30);
-    // Renames of a commit: the manifest, the folder, LATEST.
+    // A commit renames the manifest, the folder and LATEST.
     FailingFileSystem lost(fast_,
                            {.call = FileCall::kRename, .nth = 1, .error = error, .made = true});
     const ScopedFileSystem scope(lost);
@@ -97,7 +97,7 @@ TEST_F(CheckpointFaults, EachCallOfAResumeFails) {
           const ScopedFileSystem scope(failing);
           try {
             const std::string found = ReadNewest();
-            // The newest; or the one before, and then the reason was announced.
+            // The run finds the newest, or the checkpoint before together with a reason.
             if (found != newest) {
               EXPECT_THAT(found, HasSubstr("10 "));
               EXPECT_THAT(refused_, ::testing::SizeIs(1));
@@ -153,7 +153,7 @@ TEST_F(CheckpointFaults, AFullDiskAtEvery256BytesOfASaveKeepsTheOldCheckpoint) {
     const ScopedFileSystem scope(again);
     try {
       SaveAndPrune(30);
-      // All that may be missing is the hint for people.
+      // The hint for people may be missing, and nothing else.
       if (Slurp(run_dir_ + "/checkpoints/LATEST") == "step-000030\n") break;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kStorage);
@@ -164,25 +164,25 @@ TEST_F(CheckpointFaults, AFullDiskAtEvery256BytesOfASaveKeepsTheOldCheckpoint) {
   EXPECT_GT(failed, 10);
 }
 
-/// Parts of a size that is written past the page cache.
+/// The pieces are so large that they are written past the page cache.
 class LargeCheckpointFaults : public CheckpointFaults {
  protected:
   static constexpr int64_t kLargeRows = 30'000;
 
-  std::vector<CheckpointPart> WriteLargeParts(const std::string& folder, int64_t step) {
-    std::vector<CheckpointPart> parts;
+  std::vector<CheckpointPart> WriteLargePieces(const std::string& folder, int64_t step) {
+    std::vector<CheckpointPart> pieces;
     for (int rank = 0; rank < 2; ++rank) {
       const std::vector<NamedArray> arrays = {ArraySlice(
           "tables/items/rows", {kLargeRows, 2}, rank * kLargeRows, 2 * kLargeRows, values_.data())};
-      parts.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, 2}, arrays));
+      pieces.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, 2}, arrays));
     }
-    return parts;
+    return pieces;
   }
   void SaveLarge(int64_t step) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
     try {
-      std::vector<CheckpointPart> parts = WriteLargeParts(folder, step);
-      CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(parts)));
+      std::vector<CheckpointPart> pieces = WriteLargePieces(folder, step);
+      CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(pieces)));
     } catch (...) {
       AbandonCheckpoint(folder);
       throw;
@@ -286,14 +286,14 @@ TEST_F(CheckpointFaults, StaleAttributesOfOtherHostsFilesDoNotHinderACommit) {
   StaleFileSystem stale(fast_);
   const ScopedFileSystem scope(stale);
   const std::string folder = PrepareCheckpoint(run_dir_, 30, run_id_);
-  std::vector<CheckpointPart> parts;
+  std::vector<CheckpointPart> pieces;
   for (int rank = 0; rank < 2; ++rank) {
     // Rank 0 asked for the names before the other host made the files.
     EXPECT_FALSE(PathExists(folder + "/" + PartFileName(rank, 2)));
-    parts.push_back(WritePart(folder, 30, rank, 2));
+    pieces.push_back(WritePiece(folder, 30, rank, 2));
     EXPECT_FALSE(PathExists(folder + "/" + PartFileName(rank, 2)));
   }
-  const std::string path = CommitCheckpoint(run_dir_, folder, ManifestAt(30, std::move(parts)));
+  const std::string path = CommitCheckpoint(run_dir_, folder, ManifestAt(30, std::move(pieces)));
   EXPECT_EQ(VerifyCheckpoint(path).step, 30);
 }
 
@@ -327,9 +327,9 @@ TEST_F(CheckpointFaults, ASyncThatFailedIsNeverAskedForAgain) {
   const std::string folder = PrepareCheckpoint(run_dir_, 30, run_id_);
   FailsFirstSync files(fast_);
   const ScopedFileSystem scope(files);
-  EXPECT_THROW(WritePart(folder, 30, 0, 2), StorageError);
+  EXPECT_THROW(WritePiece(folder, 30, 0, 2), StorageError);
   EXPECT_EQ(files.asked_again, 0);
-  EXPECT_THAT(NamesIn(folder), IsEmpty());  // thrown away
+  EXPECT_THAT(NamesIn(folder), IsEmpty());  // the file was thrown away
 }
 
 }  // namespace

@@ -39,9 +39,9 @@ TEST_F(CheckpointFolder, ListsStepsInOrderWithMetricAndSize) {
   EXPECT_EQ(list[1].epoch, 3);
   EXPECT_EQ(list[1].metric->name, "rmse");
   EXPECT_EQ(list[0].metric->value, 0.2);
-  EXPECT_EQ(list[0].size_bytes,
-            static_cast<int64_t>(fs::file_size(list[0].path + "/part-00000-of-00002.h5") +
-                                 fs::file_size(list[0].path + "/part-00001-of-00002.h5")));
+  const int64_t size_bytes = fs::file_size(list[0].path + "/part-00000-of-00002.h5") +
+                             fs::file_size(list[0].path + "/part-00001-of-00002.h5");
+  EXPECT_EQ(list[0].size_bytes, size_bytes);
   EXPECT_EQ(list[0].problem, "");
 }
 
@@ -66,10 +66,10 @@ TEST_F(CheckpointFolder, PruneKeepsTheNewestAndThePinned) {
 
 TEST_F(CheckpointFolder, PruneRemovesNothingWhenTheNewestIsDamaged) {
   for (int64_t step = 1; step <= 3; ++step) Save(step);
-  const std::string part = CheckpointPath(run_dir_, 3) + "/part-00001-of-00002.h5";
-  std::string bytes = Slurp(part);
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  Overwrite(part, bytes);
+  const std::string piece = CheckpointPath(run_dir_, 3) + "/part-00001-of-00002.h5";
+  std::string bytes = Slurp(piece);
+  bytes.back() ^= 1;
+  Overwrite(piece, bytes);
   EXPECT_THAT(MessageOf([&] { PruneCheckpoints(run_dir_, 1, {}); }), HasSubstr("SHA-256 differs"));
   EXPECT_THAT(ListSteps(run_dir_), ElementsAre(1, 2, 3));
 }

@@ -11,8 +11,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-/// Every format version ever released stays readable. The folder holds what CheckpointFixture::Save
-/// (7, 2) wrote when the version was current; it is never written again.
+/// Every format version ever released stays readable. CheckpointFixture::Save(7, 2) wrote the
+/// folder when the version was current. The folder never changes.
 class GoldenCheckpoint : public CheckpointFixture {
  protected:
   const std::string golden_ = testing::SourcePath("tests/storage/golden/checkpoint-v1/step-000007");
@@ -41,7 +41,7 @@ TEST_F(GoldenCheckpoint, TodaysManifestHasTheTextOfVersion1) {
   EXPECT_EQ(SerializeManifest(ReadCheckpointManifest(golden_)), Slurp(golden_ + "/MANIFEST.json"));
 }
 
-TEST_F(GoldenCheckpoint, TodaysPartFilesHaveTheBytesOfVersion1) {
+TEST_F(GoldenCheckpoint, TodaysPiecesHaveTheBytesOfVersion1) {
   const std::string today = Save(7, 2);
   for (const std::string name : {"part-00000-of-00002.h5", "part-00001-of-00002.h5"}) {
     EXPECT_EQ(Slurp(today + "/" + name), Slurp(golden_ + "/" + name)) << name;

@@ -28,18 +28,18 @@ CheckpointManifest Example() {
                       {"third", 1.0 / 3.0},
                       {"patience", {{"left", -2}, {"done", false}}}};
   for (int rank = 0; rank < 2; ++rank) {
-    CheckpointPart part;
-    part.file = PartFileName(rank, 2);
-    part.rank = rank;
-    part.size_bytes = 4096;
-    part.sha256 = std::string(64, static_cast<char>('1' + rank));
-    part.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}, {}};
-    manifest.parts.push_back(part);
+    CheckpointPart piece;
+    piece.file = PartFileName(rank, 2);
+    piece.rank = rank;
+    piece.size_bytes = 4096;
+    piece.sha256 = std::string(64, static_cast<char>('1' + rank));
+    piece.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}, {}};
+    manifest.parts.push_back(piece);
   }
   return manifest;
 }
 
-/// The text with its own hash made right again: what a careful forger would write.
+/// The text with its own hash made right again, like a careful forger would do it.
 std::string Resealed(std::string text) {
   const size_t place = text.find("\": \"") + 4;
   text.replace(place, 64, std::string(64, '0'));
@@ -119,18 +119,17 @@ TEST(CheckpointManifest, ResealedRandomEditsNeverCrash) {
     }
     accepted += RefusalOf(Resealed(mutant)).empty();
   }
-  // Edits inside free text (versions, hashes, scalars) are legal; the check is that the rest is
-  // not.
+  // Edits inside free text (versions, hashes, scalars) are legal. The others must be refused.
   EXPECT_LT(accepted, kEdits / 2);
 }
 
 TEST(CheckpointManifest, ArraysHaveAsManyDimensionsAsHearthWrites) {
   for (const size_t dimensions : {0, 9}) {
     CheckpointManifest manifest = Example();
-    for (CheckpointPart& part : manifest.parts) {
-      part.arrays["table"].spec.shape.assign(dimensions, 1);
+    for (CheckpointPart& piece : manifest.parts) {
+      piece.arrays["table"].spec.shape.assign(dimensions, 1);
     }
-    // Writing reads back what it wrote.
+    // Writing parses its own text.
     EXPECT_THAT([&] { SerializeManifest(manifest); },
                 ::testing::ThrowsMessage<DataError>(HasSubstr("shape must have 1..")));
   }
@@ -223,17 +222,17 @@ TEST(CheckpointManifest, DeviationsOfADeltaAreRefusedEvenWithTheRightHash) {
 }
 
 TEST(CheckpointManifest, OversizedTextIsRefusedBeforeParsing) {
-  const std::string text(static_cast<size_t>(CheckpointManifest::kMaxSizeBytes) + 1, ' ');
+  const std::string text(CheckpointManifest::kMaxSizeBytes + 1, ' ');
   EXPECT_THAT(RefusalOf(text), HasSubstr("more than a manifest may have"));
 }
 
 TEST(CheckpointPart, RecordTravelsAsOneLine) {
-  const CheckpointPart part = Example().parts[1];
-  const std::string line = SerializePart(part);
+  const CheckpointPart piece = Example().parts[1];
+  const std::string line = SerializePart(piece);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const CheckpointPart read = ParsePart(line, "rank 1");
   EXPECT_EQ(SerializePart(read), line);
-  EXPECT_EQ(read.arrays.at("table").slices, part.arrays.at("table").slices);
+  EXPECT_EQ(read.arrays.at("table").slices, piece.arrays.at("table").slices);
   EXPECT_THROW(ParsePart(line.substr(1), "rank 1"), DataError);
 }
 

@@ -17,19 +17,20 @@ namespace {
 using ::testing::IsEmpty;
 using Until = FailingMemory::Until;
 
-/// Memory runs out at an allocation of a save or of a resume, for that one or for good. As many
-/// places as HEARTH_MUTATIONS says are tried, spread over all.
+/// Memory runs out at an allocation of a save or of a resume, once or for good. HEARTH_MUTATIONS
+/// tells the number of places that are tried, spread over all allocations.
 ///
-/// Each try is a process of its own, which may end there: the destructor of a JSON value allocates,
-/// so that std::terminate is all that is left. Whatever happens must be an error of memory or of
-/// storage, leak no descriptor, and leave the run folder as a failed save does.
+/// Each try is a process of its own. The process may end there: the destructor of a JSON value
+/// allocates, and a failure there leads to std::terminate. Every try must end with an error of
+/// memory or of storage, leak no descriptor, and leave the run folder like a failed save.
 class CheckpointMemoryFaults : public CheckpointFaultFixture {
  protected:
   using Action = std::function<void()>;
-  /// What is wrong after `action`, which threw `error` or nothing; empty if nothing is.
+  /// Returns the fault that it finds after `action`; empty if there is none. `error` is the
+  /// exception of `action`, or null.
   using Check = std::function<std::string(std::exception_ptr error)>;
 
-  /// Of a second time: some things are allocated once and kept.
+  /// Counts the allocations of a second call: the first allocates some objects that are kept.
   int64_t AllocationsOf(const Action& action) {
     action();
     StartOver();
@@ -38,7 +39,7 @@ class CheckpointMemoryFaults : public CheckpointFaultFixture {
     return FailingMemory::count();
   }
 
-  /// Tries `action` with memory failing at the nth allocation, and then `check`; what that found.
+  /// Calls `action` with memory failing at the nth allocation, then `check`. Returns the finding.
   std::string FindingOf(int64_t nth, Until until, const Action& action, const Check& check) {
     const std::string report = run_dir_ + ".finding";
     std::filesystem::remove(report);
@@ -49,10 +50,11 @@ class CheckpointMemoryFaults : public CheckpointFaultFixture {
     if (!WIFEXITED(status)) return fmt::format("died of signal {}", WTERMSIG(status));
     ended_ += WEXITSTATUS(status) == kEnded;
     if (WEXITSTATUS(status) == kEnded) return "";
-    return WEXITSTATUS(status) == 0 ? Slurp(report) : "terminated, and not for want of memory";
+    if (WEXITSTATUS(status) != 0) return "terminated, and not for want of memory";
+    return Slurp(report);
   }
 
-  /// `at(nth, until)` for places spread over `count` allocations; what it found.
+  /// Calls `at(nth, until)` for places spread over `count` allocations. Returns all findings.
   template <typename At>
   static std::vector<std::string> FindingsAt(int64_t count, const At& at) {
     std::vector<std::string> findings;
@@ -62,14 +64,14 @@ class CheckpointMemoryFaults : public CheckpointFaultFixture {
         const int64_t nth = count * number / tries;
         const std::string finding = at(nth, until);
         if (finding.empty()) continue;
-        findings.push_back(fmt::format("allocation {} of {}{}: {}", nth, count,
-                                       until == Until::kEnd ? " and all later" : "", finding));
+        const char* const later = until == Until::kEnd ? " and all later" : "";
+        findings.push_back(fmt::format("allocation {} of {}{}: {}", nth, count, later, finding));
       }
     }
     return findings;
   }
 
-  /// What an error that is none of memory or of storage says.
+  /// The message of an error that is neither of memory nor of storage, else "".
   static std::string OtherError(const std::exception_ptr& error) {
     try {
       if (error) std::rethrow_exception(error);
@@ -81,7 +83,7 @@ class CheckpointMemoryFaults : public CheckpointFaultFixture {
     return "";
   }
 
-  int64_t ended_ = 0;  // processes that had to end, of all tried
+  int64_t ended_ = 0;  // processes that ended by std::terminate for want of memory
 
  private:
   static constexpr int kEnded = 3;
@@ -158,7 +160,8 @@ TEST_F(CheckpointMemoryFaults, EachAllocationOfAResumeFails) {
     };
     const int64_t count = AllocationsOf(resume);
     const std::string newest = found;
-    // A sandbox whose reader ran out of memory says so; then the one before is gone on from.
+    // When the reader in a sandbox runs out of memory, an error says so, and the run continues from
+    // the checkpoint before.
     const auto check = [&](const std::exception_ptr& error) -> std::string {
       constexpr std::string_view kSandbox = "cannot be read safely";
       const std::string other = OtherError(error);

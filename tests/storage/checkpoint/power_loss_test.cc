@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 
 class CheckpointPowerLoss : public CheckpointFaultFixture {
  protected:
-  /// Whether a save on a file system that is broken like this has a finding with these words.
+  /// True when a save on a file system broken by `Broken` has a finding with these words.
   template <typename Broken>
   bool NoticesACrashOf(const std::string& words) {
     const std::vector<std::string> findings = FindingsOfEveryCrash(
@@ -31,8 +31,8 @@ TEST_F(CheckpointPowerLoss, AfterEveryOperationOfASaveTheOldOrTheNewStepIsWhole)
   EXPECT_GE(crashes_tried_, 400);
 }
 
-// What follows breaks hearth on purpose, by file systems that undo one of its precautions or by a
-// way to resume that lacks one, and expects the same harness to notice.
+// The tests below break hearth on purpose: a file system undoes one of its precautions, or a way to
+// resume lacks one. The same harness must notice.
 
 /// Answers syncs of folders without making them.
 class WithoutFolderSync : public FileSystemDecorator {
@@ -106,8 +106,8 @@ class RenamesBeforeSync : public FileSystemDecorator {
   std::vector<std::string> put_off_;
 };
 
-/// The nth close of a file that was written loses its last bytes and says so, as a network file
-/// system whose server ran full may; with `silent` it does not say so.
+/// The nth close of a written file loses its last bytes and reports an error, like a network file
+/// system with a full server. If `silent` is set, the close reports success.
 class LosesAtClose : public FileSystemDecorator {
  public:
   LosesAtClose(FileSystem& inner, int64_t nth, bool silent)
@@ -126,7 +126,8 @@ class LosesAtClose : public FileSystemDecorator {
     lost_ = true;
     inner_.Write(fd, "?", 1, last);
     inner_.Close(fd);
-    return silent_ ? 0 : -EDQUOT;
+    if (silent_) return 0;
+    return -EDQUOT;
   }
   bool lost() const { return lost_; }
 
@@ -181,20 +182,20 @@ TEST_F(CheckpointPowerLoss, TheHarnessNoticesAHashNotCompared) {
   const Resume careless = [](const std::string& run_dir) {
     return std::optional(CheckpointPath(run_dir, ListSteps(run_dir).back()));
   };
-  /// Stores one other bit than it was given, without a word, like a failing disk.
+  /// Silently stores one wrong bit, like a failing disk.
   class FlipsABit : public FileSystemDecorator {
    public:
     using FileSystemDecorator::FileSystemDecorator;
     int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) override {
-      std::string bytes(static_cast<const char*>(data), static_cast<size_t>(size_bytes));
-      bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+      std::string bytes(static_cast<const char*>(data), size_bytes);
+      bytes[bytes.size() / 2] ^= 4;
       return inner_.Write(fd, bytes.data(), size_bytes, offset);
     }
   };
   FlipsABit careless_disk(fast_);
   EXPECT_THAT(FindingsOfSaveOn(careless_disk, careless), Contains(HasSubstr("cannot resume")));
 
-  // With the hash compared the run goes on from the step before.
+  // If the hash is compared, the run continues from the step before.
   StartOver();
   {
     FlipsABit disk(fast_);

@@ -74,7 +74,7 @@ TEST_F(CheckpointReading, OneRankMayWriteSeveralSlicesOfAnArray) {
   EXPECT_THAT(reader.ReadRows<uint8_t>("buckets", {1, 3}), ElementsAre(2, 3, 4, 5));
 }
 
-TEST_F(CheckpointReading, ARankWithNothingToSayWritesAnEmptyPart) {
+TEST_F(CheckpointReading, ARankWithNothingToSayWritesAnEmptyPiece) {
   const std::string folder = PrepareCheckpoint(run_dir_, 1, run_id_);
   const int64_t value = 42;
   const std::vector<NamedArray> arrays = {WholeArray("a", {1}, &value)};
@@ -144,14 +144,14 @@ TEST_F(CheckpointReading, RefusesDamagedFilesLoudlyAndUsesThePreviousCheckpoint)
     for (size_t i = 0; i < 200; ++i) {
       std::string flipped = whole;
       char& byte = flipped[(i * 7919 + 13) % whole.size()];
-      byte = static_cast<char>(byte ^ (1 << (i % 8)));
+      byte = static_cast<char>(byte ^ (1 << (i % 8)));  // one bit
       mutants.push_back(flipped);
     }
     mutants.push_back(whole + '\0');
     for (size_t i = 0; i < mutants.size(); ++i) {
       SCOPED_TRACE(fmt::format("{} mutant {}", name, i));
       Overwrite(file, mutants[i]);
-      // Sizes and hashes refuse it before a sandbox would be asked.
+      // Sizes and hashes refuse the file before a sandbox is needed.
       EXPECT_EQ(Newest(Author::kThisJob), previous);
       ASSERT_THAT(refused_, SizeIs(1));
       EXPECT_THAT(refused_[0], HasSubstr(name));
@@ -163,21 +163,21 @@ TEST_F(CheckpointReading, RefusesDamagedFilesLoudlyAndUsesThePreviousCheckpoint)
 
 TEST_F(CheckpointReading, RefusesMissingExtraSwappedAndLinkedFiles) {
   const std::string previous = Save(10), newest = Save(20);
-  const std::string part = newest + "/part-00001-of-00002.h5", whole = Slurp(part);
+  const std::string piece = newest + "/part-00001-of-00002.h5", whole = Slurp(piece);
   const auto refused = [&](const std::string& expected) {
     EXPECT_EQ(Newest(), previous);
     ASSERT_THAT(refused_, SizeIs(1));
     EXPECT_THAT(refused_[0], HasSubstr(expected));
   };
-  Overwrite(part, Slurp(previous + "/part-00001-of-00002.h5"));
+  Overwrite(piece, Slurp(previous + "/part-00001-of-00002.h5"));
   refused("part-00001-of-00002.h5");
-  fs::remove(part);
+  fs::remove(piece);
   refused("is missing");
   Overwrite(run_dir_ + "/moved.h5", whole);
-  fs::create_symlink(run_dir_ + "/moved.h5", part);
+  fs::create_symlink(run_dir_ + "/moved.h5", piece);
   refused("is not a regular file");
-  fs::remove(part);
-  Overwrite(part, whole);
+  fs::remove(piece);
+  Overwrite(piece, whole);
   Overwrite(newest + "/notes.txt", "");
   refused("notes.txt' is not part of the checkpoint");
   fs::remove(newest + "/notes.txt");
@@ -186,7 +186,7 @@ TEST_F(CheckpointReading, RefusesMissingExtraSwappedAndLinkedFiles) {
   refused("holds step 10, not the step of its folder's name");
 }
 
-TEST_F(CheckpointReading, PartOfAnotherStepIsRefusedEvenUnderAManifestWithItsHash) {
+TEST_F(CheckpointReading, PieceOfAnotherStepIsRefusedEvenUnderAManifestWithItsHash) {
   Save(10);
   const std::string newest = Save(20);
   CheckpointManifest manifest = ReadCheckpointManifest(newest);
@@ -226,7 +226,7 @@ TEST_F(CheckpointReading, AValueThatIsNotFiniteIsRefusedUnderItsHash) {
               HasSubstr("'tables/items/rows' row 1 is not finite"));
 }
 
-TEST_F(CheckpointReading, PartsOfTwoRanksExchangedAreRefused) {
+TEST_F(CheckpointReading, PiecesOfTwoRanksExchangedAreRefused) {
   const std::string path = Save(20);
   const std::string first = path + "/part-00000-of-00002.h5",
                     second = path + "/part-00001-of-00002.h5";

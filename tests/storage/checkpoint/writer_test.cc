@@ -77,17 +77,17 @@ TEST_F(CheckpointWriter, RefusesNonFiniteMetricsAndScalars) {
 
 TEST_F(CheckpointWriter, CrashAfterAnySubStepLeavesThePreviousCheckpointLoadable) {
   const std::string previous = Save(10);
-  // Stops after: 0 prepare, 1 and 2 a part each, 3 the manifest under its temporary name,
-  // 4 the manifest; the next step would be the rename.
+  // The save stops after 0: prepare, 1 and 2: a piece each, 3: the manifest under its temporary
+  // name, 4: the manifest. The next step would be the rename.
   for (int stop_after = 0; stop_after <= 4; ++stop_after) {
     SCOPED_TRACE(stop_after);
     const std::string folder = PrepareCheckpoint(run_dir_, 20, run_id_);
-    std::vector<CheckpointPart> parts;
+    std::vector<CheckpointPart> pieces;
     for (int rank = 0; rank < std::min(stop_after, 2); ++rank) {
-      parts.push_back(WritePart(folder, 20, rank, 2));
+      pieces.push_back(WritePiece(folder, 20, rank, 2));
     }
     if (stop_after >= 3) {
-      const std::string text = SerializeManifest(ManifestAt(20, parts));
+      const std::string text = SerializeManifest(ManifestAt(20, pieces));
       Overwrite(folder + "/MANIFEST.json" + (stop_after == 3 ? ".tmp-77-0" : ""), text);
     }
     EXPECT_EQ(Newest(), previous);
@@ -98,7 +98,8 @@ TEST_F(CheckpointWriter, CrashAfterAnySubStepLeavesThePreviousCheckpointLoadable
               ElementsAre("LATEST", "step-000010", "step-000020"));
 }
 
-/// While it lives no file of this process can grow beyond a size: a full disk in miniature.
+/// While an object of this class lives, no file of this process can grow beyond a size, like on a
+/// small full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t size_bytes) {
@@ -127,7 +128,7 @@ TEST_F(CheckpointWriter, FullDiskAtAnySizeFailsTheSaveAndKeepsThePreviousCheckpo
     const std::string folder = PrepareCheckpoint(run_dir_, 20, run_id_);
     {
       const FileSizeLimit full_disk(limit);
-      EXPECT_THROW(WritePart(folder, 20, 0, 1), StorageError);
+      EXPECT_THROW(WritePiece(folder, 20, 0, 1), StorageError);
     }
     EXPECT_THAT(NamesIn(folder), IsEmpty());
     AbandonCheckpoint(folder);
@@ -149,7 +150,7 @@ TEST_F(CheckpointWriter, AbandonRemovesTheUnfinishedFolder) {
   const auto [folder, manifest] = WriteAside(3);
   AbandonCheckpoint(folder);
   EXPECT_THAT(NamesIn(run_dir_ + "/checkpoints"), IsEmpty());
-  AbandonCheckpoint(folder);  // again: nothing to do, nothing thrown
+  AbandonCheckpoint(folder);  // a second call does nothing and throws nothing
 }
 
 TEST_F(CheckpointWriter, NextSaveRemovesLeftoversOfThisStartAndEarlierOnes) {

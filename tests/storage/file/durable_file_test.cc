@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
-/// An empty folder of this test case alone.
+/// An empty folder for this test case alone.
 std::string NewFolder() {
   const auto* const info = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string folder = ::testing::TempDir() + "/hearth-" + std::to_string(::getpid()) + "-" +
@@ -32,7 +32,8 @@ int64_t EntryCount(const std::string& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
 
-/// While it lives no file of this process may grow beyond the limit: writes end short, then fail.
+/// While an object of this class lives, no file of this process may grow beyond the limit: writes
+/// end short, then fail.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t limit_bytes) {
@@ -185,7 +186,7 @@ TEST(PendingFolder, TakesTheNameOfAnEmptyFolderOnly) {
   const std::string folder = NewFolder(), path = folder + "/out";
   fs::create_directory(path);
   PendingFolder pending(path);
-  WriteFileDurably(path + "/other", "x");  // meanwhile
+  WriteFileDurably(path + "/other", "x");  // between construction and commit
   EXPECT_THAT([&] { pending.Commit(); }, ThrowsMessage<UsageError>(HasSubstr("is not empty")));
   EXPECT_THAT([&] { PendingFolder again(path); },
               ThrowsMessage<UsageError>(HasSubstr("is not empty")));
@@ -202,7 +203,7 @@ TEST(MappedFile, ShowsTheBytesAndOutlivesTheDescriptor) {
   WriteFileDurably(path, "hearth");
   const MappedFile mapped(FileDescriptor::OpenForReading(path));
   mapped.Prefetch();
-  EXPECT_EQ(std::string_view(mapped.data(), static_cast<size_t>(mapped.size_bytes())), "hearth");
+  EXPECT_EQ(std::string_view(mapped.data(), mapped.size_bytes()), "hearth");
 }
 
 TEST(MappedFile, AnEmptyFileIsAnEmptyMapping) {

@@ -26,7 +26,7 @@ std::string NewPath() {
 }
 
 std::string Noise(int64_t size_bytes, uint64_t seed) {
-  std::string bytes(static_cast<size_t>(size_bytes), '\0');
+  std::string bytes(size_bytes, '\0');
   uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
   for (char& byte : bytes) {
     state = state * 6364136223846793005u + 1442695040888963407u;
@@ -35,7 +35,7 @@ std::string Noise(int64_t size_bytes, uint64_t seed) {
   return bytes;
 }
 
-/// Builds an image and, as its oracle, the plain string of the same bytes.
+/// Builds an image and its oracle: a plain string of the same bytes.
 class ImageAndOracle {
  public:
   void Copy(int64_t offset, const std::string& bytes) {
@@ -48,7 +48,7 @@ class ImageAndOracle {
   }
   void SetSize(int64_t size_bytes) {
     image.set_size_bytes(size_bytes);
-    expected.resize(static_cast<size_t>(size_bytes), '\0');
+    expected.resize(size_bytes, '\0');
   }
   /// Writes the image and compares file, size and hash with the oracle.
   void Check() const {
@@ -67,9 +67,9 @@ class ImageAndOracle {
 
  private:
   void Put(int64_t offset, const std::string& bytes) {
-    const size_t end = static_cast<size_t>(offset) + bytes.size();
+    const size_t end = offset + bytes.size();
     if (expected.size() < end) expected.resize(end, '\0');
-    expected.replace(static_cast<size_t>(offset), bytes.size(), bytes);
+    expected.replace(offset, bytes.size(), bytes);
   }
 };
 
@@ -88,7 +88,7 @@ TEST(FileImage, CopiedBytesOverwriteEarlierOnesAcrossPages) {
   EXPECT_EQ(back, both.expected.substr(4085, 30));
   both.SetSize(20000);  // the rest is zeros
   both.Check();
-  both.SetSize(4097);  // and what is behind the end is gone
+  both.SetSize(4097);  // the bytes behind the end are gone
   both.Check();
 }
 
@@ -105,7 +105,7 @@ TEST(FileImage, PlacedPiecesLieBetweenAndOverCopiedBytes) {
 
 TEST(FileImage, LargeFilesOfAnySizeAreWrittenWhole) {
   constexpr int64_t kMiB = int64_t{1} << 20;
-  // Around a page, a block of one call (8 MiB), and with an odd end.
+  // The sizes lie around a page and a block of one call (8 MiB), and one has an odd end.
   for (const int64_t size_bytes : {kMiB, 8 * kMiB, 8 * kMiB + 1, 9 * kMiB + 4095, 17 * kMiB - 7}) {
     const std::string piece = Noise(size_bytes - kMiB / 2 - 3, 5);
     ImageAndOracle both;
@@ -134,15 +134,15 @@ TEST(FileImage, EveryArrangementOfPiecesGivesTheBytesOfAPlainBuffer) {
     std::vector<std::string> pieces;
     pieces.reserve(8);  // placed pieces must not move
     uint64_t state = seed;
-    const auto draw = [&state](uint64_t end) {
+    const auto draw = [&state](uint64_t end) -> int64_t {
       state = state * 6364136223846793005u + 1442695040888963407u;
-      return static_cast<int64_t>((state >> 33) % end);
+      return (state >> 33) % end;
     };
     int64_t offset = draw(9000);
     std::vector<std::pair<int64_t, size_t>> places;
     for (int piece = 0; piece < 8; ++piece) {
       if (draw(3) > 0) {
-        pieces.push_back(Noise(1 + draw(9000), seed * 8 + static_cast<uint64_t>(piece)));
+        pieces.push_back(Noise(1 + draw(9000), seed * 8 + piece));
         places.emplace_back(offset, pieces.size() - 1);
         offset += std::ssize(pieces.back());
       }

@@ -17,8 +17,9 @@
 #include "storage/file/durable_file.h"
 
 #ifdef __SANITIZE_ADDRESS__
-// The HDF5 library forgets memory when it refuses a damaged file or cannot flush one. Handles that
-// we would forget stay reachable for the leak checker; Hdf5File.LeavesNoHandleOpen looks for those.
+// The HDF5 library leaks memory when it refuses a damaged file or cannot flush one. The leak
+// checker does not see handles that we leak, because HDF5 still reaches them;
+// Hdf5File.LeavesNoHandleOpen looks for these.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
 #endif
 
@@ -158,7 +159,7 @@ TEST(Hdf5File, TheSameContentGivesTheSameBytes) {
   };
   const std::string path = NewPath();
   const std::string first = write(path);
-  // Time stamps of HDF5 count seconds: the second file is made in another one.
+  // Time stamps of HDF5 count seconds: the second file is made in a later second.
   const time_t begin = std::time(nullptr);
   while (std::time(nullptr) == begin) std::this_thread::yield();
   EXPECT_EQ(write(path + ".again"), first);
@@ -205,7 +206,7 @@ TEST(Hdf5File, RefusesForeignStorageForms) {
     H5Tset_size(text, H5T_VARIABLE);
     raw.AddDataset("text", text, 8, H5P_DEFAULT);
     raw.AddDataset("reference", H5T_STD_REF_OBJ, 8, H5P_DEFAULT);
-    // Late allocation and never written: no place in the file.
+    // A dataset with late allocation that is never written has no place in the file.
     raw.AddDataset("unwritten", H5T_IEEE_F32LE, 8, H5P_DEFAULT);
     raw.AddDataset("huge", H5T_IEEE_F32LE, hsize_t{1} << 60, H5P_DEFAULT);
     H5Lcreate_soft("/unwritten", raw.get(), "soft", H5P_DEFAULT, H5P_DEFAULT);
@@ -262,7 +263,7 @@ TEST(Hdf5File, AFullDiskIsReportedAtEverySizeAndTheNextFileIsWritten) {
     file.Close();
   };
   write();
-  const int64_t full_size_bytes = static_cast<int64_t>(fs::file_size(path));
+  const int64_t full_size_bytes = fs::file_size(path);
   void (*const old_handler)(int) = std::signal(SIGXFSZ, SIG_IGN);
   rlimit old{};
   ::getrlimit(RLIMIT_FSIZE, &old);

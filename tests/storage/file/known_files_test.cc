@@ -32,7 +32,7 @@ class KnownFilesTest : public ::testing::Test {
     const std::vector<std::pair<FileIdentity, std::string>> files = {{identity, kHash}};
     KnownFiles(list_, kNoSettling).Remember(files);
   }
-  /// As a process that starts now sees it.
+  /// Asks like a process that starts now.
   bool IsKnown(const std::string& hash = kHash) const {
     return KnownFiles(list_).Has(Identity(), hash);
   }

@@ -46,8 +46,7 @@ TEST_F(MappingWatchTest, AFileThatWasCutEndsTheProcessWithItsName) {
       ::testing::ExitedWithCode(kStorageFailed), "cannot read '.*mapping-[0-9]+.h5' any more");
 }
 
-// Death tests run in a new process: what its end leaves needs names without the number of a
-// process.
+// Death tests run in a new process. Names of files it leaves must not contain a process number.
 class FaultReportTest : public MappingWatchTest {
  protected:
   FaultReportTest() {

@@ -26,7 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
-/// Some reads in a row fail, or give nothing (error 0).
+/// Some reads in a row fail, or return 0 bytes (error 0).
 class FlakyReads : public FileSystemDecorator {
  public:
   FlakyReads(FileSystem& inner, int error, int64_t first, int64_t count)
@@ -44,7 +44,7 @@ class FlakyReads : public FileSystemDecorator {
   int64_t first_, end_, count_ = 0;
 };
 
-/// A server that has forgotten the handles it gave out: only what is opened from now on is read.
+/// A server that has forgotten the handles it gave out: reads need a newly opened handle.
 class ForgetfulServer : public FileSystemDecorator {
  public:
   using FileSystemDecorator::FileSystemDecorator;
@@ -202,7 +202,7 @@ TEST_F(ReadRetryTest, AHandleTheServerForgotIsReplacedByItsName) {
 }
 
 TEST_F(ReadRetryTest, AnotherFileUnderTheNameOfAForgottenOneIsRefused) {
-  const auto replace = [&] { WriteFileDurably(path_, bytes_); };  // of the same bytes
+  const auto replace = [&] { WriteFileDurably(path_, bytes_); };  // by a copy
   const auto change = [&] {
     fs::last_write_time(path_, fs::last_write_time(path_) + std::chrono::seconds(1));
   };

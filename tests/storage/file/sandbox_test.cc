@@ -33,7 +33,7 @@ void Confine(const std::function<void()>& work, const SandboxLimits& limits = {}
   RunInSandbox(1, limits, NameOf, [&](int64_t) { work(); });
 }
 
-/// Ends the child with an error unless `refused` holds, so that the parent can tell.
+/// Ends the child with an error unless `refused` holds, so that the parent notices.
 void Require(bool refused, const char* what) {
   if (!refused) throw DataError("allowed: {}", what);
 }
@@ -43,7 +43,7 @@ TEST(Sandbox, RunsEveryItemInOrderWithoutATraceHere) {
   std::string seen;
   RunInSandbox(3, {}, NameOf, [&](int64_t item) {
     seen += std::to_string(item);
-    if (seen != expected[static_cast<size_t>(item)]) throw DataError("saw {}", seen);
+    if (seen != expected[item]) throw DataError("saw {}", seen);
   });
   EXPECT_EQ(seen, "");
   RunInSandbox(0, {}, NameOf, [](int64_t) { std::abort(); });
@@ -127,7 +127,7 @@ TEST(Sandbox, FilesCanBeReadAndNotChanged) {
     Require(::symlink("/", (folder + "/link").c_str()) != 0, "symlink");
     Require(::mkdir((folder + "/folder").c_str(), 0700) != 0, "mkdir");
   }));
-  // A descriptor that was open for writing before cannot be written through either.
+  // Writing through a descriptor that was open before fails as well.
   const int writable = ::open((folder + "/writable").c_str(), O_RDWR | O_CREAT, 0600);
   EXPECT_NO_THROW(Confine([&] { Require(::write(writable, "x", 1) < 0, "write"); }));
   ::close(writable);

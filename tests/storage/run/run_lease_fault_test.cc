@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using State = StartRecord::State;
 
-/// Starts of jobs in one run folder on storage that fails. The promise: a start either fails with
-/// an error of storage or holds the folder; at no time do two hold it; and later starts work.
+/// Starts of jobs in one run folder on storage that fails. The promise is: a start fails with an
+/// error of storage or holds the folder; two jobs never hold it at the same time; later starts
+/// work.
 class RunLeaseFaults : public ::testing::Test {
  protected:
   RunLeaseFaults() : fast_(FileSystem::Posix()), scope_(fast_) {
@@ -38,10 +39,10 @@ class RunLeaseFaults : public ::testing::Test {
     fs::create_directories(run_);
   }
 
-  /// A clock that moves only when somebody waits; `on_wait` runs at each wait.
+  /// A clock that stands still unless somebody waits; `on_wait` runs at each wait.
   LeaseOptions FakeTime(std::function<void()> on_wait = [] {}) {
     LeaseOptions options;
-    options.beat_sec = 5.0;  // few looks while it waits: each is a handful of calls to fail
+    options.beat_sec = 5.0;  // a start looks rarely while it waits: each look adds calls to fail
     options.stale_sec = 3.0;
     options.now_sec = [this] { return now_sec_; };
     options.sleep_sec = [this, on_wait = std::move(on_wait)](double seconds) {
@@ -53,7 +54,7 @@ class RunLeaseFaults : public ::testing::Test {
 
   std::unique_ptr<RunLease> Start() { return std::make_unique<RunLease>(run_, FakeTime()); }
 
-  /// A start under `files`; nothing when it failed with an error of storage.
+  /// Starts under `files`. Returns nothing when the start failed with an error of storage.
   std::unique_ptr<RunLease> StartOn(FileSystem& files) {
     const ScopedFileSystem scope(files);
     try {
@@ -78,11 +79,11 @@ class RunLeaseFaults : public ::testing::Test {
     return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
   }
 
-  /// Calls `check` with every single failure of every kind of call, until none fails any more.
+  /// Calls `check` with every single failure of every kind of call, until no call fails any more.
   int64_t ForEveryFailure(const std::function<bool(const Failure&)>& check) {
     int64_t tried = 0;
     for (const FileCall call : kAllFileCalls) {
-      // The last ones: the call is made, but its reply lost; a second try finds its effect.
+      // For the last kinds the call is made but its reply lost. A second try finds its effect.
       for (const Failure& kind :
            {Failure{.error = EIO}, Failure{.error = EIO, .ever_after = true},
             Failure{.error = ETIMEDOUT, .made = true}, Failure{.error = EEXIST, .made = true}}) {
@@ -166,7 +167,7 @@ TEST_F(RunLeaseFaults, AStartAtAnyMomentOfAnotherLeavesOneHolder) {
       std::unique_ptr<RunLease> lease;
       bool was_refused = false;
       try {
-        // The other shows that it lives as soon as this one waits for it.
+        // The other start shows that it lives when this one waits for it.
         lease = std::make_unique<RunLease>(run_, FakeTime([&] { other ? other->Beat() : false; }));
       } catch (const ConfigError&) {
         was_refused = true;

@@ -43,7 +43,7 @@ class RunLeaseTest : public ::testing::Test {
   void Plant(const StartRecord& record) const {
     WriteFileDurably(StartPath(run_, record.number), SerializeStart(record));
   }
-  /// A start whose process nobody here can look at.
+  /// A start of a process that cannot be looked at from here.
   static StartRecord OnAnotherHost() {
     return {.number = 1,
             .process = {"node3", "6f1c", "pid:[1]", 4711, 99},
@@ -57,7 +57,7 @@ class RunLeaseTest : public ::testing::Test {
     return record;
   }
 
-  /// A clock that moves only when somebody waits; `on_wait` runs at each wait.
+  /// A clock that stands still unless somebody waits; `on_wait` runs at each wait.
   LeaseOptions FakeTime(std::function<void()> on_wait = [] {}) {
     LeaseOptions options;
     options.now_sec = [this] { return now_sec_; };
@@ -139,7 +139,7 @@ TEST_F(RunLeaseTest, ADeadHolderOfThisHostIsTakenOverAtOnce) {
 }
 
 TEST_F(RunLeaseTest, AHolderWhoseFileIsLockedIsNotTakenForGone) {
-  // As in a container: its number means somebody else here.
+  // The process runs in a container: its number means another process here.
   auto holder = std::make_unique<RunLease>(run_, FakeTime());
   std::fstream file(StartPath(run_, 1), std::ios::in | std::ios::out);
   StartRecord disguised = OfADeadProcess();
@@ -235,7 +235,7 @@ TEST_F(RunLeaseTest, AFolderThatIsGoneIsNotTakenForUntaken) {
   fs::rename(run_ + "/moved", run_ + "/starts");
 }
 
-/// A job in a process of its own that takes the lease, beats, and answers questions.
+/// A job in its own process. It takes the lease, beats, and answers questions.
 class LeaseProcess {
  public:
   explicit LeaseProcess(const std::string& run) {
@@ -259,7 +259,8 @@ class LeaseProcess {
 
   pid_t pid() const { return pid_; }
   void Ask(char question) const { EXPECT_EQ(::write(to_[1], &question, 1), 1); }
-  /// 'h' holds the folder, 'r' was refused by ConfigError, 'f' was fenced.
+  /// The letter 'h' means that the job holds the folder, 'r' that ConfigError refused it, 'f' that
+  /// it was fenced.
   char Answer() const {
     char answer = '?';
     EXPECT_EQ(::read(from_[0], &answer, 1), 1);

@@ -148,7 +148,7 @@ TEST(ProcessIdentity, AKilledProcessIsGoneBeforeAndAfterItsParentTakesNotice) {
   ::close(pipe_ends[1]);
   ::kill(child, SIGKILL);
   siginfo_t info;
-  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  ::waitid(P_PID, child, &info, WEXITED | WNOWAIT);
   EXPECT_TRUE(IsGone(identity));
   ::waitpid(child, nullptr, 0);
   EXPECT_TRUE(IsGone(identity));

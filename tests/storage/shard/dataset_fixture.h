@@ -14,7 +14,7 @@
 
 namespace hearth::testing_data {
 
-/// An empty folder of this test case alone.
+/// An empty folder for this test case alone.
 inline std::string NewFolder() {
   const auto* const info = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string folder = ::testing::TempDir() + "/hearth-" + std::to_string(::getpid()) + "-" +
@@ -26,8 +26,8 @@ inline std::string NewFolder() {
 
 inline std::string ReadBytes(const std::string& path) { return ReadWholeFile(path, 1 << 30); }
 
-/// For tests that write thousands of damaged files: not synced, and under a new inode, because some
-/// file systems sync a file that is truncated and written again.
+/// Writes a file for tests that make thousands of damaged ones. It is not synced, and gets a new
+/// inode, because some file systems sync a file that is truncated and written again.
 inline void WriteBytes(const std::string& path, const std::string& bytes) {
   std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << bytes;
@@ -90,7 +90,7 @@ inline EntityTable Items() {
   return items;
 }
 
-/// The six tasks of the test data set, by shard file.
+/// The shard files of the test data set, six tasks in all.
 inline std::vector<std::tuple<std::string, Part, ShardContent>> Shards() {
   ShardContent train0, train1, user_cold, item_cold;
   AddTask(0, {{0, 10, 5}, {1, 20, 3}, {2, 30, 1}}, &train0);
@@ -107,7 +107,7 @@ inline std::vector<std::tuple<std::string, Part, ShardContent>> Shards() {
 
 using ShardList = std::vector<std::tuple<std::string, Part, ShardContent>>;
 
-/// Writes a data set of the given shards beside Users() and Items(); returns its manifest.
+/// Writes a data set of the given shards, Users() and Items(). Returns its manifest.
 inline DatasetManifest WriteDataset(const std::string& folder, const ShardList& shards,
                                     const EntityTable& users, const EntityTable& items) {
   DatasetManifest manifest;
@@ -140,7 +140,7 @@ std::vector<Element> VectorOf(std::span<const Element> span) {
   return {span.begin(), span.end()};
 }
 
-/// The whole shard through the reader's views.
+/// Copies the whole shard out of the reader's views.
 inline ShardContent ContentOf(const ShardReader& reader) {
   ShardContent content;
   for (int64_t i = 0; i < reader.task_count(); ++i) {

@@ -44,7 +44,7 @@ TEST(Dataset, OpensEverythingItsManifestNames) {
     EXPECT_THAT(dataset.ShardsOf({Split::kValidation, Scenario::kNonCold}), IsEmpty());
     const auto shards = Shards();
     for (size_t i = 0; i < shards.size(); ++i) {
-      ExpectEqual(ContentOf(dataset.Shard(static_cast<int64_t>(i))), std::get<2>(shards[i]));
+      ExpectEqual(ContentOf(dataset.Shard(i)), std::get<2>(shards[i]));
     }
   }
 }
@@ -78,7 +78,7 @@ TEST(Dataset, ManyThreadsOpenTheSameShardOnce) {
     std::vector<const ShardReader*> seen(8);
     std::vector<std::thread> threads;
     for (size_t i = 0; i < seen.size(); ++i) {
-      threads.emplace_back([&, i] { seen[i] = &dataset.Shard(static_cast<int64_t>(i % 2)); });
+      threads.emplace_back([&, i] { seen[i] = &dataset.Shard(i % 2); });
     }
     for (std::thread& thread : threads) thread.join();
     for (size_t i = 2; i < seen.size(); ++i) EXPECT_EQ(seen[i], seen[i % 2]);
@@ -365,8 +365,8 @@ TEST(Dataset, RefusesAShardWithoutThePromisedTimes) {
               ThrowsMessage<DataError>(HasSubstr("has no /events/time")));
 }
 
-// The data set in tests/storage/golden was written by format version 1 and must stay readable.
-// HEARTH_WRITE_GOLDEN=1 writes it anew: only for a new format version, in a folder of its own.
+// The data set in tests/storage/golden has format version 1 and must stay readable.
+// HEARTH_WRITE_GOLDEN=1 writes it anew: use it for a new format version only, in a new folder.
 TEST(Dataset, ReadsTheGoldenDataSetOfVersion1) {
   const std::string folder = testing::SourcePath("tests/storage/golden/dataset-v1");
   if (std::getenv("HEARTH_WRITE_GOLDEN") != nullptr) {
@@ -382,7 +382,7 @@ TEST(Dataset, ReadsTheGoldenDataSetOfVersion1) {
   const auto shards = Shards();
   ASSERT_EQ(dataset.manifest().shards.size(), shards.size());
   for (size_t i = 0; i < shards.size(); ++i) {
-    const ShardReader& reader = dataset.Shard(static_cast<int64_t>(i));
+    const ShardReader& reader = dataset.Shard(i);
     EXPECT_EQ(dataset.manifest().shards[i].file, std::get<0>(shards[i]));
     ExpectEqual(ContentOf(reader), std::get<2>(shards[i]));
     reader.VerifyColumns(dataset.manifest().shards[i]);

@@ -44,7 +44,7 @@ TEST(EntityFile, TheSameTableGivesTheSameFile) {
   EXPECT_EQ(WriteEntities(folder + "/a.h5", Items()), WriteEntities(folder + "/b.h5", Items()));
 }
 
-/// A table that reading must refuse is refused on writing already.
+/// Writing, too, refuses a table that reading must refuse.
 void ExpectRefused(const EntityTable& table, const std::string& message) {
   const std::string path = NewFolder() + "/table.h5";
   EXPECT_THAT([&] { WriteEntities(path, table); },

@@ -22,7 +22,7 @@ constexpr auto kNothing = [] {};
 
 class FileGateTest : public ::testing::Test {
  protected:
-  /// Remembered as if it had been made long ago.
+  /// Remembers the file although it is new.
   void Remember(const FileDescriptor& file, const std::string& content) const {
     const std::vector<std::pair<FileIdentity, std::string>> files = {
         {IdentityOf(file), Sha256Hex(content)}};

@@ -1,4 +1,5 @@
-// Shards as no hearth writes them, each a good shard but for one thing, with all hashes right.
+// Shards that no hearth writes. Each is a good shard except for one fault, and all hashes are
+// right.
 
 #include <array>
 #include <functional>
@@ -161,15 +162,15 @@ TEST_P(ForeignShard, IsRefusedByName) {
   ASSERT_GE(file, 0);
   H5Ldelete(file, kLabels, H5P_DEFAULT);
   GetParam().put(file);
-  // What was made above stays open in tests of a few lines; the file must not.
+  // The short tests above leave HDF5 objects open. The file itself must be closed.
   std::array<hid_t, 64> open{};
   const ssize_t count =
       H5Fget_obj_ids(file, H5F_OBJ_ALL & ~unsigned{H5F_OBJ_FILE}, open.size(), open.data());
-  for (ssize_t i = 0; i < count; ++i) H5Oclose(open[static_cast<size_t>(i)]);
+  for (ssize_t i = 0; i < count; ++i) H5Oclose(open[i]);
   H5Fclose(file);
 
   const std::string bytes = ReadBytes(path);
-  WriteBytes(path, bytes);  // under another inode: HDF5 keeps nothing of it
+  WriteBytes(path, bytes);  // under a new inode, so that HDF5 takes it for a new file
   manifest.shards[0].sha256 = Sha256Hex(bytes);
   manifest.shards[0].size_bytes = std::ssize(bytes);
   WriteManifest(folder, manifest);

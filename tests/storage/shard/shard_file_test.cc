@@ -31,11 +31,11 @@ ShardContent RandomContent(int64_t task_count, uint64_t max_length) {
   RandomStream random(7, Purpose::kTest);
   ShardContent content;
   for (int64_t task = 0; task < task_count; ++task) {
-    content.task_ids.push_back(static_cast<int64_t>(random.NextBelow(1'000'000)));
+    content.task_ids.push_back(random.NextBelow(1'000'000));
     const uint64_t length = random.NextBelow(max_length + 1);
     for (uint64_t i = 0; i < length; ++i) {
       content.items.push_back(random.NextUint32());
-      content.times.push_back(static_cast<int64_t>(i) - 5);
+      content.times.push_back(i - 5);
       content.labels.push_back(static_cast<float>(random.NextNormal()));
       content.roles.push_back(static_cast<uint8_t>(random.NextBelow(3)));
     }
@@ -82,7 +82,7 @@ TEST(ShardFile, AbsentColumnsStayAbsent) {
 }
 
 TEST(ShardFile, OddLengthsGiveMisalignedColumnsThatStillRead) {
-  // Small datasets lie back to back: three bytes of roles push what follows off its alignment.
+  // Small datasets lie back to back: three bytes of roles push the next ones off their alignment.
   const std::string path = NewFolder() + "/odd.h5";
   Hdf5File file = Hdf5File::Create(path);
   file.SetAttribute("/", "kind", "shard");
@@ -100,7 +100,7 @@ TEST(ShardFile, OddLengthsGiveMisalignedColumnsThatStillRead) {
   ShardEntry entry;
   entry.task_count = 1;
   entry.event_count = 3;
-  entry.size_bytes = static_cast<int64_t>(std::filesystem::file_size(path));
+  entry.size_bytes = std::filesystem::file_size(path);
   for (const ReadMode mode : kBothModes) {
     const ShardReader reader(path, entry, mode);
     EXPECT_THAT(reader.task(0).items, ElementsAre(7, 8, 9));
@@ -164,9 +164,9 @@ TEST(ShardFile, CheckColumnsComparesWithThePromise) {
               ThrowsMessage<DataError>(HasSubstr("has no /events/role")));
 }
 
-// Tests of all the refusals of ShardReader follow.
+// The tests below cover all refusals of ShardReader.
 
-/// A shard of two tasks and three events, written by hand with one deviation.
+/// A shard of two tasks and three events that the test writes itself, with one deviation.
 struct Deviation {
   int64_t version = 1;
   std::string kind = "shard";
@@ -224,7 +224,7 @@ void ExpectRefusal(const Deviation& deviation, const std::string& message) {
   ShardEntry entry;
   entry.task_count = 2;
   entry.event_count = 3;
-  entry.size_bytes = static_cast<int64_t>(std::filesystem::file_size(path));
+  entry.size_bytes = std::filesystem::file_size(path);
   for (const ReadMode mode : kBothModes) {
     EXPECT_THAT([&] { ShardReader(path, entry, mode); },
                 ThrowsMessage<DataError>(AllOf(HasSubstr(path), HasSubstr(message))));
@@ -237,7 +237,7 @@ TEST(ShardReader, AcceptsTheHandWrittenShardWithoutDeviation) {
   ShardEntry entry;
   entry.task_count = 2;
   entry.event_count = 3;
-  entry.size_bytes = static_cast<int64_t>(std::filesystem::file_size(path));
+  entry.size_bytes = std::filesystem::file_size(path);
   EXPECT_THAT(ShardReader(path, entry, ReadMode::kMmap).task(1).items, ElementsAre(5, 6));
 }
 
@@ -312,7 +312,7 @@ TEST(ShardReader, RefusesEveryTruncation) {
   const std::string bytes = ReadBytes(path);
   for (size_t size = 0; size < bytes.size(); size += 13) {
     WriteBytes(path, bytes.substr(0, size));
-    entry.size_bytes = static_cast<int64_t>(size);  // as if the manifest had been made for it
+    entry.size_bytes = size;  // the manifest agrees with the file
     EXPECT_THROW(ShardReader(path, entry, ReadMode::kMmap), DataError) << size;
   }
 }
@@ -323,7 +323,7 @@ TEST(ShardReader, AFlippedByteIsFoundOrChangesNothing) {
   const ShardContent content = RandomContent(10, 4);
   const ShardEntry entry = Write(folder, content);
   const std::string bytes = ReadBytes(path);
-  constexpr size_t kStride = 3;
+  constexpr int64_t kStride = 3;
   int64_t refused = 0;
   for (size_t position = 0; position < bytes.size(); position += kStride) {
     std::string damaged = bytes;
@@ -341,7 +341,7 @@ TEST(ShardReader, AFlippedByteIsFoundOrChangesNothing) {
     }
   }
   const int64_t column_bytes = 10 * 8 + 11 * 8 + content.event_count() * (4 + 8 + 4 + 1);
-  EXPECT_GE(refused, column_bytes / static_cast<int64_t>(kStride) - 6);  // 6 columns
+  EXPECT_GE(refused, column_bytes / kStride - 6);  // 6 columns
 }
 
 TEST(ShardReader, VerifyColumnsNamesTheDamagedColumn) {

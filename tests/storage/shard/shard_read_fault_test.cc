@@ -20,7 +20,7 @@ using testing_data::NewFolder;
 using testing_data::Shards;
 using testing_data::WriteDataset;
 
-/// Everything in a data set, read anew.
+/// Reads everything in a data set anew.
 std::vector<ShardContent> ReadAll(const std::string& folder, ReadMode mode, bool verify) {
   const Dataset dataset({.path = folder, .read = mode, .verify = verify});
   std::vector<ShardContent> shards;
@@ -68,7 +68,7 @@ TEST(ShardReadFaults, StorageThatStaysAwayAtAnyReadIsAnErrorOfStorage) {
   }
 }
 
-/// The first large read fails; made again it gives other bytes than the file's.
+/// The first large read fails. Its repetition returns other bytes than the file has.
 class WrongAfterFailure : public FileSystemDecorator {
  public:
   WrongAfterFailure(FileSystem& inner, int64_t size_bytes)
@@ -101,7 +101,7 @@ TEST(ShardReadFaults, AColumnThatWasReadAgainIsComparedWithItsChecksum) {
   };
   EXPECT_THAT(read, ThrowsMessage<DataError>(
                         AllOf(HasSubstr(file), HasSubstr("/tasks/offsets"), HasSubstr("XXH3"))));
-  entry.column_xxh3.clear();  // without a checksum the structure alone can tell
+  entry.column_xxh3.clear();  // if there is no checksum, the structure alone shows the damage
   EXPECT_THAT(read, ThrowsMessage<DataError>(HasSubstr("starts with 1")));
 }
 

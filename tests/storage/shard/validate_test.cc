@@ -27,7 +27,7 @@ constexpr Part kNonColdTest{Split::kTest, Scenario::kNonCold};
 constexpr Part kUserColdTest{Split::kTest, Scenario::kUserCold};
 constexpr Part kItemColdTest{Split::kTest, Scenario::kItemCold};
 
-/// The tiny data set with its four shards changed by the test.
+/// The tiny data set; the test changes its four shards.
 ValidationReport ValidateShards(const testing_data::ShardList& shards) {
   const std::string folder = NewFolder();
   WriteDataset(folder, shards, Users(), Items());
@@ -194,8 +194,8 @@ TEST(Validate, TheColdSidesSwapWhenTasksAreItems) {
   // Tasks are items 0..2 here, events refer to users: item 0 has training events of user 0.
   ShardContent train, item_cold, user_cold;
   AddTask(0, {{0, 1, 1}}, &train);
-  AddTask(0, {{1, 2, 1}}, &item_cold);  // dishonest: its item is a training task
-  AddTask(1, {{0, 3, 1}}, &user_cold);  // dishonest: its user occurs in training
+  AddTask(0, {{1, 2, 1}}, &item_cold);  // false: its item is a training task
+  AddTask(1, {{0, 3, 1}}, &user_cold);  // false: its user occurs in training
   const std::string folder = NewFolder();
   DatasetManifest manifest = WriteDataset(folder,
                                           {{"a.h5", kTrainPart, train},

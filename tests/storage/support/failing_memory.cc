@@ -20,8 +20,8 @@ bool ThisCallFails() {
   return first_failing.load() <= number && number <= last_failing.load();
 }
 
-/// The operator that these replace, by its name in the binary: the standard library's or a
-/// sanitizer's, so that sanitizers still see which operator gave the memory.
+/// Finds the replaced operator by its name in the binary. It belongs to the standard library or to
+/// a sanitizer, so that sanitizers still see the operator that allocated.
 template <typename Operator>
 Operator Replaced(const char* name) {
   return reinterpret_cast<Operator>(::dlsym(RTLD_NEXT, name));

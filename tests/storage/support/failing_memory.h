@@ -4,20 +4,21 @@
 
 namespace hearth {
 
-/// While it lives, `operator new` throws std::bad_alloc in this process: at its `nth` call (from
-/// 0), or from there on. Calls of all threads count, and in a child that is forked meanwhile. One
-/// at a time. Only test binaries that link failing_memory.cc have it.
+/// While an object of this class lives, `operator new` throws std::bad_alloc in this process: at
+/// its `nth` call (counted from 0), or from that call on. Calls of all threads count, also in a
+/// child forked in that time. One object may live at a time. Test binaries have the class if they
+/// link failing_memory.cc.
 class FailingMemory {
  public:
   enum class Until { kNextCall, kEnd };
 
-  /// With a negative `nth` none fails, calls are only counted.
+  /// If `nth` is negative, no call fails and the calls are counted.
   FailingMemory(int64_t nth, Until until);
   ~FailingMemory();
   FailingMemory(const FailingMemory&) = delete;
   FailingMemory& operator=(const FailingMemory&) = delete;
 
-  /// Calls so far.
+  /// The number of calls so far.
   static int64_t count();
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,7 @@
 
 namespace hearth {
 
-/// While it lives every file call of storage/ goes to `replacement`.
+/// While an object of this class lives, every file call of storage/ goes to `replacement`.
 class ScopedFileSystem {
  public:
   explicit ScopedFileSystem(FileSystem& replacement) : former_(FileSystem::Replace(&replacement)) {}
@@ -28,7 +29,7 @@ class ScopedFileSystem {
   FileSystem* former_;
 };
 
-/// The kinds of calls, for doubles that treat them alike.
+/// The kinds of calls, for doubles that treat all calls the same way.
 enum class FileCall {
   kOpen,
   kClose,
@@ -62,7 +63,8 @@ inline std::string_view NameOf(FileCall call) {
   return kNames[static_cast<size_t>(call)];
 }
 
-/// Passes every call on. Doubles derive from it and stack: the one nearest to the code comes last.
+/// Passes every call on. Doubles derive from it. They can be stacked: the last one is nearest to
+/// the code under test.
 class FileSystemDecorator : public FileSystem {
  public:
   explicit FileSystemDecorator(FileSystem& inner) : inner_(inner) {}
@@ -103,7 +105,7 @@ class FileSystemDecorator : public FileSystem {
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
     return inner_.FreeBytes(path, free_bytes);
   }
-  /// No test waits: the time is only added up.
+  /// Adds up the time. No test waits.
   void Wait(double seconds) override { waited_sec_ = waited_sec_ + seconds; }
   double waited_sec() const { return waited_sec_; }
 
@@ -114,22 +116,21 @@ class FileSystemDecorator : public FileSystem {
   std::atomic<double> waited_sec_{0.0};
 };
 
-/// Every call goes through one hook, which may make it and replace its answer.
+/// Sends every call through one hook. The hook may make the call and replace its answer.
 class InterceptedFileSystem : public FileSystemDecorator {
  public:
   using FileSystemDecorator::FileSystemDecorator;
 
   int Open(const std::string& path, int flags, mode_t permissions) override {
     int fd = -1;
-    const int64_t answer = Intercept(
+    const int answer = Intercept(
         FileCall::kOpen, [&] { return fd = FileSystemDecorator::Open(path, flags, permissions); });
-    // Made, but its reply lost: nobody has the descriptor.
+    // The file was opened but the reply lost: nobody has the descriptor.
     if (answer < 0 && fd >= 0) FileSystemDecorator::Close(fd);
-    return static_cast<int>(answer);
+    return answer;
   }
   int Close(int fd) override {
-    return static_cast<int>(
-        Intercept(FileCall::kClose, [&] { return FileSystemDecorator::Close(fd); }));
+    return Intercept(FileCall::kClose, [&] { return FileSystemDecorator::Close(fd); });
   }
   int64_t Read(int fd, void* data, int64_t size_bytes, int64_t offset) override {
     return Intercept(FileCall::kRead, [&] { return inner_.Read(fd, data, size_bytes, offset); });
@@ -141,56 +142,48 @@ class InterceptedFileSystem : public FileSystemDecorator {
     return Intercept(FileCall::kWrite, [&] { return inner_.Write(fd, data, size_bytes, offset); });
   }
   int Sync(int fd) override {
-    return static_cast<int>(Intercept(FileCall::kSync, [&] { return inner_.Sync(fd); }));
+    return Intercept(FileCall::kSync, [&] { return inner_.Sync(fd); });
   }
   int SyncBytes(int fd) override {
-    return static_cast<int>(Intercept(FileCall::kSyncBytes, [&] { return inner_.SyncBytes(fd); }));
+    return Intercept(FileCall::kSyncBytes, [&] { return inner_.SyncBytes(fd); });
   }
   int DuplicateOnto(int fd, int onto) override {
-    return static_cast<int>(
-        Intercept(FileCall::kDuplicate, [&] { return inner_.DuplicateOnto(fd, onto); }));
+    return Intercept(FileCall::kDuplicate, [&] { return inner_.DuplicateOnto(fd, onto); });
   }
   int Lock(int fd) override {
-    return static_cast<int>(Intercept(FileCall::kLock, [&] { return inner_.Lock(fd); }));
+    return Intercept(FileCall::kLock, [&] { return inner_.Lock(fd); });
   }
   int IsLocked(int fd, bool* locked) override {
-    return static_cast<int>(
-        Intercept(FileCall::kIsLocked, [&] { return inner_.IsLocked(fd, locked); }));
+    return Intercept(FileCall::kIsLocked, [&] { return inner_.IsLocked(fd, locked); });
   }
   int Rename(const std::string& from, const std::string& to) override {
-    return static_cast<int>(Intercept(FileCall::kRename, [&] { return inner_.Rename(from, to); }));
+    return Intercept(FileCall::kRename, [&] { return inner_.Rename(from, to); });
   }
   int MakeFolder(const std::string& path, mode_t permissions) override {
-    return static_cast<int>(
-        Intercept(FileCall::kMakeFolder, [&] { return inner_.MakeFolder(path, permissions); }));
+    return Intercept(FileCall::kMakeFolder, [&] { return inner_.MakeFolder(path, permissions); });
   }
   int RemoveFile(const std::string& path) override {
-    return static_cast<int>(
-        Intercept(FileCall::kRemoveFile, [&] { return inner_.RemoveFile(path); }));
+    return Intercept(FileCall::kRemoveFile, [&] { return inner_.RemoveFile(path); });
   }
   int RemoveFolder(const std::string& path) override {
-    return static_cast<int>(
-        Intercept(FileCall::kRemoveFolder, [&] { return inner_.RemoveFolder(path); }));
+    return Intercept(FileCall::kRemoveFolder, [&] { return inner_.RemoveFolder(path); });
   }
   int StatusOf(const std::string& path, struct stat* status) override {
-    return static_cast<int>(
-        Intercept(FileCall::kStatus, [&] { return inner_.StatusOf(path, status); }));
+    return Intercept(FileCall::kStatus, [&] { return inner_.StatusOf(path, status); });
   }
   int StatusOf(int fd, struct stat* status) override {
-    return static_cast<int>(
-        Intercept(FileCall::kStatus, [&] { return inner_.StatusOf(fd, status); }));
+    return Intercept(FileCall::kStatus, [&] { return inner_.StatusOf(fd, status); });
   }
   int List(const std::string& path, std::vector<std::string>* names) override {
-    return static_cast<int>(Intercept(FileCall::kList, [&] { return inner_.List(path, names); }));
+    return Intercept(FileCall::kList, [&] { return inner_.List(path, names); });
   }
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
-    return static_cast<int>(
-        Intercept(FileCall::kFreeBytes, [&] { return inner_.FreeBytes(path, free_bytes); }));
+    return Intercept(FileCall::kFreeBytes, [&] { return inner_.FreeBytes(path, free_bytes); });
   }
 
  protected:
-  /// What to do with a call: an error to answer with (0: none), and whether to make the call all
-  /// the same. close() always releases its descriptor.
+  /// The treatment of a call: the error to answer with (0: none), and `made` if the call is made
+  /// all the same. close() always releases its descriptor.
   struct Verdict {
     int error = 0;
     bool made = true;
@@ -199,24 +192,26 @@ class InterceptedFileSystem : public FileSystemDecorator {
 
  private:
   template <typename Make>
-  int64_t Intercept(FileCall call, const Make& make) {
+  std::invoke_result_t<const Make&> Intercept(FileCall call, const Make& make) {
     const Verdict verdict = Judge(call);
-    const int64_t answer = verdict.made || call == FileCall::kClose ? make() : 0;
-    return verdict.error != 0 ? -verdict.error : answer;
+    std::invoke_result_t<const Make&> answer = 0;
+    if (verdict.made || call == FileCall::kClose) answer = make();
+    if (verdict.error != 0) answer = -verdict.error;
+    return answer;
   }
 };
 
-/// One call fails: the `nth` (from 0) of one kind, or of all.
+/// One call fails: the `nth` (counted from 0) of one kind, or of all.
 struct Failure {
-  std::optional<FileCall> call{};  ///< of any kind when empty
-  int64_t nth = -1;                ///< -1: none fails, calls are only counted
+  std::optional<FileCall> call{};  ///< empty: any kind
+  int64_t nth = -1;                ///< -1: no call fails, the calls are counted
   int error = EIO;
-  bool ever_after = false;  ///< and all later ones of the kind as well: the storage is gone
+  bool ever_after = false;  ///< all later calls of the kind fail as well: the storage is gone
   bool made = false;        ///< the call takes effect though it reports an error: a lost reply
 };
 
-/// Calls `between`, once, before the `nth` call (from 0) of any kind: what another process does at
-/// that moment. Its own calls go through uncounted.
+/// Calls `between`, once, before the `nth` call (counted from 0) of any kind, to act like another
+/// process at that moment. The calls of `between` itself pass uncounted.
 class InterruptedFileSystem : public InterceptedFileSystem {
  public:
   InterruptedFileSystem(FileSystem& inner, int64_t nth, std::function<void()> between)
@@ -247,7 +242,7 @@ class FailingFileSystem : public InterceptedFileSystem {
   FailingFileSystem(FileSystem& inner, Failure failure)
       : InterceptedFileSystem(inner), failure_(failure) {}
 
-  /// Calls of the kind so far.
+  /// The number of calls of the kind so far.
   int64_t count() const { return count_.load(); }
   bool failed() const { return failure_.nth >= 0 && count() > failure_.nth; }
 
@@ -255,9 +250,9 @@ class FailingFileSystem : public InterceptedFileSystem {
   Verdict Judge(FileCall call) override {
     if (failure_.call && *failure_.call != call) return {};
     const int64_t number = count_.fetch_add(1);
-    const bool fails = failure_.nth >= 0 &&
-                       (failure_.ever_after ? number >= failure_.nth : number == failure_.nth);
-    return fails ? Verdict{failure_.error, failure_.made} : Verdict{};
+    const bool is_later = failure_.ever_after && number > failure_.nth;
+    if (failure_.nth < 0 || (number != failure_.nth && !is_later)) return {};
+    return {failure_.error, failure_.made};
   }
 
  private:
@@ -273,7 +268,7 @@ class UnsyncedFileSystem : public FileSystemDecorator {
   int SyncBytes(int /*fd*/) override { return 0; }
 };
 
-/// Every transfer moves at most a few bytes, as a slow pipe or a signal would have it.
+/// Every transfer moves at most a few bytes, like a slow pipe or an interrupted call.
 class ShortFileSystem : public FileSystemDecorator {
  public:
   ShortFileSystem(FileSystem& inner, int64_t most_bytes)
@@ -293,9 +288,9 @@ class ShortFileSystem : public FileSystemDecorator {
   int64_t most_bytes_;
 };
 
-/// A disk with room for so many bytes; what is removed is not given back. A write ends short at the
-/// last byte that fits and the next one fails, as on a real disk. Whether the free space is told
-/// beforehand can be chosen: other writers may take it in between.
+/// A disk with room for `room_bytes`. Removing files gives no room back. A write ends short at the
+/// last byte that fits and the next one fails, like on a real disk. The disk tells the free space
+/// beforehand if `tells` is set. If not, it acts as if other writers took the space in between.
 class FullFileSystem : public FileSystemDecorator {
  public:
   FullFileSystem(FileSystem& inner, int64_t room_bytes, bool tells)
@@ -303,11 +298,13 @@ class FullFileSystem : public FileSystemDecorator {
 
   int64_t Append(int fd, const void* data, int64_t size_bytes) override {
     const int64_t fits = Take(size_bytes);
-    return fits > 0 ? inner_.Append(fd, data, fits) : -ENOSPC;
+    if (fits <= 0) return -ENOSPC;
+    return inner_.Append(fd, data, fits);
   }
   int64_t Write(int fd, const void* data, int64_t size_bytes, int64_t offset) override {
     const int64_t fits = Take(size_bytes);
-    return fits > 0 ? inner_.Write(fd, data, fits, offset) : -ENOSPC;
+    if (fits <= 0) return -ENOSPC;
+    return inner_.Write(fd, data, fits, offset);
   }
   int FreeBytes(const std::string& path, int64_t* free_bytes) override {
     if (!tells_) return inner_.FreeBytes(path, free_bytes);
@@ -326,9 +323,9 @@ class FullFileSystem : public FileSystemDecorator {
   bool tells_;
 };
 
-/// A network file system whose attribute cache never expires: what was once asked about a name,
-/// also that there is nothing, and what a folder held, is answered again. What is open is asked
-/// anew.
+/// A network file system whose attribute cache never expires. It repeats its first answer about a
+/// name, even if the name did not exist, and its first list of a folder. Questions about open files
+/// reach the server.
 class StaleFileSystem : public FileSystemDecorator {
  public:
   using FileSystemDecorator::FileSystemDecorator;
@@ -352,8 +349,8 @@ class StaleFileSystem : public FileSystemDecorator {
   std::map<std::string, std::pair<int, std::vector<std::string>>> lists_;
 };
 
-/// Reports the wait before each call of one kind and makes it when that returns: storage that
-/// stalls. `wait` decides how long; tests block on something instead of sleeping.
+/// Storage that stalls: calls `wait` before each call of one kind. `wait` decides the time to wait;
+/// tests block on a condition instead of sleeping.
 class SlowFileSystem : public InterceptedFileSystem {
  public:
   SlowFileSystem(FileSystem& inner, FileCall call, std::function<void()> wait)

@@ -15,20 +15,20 @@
 
 namespace hearth {
 
-/// One call that changes files, or opens one; as recorded.
+/// A recorded call that changed or opened a file.
 struct FileOperation {
   FileCall call = FileCall::kOpen;
   std::string path{}, to{};
-  int64_t handle = -1;  ///< of an open file; never used again
+  int64_t handle = -1;  ///< of an open file; never reused
   int64_t offset = -1;  ///< of a write; -1 appends
   std::string bytes{};
   bool creates = false, empties = false;
 
-  /// Whether what is on disk or known to be there may differ after it.
+  /// True when the call may change the content of the disk, or the durability of that content.
   bool Changes() const { return call != FileCall::kOpen || creates || empties; }
 };
 
-/// Passes calls on and keeps a record of those that change files, for PowerLossModel.
+/// Passes calls on and records the calls that change files, for PowerLossModel.
 class RecordingFileSystem : public FileSystemDecorator {
  public:
   using FileSystemDecorator::FileSystemDecorator;
@@ -83,11 +83,10 @@ class RecordingFileSystem : public FileSystemDecorator {
     return answer;
   }
   void RecordWrite(FileCall call, int fd, const void* data, int64_t count, int64_t offset) {
-    operations_.push_back(
-        {.call = call,
-         .handle = handles_.at(fd),
-         .offset = offset,
-         .bytes = std::string(static_cast<const char*>(data), static_cast<size_t>(count))});
+    operations_.push_back({.call = call,
+                           .handle = handles_.at(fd),
+                           .offset = offset,
+                           .bytes = std::string(static_cast<const char*>(data), count)});
   }
 
   std::map<int, int64_t> handles_;
@@ -95,33 +94,34 @@ class RecordingFileSystem : public FileSystemDecorator {
   std::vector<FileOperation> operations_;
 };
 
-/// What is left when the machine stops.
+/// The data that is lost when the machine stops.
 enum class Loss {
-  kNothing,   ///< only the process died
+  kNothing,   ///< none: the process alone died
   kBytes,     ///< file bytes since the last sync of the file are lost, names are kept
   kEntries,   ///< names since the last sync of their folder are lost, bytes are kept
   kUnsynced,  ///< both
-  kMixed,     ///< of each 4 KiB block and of each name, by chance, the old or the new
+  kMixed,     ///< by chance: each 4 KiB block and each name is the old one or the new one
 };
 
-/// A folder as a disk sees it: for each file and folder what was last synced and what it is now.
-/// Stricter than journaling file systems: syncing a file does not make its name durable.
+/// A folder as the disk sees it: the last synced state and the present state of each file and
+/// folder. The model is stricter than journaling file systems: syncing a file does not make its
+/// name durable.
 class PowerLossModel {
  public:
-  /// Everything in the folder is durable to begin with.
+  /// At the start everything in the folder is durable.
   explicit PowerLossModel(const std::string& folder) : root_(folder) {
     nodes_.push_back({.is_folder = true});
     Load(folder, 0);
   }
 
-  /// `part` < 1 applies only the first bytes of a write: it was torn.
-  void Apply(const FileOperation& operation, double part = 1.0) {
+  /// A `share` < 1 applies the first bytes of a write and no more: the write was torn.
+  void Apply(const FileOperation& operation, double share = 1.0) {
     switch (operation.call) {
       case FileCall::kOpen:
         return Open(operation);
       case FileCall::kAppend:
       case FileCall::kWrite:
-        return Write(operation, part);
+        return Write(operation, share);
       case FileCall::kSync: {
         Node& node = nodes_[handles_.at(operation.handle).node];
         node.synced_bytes = node.bytes;
@@ -142,7 +142,7 @@ class PowerLossModel {
     }
   }
 
-  /// Writes what a restarted machine would find into an empty folder.
+  /// Writes the files that a restarted machine would find to an empty folder.
   void Materialize(const std::string& folder, Loss loss, uint64_t seed = 0) const {
     uint64_t state = seed * 2 + 1;
     Store(folder, 0, loss, &state);
@@ -204,15 +204,16 @@ class PowerLossModel {
     handles_[operation.handle] = {node, 0};
   }
 
-  void Write(const FileOperation& operation, double part) {
+  void Write(const FileOperation& operation, double share) {
     Handle& handle = handles_.at(operation.handle);
     std::string& bytes = nodes_[handle.node].bytes;
-    const size_t count = static_cast<size_t>(part * static_cast<double>(operation.bytes.size()));
-    const size_t begin =
-        operation.offset < 0 ? handle.position : static_cast<size_t>(operation.offset);
+    const size_t count = static_cast<size_t>(share * static_cast<double>(operation.bytes.size()));
+    const bool appends = operation.offset < 0;
+    size_t begin = operation.offset;
+    if (appends) begin = handle.position;
     if (bytes.size() < begin + count) bytes.resize(begin + count, '\0');
     bytes.replace(begin, count, operation.bytes, 0, count);
-    if (operation.offset < 0) handle.position += count;
+    if (appends) handle.position += count;
   }
 
   static bool Coin(uint64_t* state) {
@@ -220,16 +221,28 @@ class PowerLossModel {
     return (*state >> 62) % 2 == 0;
   }
 
+  template <typename Content>
+  static const Content& OneOf(const Content& present, const Content& synced, uint64_t* state) {
+    return Coin(state) ? present : synced;
+  }
+
   static std::string Mixed(const Node& node, uint64_t* state) {
     constexpr size_t kBlock = 4096;
-    std::string bytes = Coin(state) ? node.bytes : node.synced_bytes;  // its size
-    for (size_t begin = 0; begin < bytes.size(); begin += kBlock) {
-      const std::string& source = Coin(state) ? node.bytes : node.synced_bytes;
-      for (size_t i = begin; i < std::min(begin + kBlock, bytes.size()); ++i) {
-        bytes[i] = i < source.size() ? source[i] : '\0';
-      }
+    const size_t size = OneOf(node.bytes, node.synced_bytes, state).size();
+    std::string bytes;
+    while (bytes.size() < size) {
+      const size_t begin = bytes.size(), end = std::min(begin + kBlock, size);
+      const std::string& source = OneOf(node.bytes, node.synced_bytes, state);
+      if (begin < source.size()) bytes += source.substr(begin, end - begin);
+      bytes.resize(end, '\0');
     }
     return bytes;
+  }
+
+  static std::string BytesLeft(const Node& node, Loss loss, uint64_t* state) {
+    if (loss == Loss::kMixed) return Mixed(node, state);
+    if (loss == Loss::kBytes || loss == Loss::kUnsynced) return node.synced_bytes;
+    return node.bytes;
   }
 
   std::map<std::string, size_t> Entries(const Node& node, Loss loss, uint64_t* state) const {
@@ -241,7 +254,7 @@ class PowerLossModel {
       for (const auto& [name, child] : *all) names.insert(name);
     }
     for (const std::string& name : names) {
-      const auto& source = Coin(state) ? node.entries : node.synced_entries;
+      const auto& source = OneOf(node.entries, node.synced_entries, state);
       const auto found = source.find(name);
       if (found != source.end()) entries[name] = found->second;
     }
@@ -258,10 +271,7 @@ class PowerLossModel {
         Store(path, child, loss, state);
         continue;
       }
-      const bool lost = loss == Loss::kBytes || loss == Loss::kUnsynced;
-      const std::string bytes = loss == Loss::kMixed ? Mixed(node, state)
-                                : lost               ? node.synced_bytes
-                                                     : node.bytes;
+      const std::string bytes = BytesLeft(node, loss, state);
       std::ofstream(path, std::ios::binary).write(bytes.data(), std::ssize(bytes));
     }
   }

@@ -14,24 +14,25 @@
 
 namespace hearth {
 
-/// Writes the HDF5 content of one part (docs/checkpoint-format.md): the header as attributes of the
-/// root, each non-empty slice as the contiguous dataset /arrays/NAME/rows-BEGIN, touched rows as
-/// /arrays/NAME/touched and their offsets as /touched/NAME. Same input, same bytes. The arrays must
-/// stay as they are meanwhile. The caller syncs the file. Throws StorageError naming it.
-WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
-                          std::span<const NamedArray> arrays);
+/// Writes the HDF5 content of one piece (docs/checkpoint-format.md): the header as attributes of
+/// the root, each non-empty slice as the contiguous dataset /arrays/NAME/rows-BEGIN, touched rows
+/// as /arrays/NAME/touched and their offsets as /touched/NAME. The same input gives the same bytes.
+/// The arrays must not change during the call. The caller syncs the file. Throws StorageError
+/// naming it.
+WrittenFile WritePieceFile(const std::string& path, const PartHeader& header,
+                           std::span<const NamedArray> arrays);
 
-/// A part file; of the descriptor it is made with the caller has verified the SHA-256.
-class PartFile {
+/// Reads one piece. The caller has verified the SHA-256 through the same descriptor.
+class PieceFile {
  public:
   /// Checks the root attributes against `header`, type and shape of every slice of `record`, and
-  /// the offsets of touched rows. Throws DataError naming the file and what differs.
-  PartFile(FileDescriptor descriptor, const PartHeader& header, const CheckpointPart& record);
+  /// the offsets of touched rows. Throws DataError naming the file and the difference.
+  PieceFile(FileDescriptor descriptor, const PartHeader& header, const CheckpointPart& record);
 
-  /// Rows `rows` (counted in the whole array) out of `slice`, which contains them, into `out`.
+  /// Copies `rows` (counted in the whole array) to `out`. `slice` must contain them.
   void ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice, RowRange rows,
                 void* out) const;
-  /// Those of rows `rows` that `touched` names, each to its place in `out`.
+  /// Copies the touched rows among `rows`, each to its place in `out`.
   void ReadTouched(const std::string& name, const ArraySpec& spec, const TouchedRecord& touched,
                    RowRange rows, char* out) const;
 

@@ -1,4 +1,4 @@
-#include "storage/checkpoint/part_file.h"
+#include "storage/checkpoint/piece_file.h"
 
 #include <algorithm>
 #include <cstring>
@@ -35,10 +35,10 @@ ArraySpec SpecOfRows(ArraySpec spec, int64_t row_count) {
 template <typename Element>
 void WriteSlice(Hdf5File& file, const NamedArray& array) {
   const int64_t count = array.size_bytes() / int64_t{sizeof(Element)};
-  file.BorrowDataset(
-      array.touched ? TouchedDatasetName(array.name) : DatasetName(array.name, array.rows.begin),
-      std::span(static_cast<const Element*>(array.data), static_cast<size_t>(count)),
-      SpecOfRows(array.spec, array.held_rows()).shape);
+  const std::string dataset =
+      array.touched ? TouchedDatasetName(array.name) : DatasetName(array.name, array.rows.begin);
+  const std::span<const Element> values(static_cast<const Element*>(array.data), count);
+  file.BorrowDataset(dataset, values, SpecOfRows(array.spec, array.held_rows()).shape);
 }
 
 void WriteSliceOfType(Hdf5File& file, const NamedArray& array) {
@@ -74,8 +74,8 @@ void CheckHeader(const Hdf5File& file, const PartHeader& header) {
 
 }  // namespace
 
-WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
-                          std::span<const NamedArray> arrays) {
+WrittenFile WritePieceFile(const std::string& path, const PartHeader& header,
+                           std::span<const NamedArray> arrays) {
   Hdf5File file = Hdf5File::Create(path, FileImage::kPageBytes);
   file.SetAttribute("/", "format", kFormat);
   file.SetAttribute("/", "format_version", kFormatVersion);
@@ -94,8 +94,8 @@ WrittenFile WritePartFile(const std::string& path, const PartHeader& header,
   return file.Close();
 }
 
-PartFile::PartFile(FileDescriptor descriptor, const PartHeader& header,
-                   const CheckpointPart& record) {
+PieceFile::PieceFile(FileDescriptor descriptor, const PartHeader& header,
+                     const CheckpointPart& record) {
   Hdf5File file = Hdf5File::Read(std::move(descriptor));
   CheckHeader(file, header);
   for (const auto& [name, array] : record.arrays) {
@@ -111,8 +111,8 @@ PartFile::PartFile(FileDescriptor descriptor, const PartHeader& header,
   file_ = file.TakeFile();
 }
 
-void PartFile::Locate(const Hdf5File& file, const std::string& name, const ArraySpec& spec,
-                      int64_t row_begin, const std::string& dataset) {
+void PieceFile::Locate(const Hdf5File& file, const std::string& name, const ArraySpec& spec,
+                       int64_t row_begin, const std::string& dataset) {
   const DatasetInfo info = file.Describe(dataset);
   const ArraySpec found{info.type, info.shape};
   if (found != spec) {
@@ -122,7 +122,7 @@ void PartFile::Locate(const Hdf5File& file, const std::string& name, const Array
   offsets_[{name, row_begin}] = info.offset_bytes;
 }
 
-void PartFile::ReadOffsets(const Hdf5File& file, const TouchedRecord& touched) {
+void PieceFile::ReadOffsets(const Hdf5File& file, const TouchedRecord& touched) {
   const auto [place, is_new] = touched_.try_emplace(touched.name);
   std::vector<uint32_t>& offsets = place->second;
   const std::string dataset = OffsetsDatasetName(touched.name);
@@ -135,15 +135,15 @@ void PartFile::ReadOffsets(const Hdf5File& file, const TouchedRecord& touched) {
   }
 }
 
-void PartFile::ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice,
-                        RowRange rows, void* out) const {
+void PieceFile::ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice,
+                         RowRange rows, void* out) const {
   const int64_t slice_offset = offsets_.at({name, slice.begin});
   file_.ReadAt(out, rows.size() * spec.row_bytes(),
                slice_offset + (rows.begin - slice.begin) * spec.row_bytes());
 }
 
-void PartFile::ReadTouched(const std::string& name, const ArraySpec& spec,
-                           const TouchedRecord& touched, RowRange rows, char* out) const {
+void PieceFile::ReadTouched(const std::string& name, const ArraySpec& spec,
+                            const TouchedRecord& touched, RowRange rows, char* out) const {
   const std::vector<uint32_t>& offsets = touched_.at(touched.name);
   const int64_t origin = touched.range.begin;
   const auto place_of = [&](int64_t row) {
@@ -153,13 +153,12 @@ void PartFile::ReadTouched(const std::string& name, const ArraySpec& spec,
   const auto begin = place_of(rows.begin), end = place_of(rows.end);
   if (begin == end) return;
   const int64_t row_bytes = spec.row_bytes();
-  std::vector<char> block(static_cast<size_t>((end - begin) * row_bytes));
+  std::vector<char> block((end - begin) * row_bytes);
   file_.ReadAt(block.data(), std::ssize(block),
                offsets_.at({name, origin}) + (begin - offsets.begin()) * row_bytes);
   const char* from = block.data();
   for (auto offset = begin; offset != end; ++offset, from += row_bytes) {
-    std::memcpy(out + (origin + int64_t{*offset} - rows.begin) * row_bytes, from,
-                static_cast<size_t>(row_bytes));
+    std::memcpy(out + (origin + int64_t{*offset} - rows.begin) * row_bytes, from, row_bytes);
   }
 }
 
