@@ -92,7 +92,7 @@ std::string FreshFolder(const std::string& parent, const std::string& name) {
 }
 
 nlohmann::ordered_json BenchWriting(const std::string& parent, const State& state, int rounds) {
-  const PartHeader header{"bench", 1, 0, 1};
+  const PieceHeader header{"bench", 1, 0, 1};
   std::string folder = FreshFolder(parent, "parts");
   const std::string plain = folder + "/plain.h5", raw = folder + "/raw";
   std::string sha256;
@@ -100,7 +100,7 @@ nlohmann::ordered_json BenchWriting(const std::string& parent, const State& stat
   const TimedWork remove{"remove", 1.0, [&] { FreshFolder(parent, "parts"); }};
   InterleavedRounds timing(rounds, 1e-9);
   timing.Run({{"hearth: written, hashed, synced, renamed", state.gigabytes(),
-               [&] { sha256 = WriteCheckpointPart(folder, header, state.arrays).sha256; }},
+               [&] { sha256 = WriteCheckpointPiece(folder, header, state.arrays).sha256; }},
               remove,
               {"H5Dwrite + fsync", state.gigabytes(), [&] { WritePlainly(plain, state); }},
               remove,

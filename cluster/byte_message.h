@@ -9,7 +9,7 @@
 
 namespace hearth {
 
-/// Lists of numbers of several types, one after the other, for one call of AllToAll.
+/// Writes lists of numbers of several types, one after the other, for one call of AllToAll.
 class MessageWriter {
  public:
   template <typename T>
@@ -21,15 +21,15 @@ class MessageWriter {
   void AppendValue(T value) {
     Append(std::span<const T>(&value, 1));
   }
-  /// Room for `count` numbers, to be filled in place through memcpy: they are not aligned.
+  /// Makes room for `count` numbers. The caller fills it through memcpy, as it is not aligned.
   template <typename T>
   uint8_t* Extend(int64_t count) {
     const size_t begin = bytes_.size();
-    bytes_.resize(begin + static_cast<size_t>(count) * sizeof(T));
+    bytes_.resize(begin + count * sizeof(T));
     return bytes_.data() + begin;
   }
-  /// Ends the part of one receiver: its size in bytes joins sizes().
-  void EndPart() {
+  /// Ends the message to one receiver and appends its size in bytes to sizes().
+  void EndReceiver() {
     sizes_.push_back(std::ssize(bytes_) - done_);
     done_ = std::ssize(bytes_);
   }
@@ -39,11 +39,11 @@ class MessageWriter {
 
  private:
   std::vector<uint8_t> bytes_;
-  std::vector<int64_t> sizes_;  // [part]
+  std::vector<int64_t> sizes_;  // [receiver]
   int64_t done_ = 0;
 };
 
-/// Reads back what MessageWriter wrote, in the same order. A message that is too short is a bug.
+/// Reads numbers back in the order MessageWriter wrote them. A message that is too short is a bug.
 class MessageReader {
  public:
   explicit MessageReader(std::span<const uint8_t> bytes) : rest_(bytes) {}
@@ -63,7 +63,7 @@ class MessageReader {
   }
   template <typename T>
   std::vector<T> ReadList(int64_t count) {
-    std::vector<T> values(static_cast<size_t>(count));
+    std::vector<T> values(count);
     Read(std::span<T>(values));
     return values;
   }

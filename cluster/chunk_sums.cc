@@ -16,7 +16,7 @@
 namespace hearth {
 namespace {
 
-// Every rank speaks, so that all raise the same error. Collective.
+// Gathers the places of all ranks, so that all throw the same error. Collective.
 [[noreturn]] void RefuseNonFinite(Communicator& communicator, const std::string& where) {
   std::vector<std::string> places;
   const std::vector<std::string> texts = AllGatherText(communicator, where);
@@ -28,7 +28,8 @@ namespace {
       Join(places, "; "));
 }
 
-// Magnitudes order like their bits. Not finite if any value is not.
+// Returns the largest magnitude; it is not finite if any value is not. Magnitudes order like their
+// bits.
 template <typename Real>
 Real LargestMagnitude(std::span<const Real> values) {
   using Bits = std::conditional_t<sizeof(Real) == 4, uint32_t, uint64_t>;
@@ -40,7 +41,8 @@ Real LargestMagnitude(std::span<const Real> values) {
   return std::bit_cast<Real>(largest);
 }
 
-// The first value that is not finite and its place, or "". name_of(i): words for the i-th vector.
+// Describes the first value that is not finite and its place; "" if there is none.
+// name_of(i) names the i-th vector.
 template <typename Real, typename NameOf>
 std::string DescribeNonFinite(std::span<const Real> values, int64_t length, const NameOf& name_of) {
   const auto bad = std::ranges::find_if(values, [](Real x) { return !std::isfinite(x); });
@@ -49,13 +51,12 @@ std::string DescribeNonFinite(std::span<const Real> values, int64_t length, cons
   return fmt::format("{} in {}, element {}", *bad, name_of(position / length), position % length);
 }
 
-// The head-room of exact mode counts one row of an id per chunk.
+// An id may stand once in a chunk, because the head-room of exact mode counts one row per chunk.
 void RequireUnique(std::span<const int64_t> ids) {
   if (Ascends(ids)) return;
   const IdGroups groups(ids);
   for (int64_t group = 0; group < groups.size(); ++group) {
-    HEARTH_CHECK(groups.Places(group).size() == 1, "id {} twice in a chunk",
-                 groups.ids()[static_cast<size_t>(group)]);
+    HEARTH_CHECK(groups.Places(group).size() == 1, "id {} twice in a chunk", groups.ids()[group]);
   }
 }
 
@@ -68,13 +69,13 @@ ChunkSums<Real>::ChunkSums(Options options)
                options_.dense, options_.scalars);
   for (TableShape& table : options_.tables) {
     HEARTH_CHECK(table.dim >= 1, "dim {}", table.dim);
-    if (IsExact()) table.wire = Wire::kFull;  // exact sums are of the very values
+    if (IsExact()) table.wire = Wire::kFull;  // exact sums add unrounded values
   }
 }
 
 template <typename Real>
 void ChunkSums<Real>::Reserve(int64_t chunk_count) {
-  dense_.reserve(static_cast<size_t>(chunk_count * options_.dense));
+  dense_.reserve(chunk_count * options_.dense);
 }
 
 template <typename Real>
@@ -94,12 +95,13 @@ void ChunkSums<Real>::AddScalars(std::span<const double> values) {
 template <typename Real>
 void ChunkSums<Real>::AddRows(int64_t table, std::span<const int64_t> ids,
                               std::span<const Real> rows) {
-  const auto t = static_cast<size_t>(table);
-  HEARTH_CHECK(std::ssize(rows) == std::ssize(ids) * options_.tables[t].dim,
-               "{} values for {} rows of {}", rows.size(), ids.size(), options_.tables[t].dim);
+  const int64_t dim = options_.tables[table].dim;
+  HEARTH_CHECK(std::ssize(rows) == std::ssize(ids) * dim, "{} values for {} rows of {}",
+               rows.size(), ids.size(), dim);
   RequireUnique(ids);
-  rows_[t].ids.insert(rows_[t].ids.end(), ids.begin(), ids.end());
-  rows_[t].rows.insert(rows_[t].rows.end(), rows.begin(), rows.end());
+  SparseRows<Real>& all = rows_[table];
+  all.ids.insert(all.ids.end(), ids.begin(), ids.end());
+  all.rows.insert(all.rows.end(), rows.begin(), rows.end());
 }
 
 template <typename Real>
@@ -144,7 +146,7 @@ std::string ChunkSums<Real>::FirstNonFinite() const {
   if (place.empty()) place = DescribeNonFinite(std::span(scalars_), options_.scalars, chunk);
   for (size_t t = 0; t < rows_.size() && place.empty(); ++t) {
     place = DescribeNonFinite(std::span(rows_[t].rows), options_.tables[t].dim, [&](int64_t row) {
-      return fmt::format("the row of id {}", rows_[t].ids[static_cast<size_t>(row)]);
+      return fmt::format("the row of id {}", rows_[t].ids[row]);
     });
   }
   return place;
@@ -153,7 +155,7 @@ std::string ChunkSums<Real>::FirstNonFinite() const {
 template <typename Real>
 typename ChunkSums<Real>::Units ChunkSums<Real>::AgreeOnUnits(Communicator& communicator,
                                                               int64_t chunk_count) const {
-  std::vector<double> largest = {0.0,  // whether a value is not finite
+  std::vector<double> largest = {0.0,  // 1 if a value is not finite
                                  double{LargestMagnitude(std::span<const Real>(dense_))},
                                  LargestMagnitude(std::span<const double>(scalars_))};
   for (const SparseRows<Real>& rows : rows_) {
@@ -173,24 +175,25 @@ typename ChunkSums<Real>::Units ChunkSums<Real>::AgreeOnUnits(Communicator& comm
   return units;
 }
 
-// Replicated tables of several ranks join the AllReduce of the dense vector.
+// Returns true if the rows of a table join the AllReduce of the dense vector: the table is
+// replicated and there are several ranks.
 template <typename Real>
 bool ChunkSums<Real>::IsAddedAtEveryRank(size_t table, const Communicator& communicator) const {
   return communicator.world_size() > 1 && !options_.tables[table].sharded;
 }
 
-// Rows of sharded tables reach their owners, who add them up beside `reduce_dense`, which adds the
-// rest, replicated rows included. One rank alone adds up all rows here.
+// Sends the rows of sharded tables to their owners. A thread of the owner adds them up while
+// `reduce_dense` adds the rest, replicated rows included. A single rank adds up all rows here.
 template <typename Real>
 template <typename Unit, typename ReduceDense>
 void ChunkSums<Real>::ReduceRows(Communicator& communicator, std::span<const Unit> units,
                                  const RowRequest* request, RowRequest* next,
                                  const ReduceDense& reduce_dense, Result& result) const {
   std::vector<uint8_t> received;
-  std::future<void> adding;  // after what it reads, so that it ends first
+  std::future<void> adding;  // declared after `received`, so that it ends before its input does
   if (communicator.world_size() > 1 && request != nullptr) {
     received = ExchangeRows(communicator, units, *request, next);
-    adding = std::async(BesideTheCaller(),
+    adding = std::async(BackgroundLaunch(),
                         [&] { AddReceivedRows(received, units, *request, next, result); });
   }
   reduce_dense();
@@ -207,18 +210,18 @@ std::vector<uint8_t> ChunkSums<Real>::ExchangeRows(Communicator& communicator,
                                                    std::span<const Unit> units,
                                                    const RowRequest& request,
                                                    const RowRequest* next) const {
-  const auto world_size = static_cast<size_t>(communicator.world_size());
+  const int world_size = communicator.world_size();
   std::vector<MessageWriter> to_owner(world_size);
   for (size_t t = 0; t < rows_.size(); ++t) {
     const TableShape& table = options_.tables[t];
     if (!table.sharded) continue;
-    WriteRowSums(units[t], rows_[t], table, request, static_cast<int64_t>(t), to_owner);
+    WriteRowSums(units[t], rows_[t], table, request, t, to_owner);
   }
   MessageWriter message;
-  for (size_t owner = 0; owner < world_size; ++owner) {
+  for (int owner = 0; owner < world_size; ++owner) {
     message.Append(to_owner[owner].bytes());
-    if (next != nullptr) next->Write(static_cast<int>(owner), message);
-    message.EndPart();
+    if (next != nullptr) next->Write(owner, message);
+    message.EndReceiver();
   }
   return communicator.AllToAll(message.bytes(), std::span(message.sizes()));
 }
@@ -234,8 +237,7 @@ void ChunkSums<Real>::AddReceivedRows(std::span<const uint8_t> received,
   for (int rank = 0; rank < world_size; ++rank) {
     for (size_t t = 0; t < rows_.size(); ++t) {
       if (!options_.tables[t].sharded) continue;
-      ReadRowSums<Real>(units[t], options_.tables[t],
-                        request.AskedBy(static_cast<int64_t>(t), rank), message, rows[t]);
+      ReadRowSums<Real>(units[t], options_.tables[t], request.AskedBy(t, rank), message, rows[t]);
     }
     if (next != nullptr) next->ReadFrom(rank, message);
   }
@@ -246,8 +248,8 @@ void ChunkSums<Real>::AddReceivedRows(std::span<const uint8_t> received,
   }
 }
 
-// Appends, for each table added at every rank, its rows [row_count, dim], then for each row the
-// number of chunks that have it [row_count].
+// Appends the rows [row_count, dim] of each table added at every rank, and after them the number of
+// chunks that have each row [row_count].
 template <typename Real>
 template <typename Unit>
 void ChunkSums<Real>::AddReplicatedRows(const Communicator& communicator,
@@ -257,21 +259,20 @@ void ChunkSums<Real>::AddReplicatedRows(const Communicator& communicator,
     if (!IsAddedAtEveryRank(t, communicator)) continue;
     const int64_t count = options_.tables[t].partition.row_count(), dim = options_.tables[t].dim;
     const size_t begin = sums.size();
-    sums.resize(begin + static_cast<size_t>(count * (dim + 1)));
+    sums.resize(begin + count * (dim + 1));
     auto* rows = sums.data() + begin;
     auto* touched = rows + count * dim;
     const std::span<const Real> local(rows_[t].rows);
     for (size_t i = 0; i < rows_[t].ids.size(); ++i) {
       const int64_t id = rows_[t].ids[i];
       HEARTH_CHECK(id >= 0 && id < count, "row {} of table {}, which has {}", id, t, count);
-      AddVectors(units[t], local.subspan(i * static_cast<size_t>(dim), static_cast<size_t>(dim)),
-                 dim, rows + id * dim);
+      AddVectors(units[t], local.subspan(i * dim, dim), dim, rows + id * dim);
       touched[id] += 1;
     }
   }
 }
 
-// Takes from sums over all ranks what AddReplicatedRows appended.
+// Takes the rows that AddReplicatedRows appended out of the sums over all ranks.
 template <typename Real>
 template <typename Unit>
 void ChunkSums<Real>::TakeReplicatedRows(const Communicator& communicator,
@@ -281,13 +282,13 @@ void ChunkSums<Real>::TakeReplicatedRows(const Communicator& communicator,
   for (size_t t = 0; t < rows_.size(); ++t) {
     if (!IsAddedAtEveryRank(t, communicator)) continue;
     const int64_t count = options_.tables[t].partition.row_count(), dim = options_.tables[t].dim;
-    const auto rows = sums.first(static_cast<size_t>(count * dim));
-    const auto touched = sums.subspan(rows.size(), static_cast<size_t>(count));
+    const auto rows = sums.first(count * dim);
+    const auto touched = sums.subspan(rows.size(), count);
     sums = sums.subspan(rows.size() + touched.size());
     for (int64_t id = 0; id < count; ++id) {
-      if (touched[static_cast<size_t>(id)] == 0) continue;
+      if (touched[id] == 0) continue;
       result.rows[t].ids.push_back(id);
-      for (const auto sum : rows.subspan(static_cast<size_t>(id * dim), static_cast<size_t>(dim))) {
+      for (const auto sum : rows.subspan(id * dim, dim)) {
         result.rows[t].rows.push_back(units[t].template ToReal<Real>(sum));
       }
     }
@@ -297,10 +298,9 @@ void ChunkSums<Real>::TakeReplicatedRows(const Communicator& communicator,
 template <typename Real>
 void ChunkSums<Real>::ReduceExactly(Communicator& communicator, const Units& units,
                                     int64_t chunk_count, Result& result) const {
-  const auto dense = static_cast<size_t>(options_.dense);
-  const auto scalars = static_cast<size_t>(options_.scalars);
+  const int64_t dense = options_.dense, scalars = options_.scalars;
   const std::span tables(units.tables);
-  // The first element counts chunks: more of them than announced could overflow.
+  // The first element counts chunks, because more chunks than announced could overflow.
   std::vector<int64_t> sums(1 + dense + scalars);
   sums[0] = chunk_count_;
   AddVectors(units.dense, std::span(dense_), options_.dense, sums.data() + 1);
@@ -317,7 +317,7 @@ void ChunkSums<Real>::ReduceExactly(Communicator& communicator, const Units& uni
 template <typename Real>
 void ChunkSums<Real>::ReduceFast(Communicator& communicator, std::span<const Unrounded> units,
                                  Result& result) const {
-  const auto dense = static_cast<size_t>(options_.dense);
+  const int64_t dense = options_.dense;
   std::vector<Real> sums(dense);
   AddVectors(Unrounded(), std::span(dense_), options_.dense, sums.data());
   AddReplicatedRows(communicator, units, sums);
@@ -325,7 +325,7 @@ void ChunkSums<Real>::ReduceFast(Communicator& communicator, std::span<const Unr
   TakeReplicatedRows(communicator, units, std::span<const Real>(sums).subspan(dense), result);
   sums.resize(dense);
   result.dense = std::move(sums);
-  result.scalars.assign(static_cast<size_t>(options_.scalars), 0.0);
+  result.scalars.assign(options_.scalars, 0.0);
   AddVectors(Unrounded(), std::span(scalars_), options_.scalars, result.scalars.data());
   communicator.AllReduce(std::span(result.scalars), ReduceOp::kSum);
 }

@@ -13,22 +13,22 @@
 
 namespace hearth {
 
-/// Adds what the chunks of one outer step give, over all chunks of all ranks: a dense vector, some
-/// scalars in double, and rows of embedding tables. Everything travels together:
+/// Adds the results of the chunks of one outer step over all chunks of all ranks: a dense vector,
+/// some scalars in double, and rows of embedding tables. Everything travels together:
 ///   exact mode: the largest magnitudes     one AllReduce
-///   sharded tables: rows to their owners   one AllToAll, which also carries the next step's ids
-///   the rest                               one AllReduce; fast mode: one more for the scalars
-/// While the last travel, a thread of the owner adds up the rows that came, if it has a core to
-/// spare.
+///   sharded tables: rows to their owners   one AllToAll; it carries the next step's ids too
+///   the rest                               one AllReduce; fast mode adds one for the scalars
+/// A thread of the owner adds up the received rows during the last exchange, if a core is free.
 ///
-/// Exact mode: the ranks agree on a power-of-two unit from the largest magnitude (a max is exact),
-/// round each chunk's values to int64, add, all-reduce int64, convert back once (fixed_point.h).
+/// Exact mode gives the same bits for any order and any number of ranks. The ranks agree on a
+/// power-of-two unit from the largest magnitude (a max is exact). They round each chunk's values to
+/// int64 multiples of the unit, add them, all-reduce int64, and convert back once (fixed_point.h).
 /// The unit leaves log2(global_chunk_count) bits of head-room, so overflow is impossible. The dense
-/// vector, the scalars and each table have a unit of their own, at most
-/// largest magnitude * chunks * 2^-60: a float keeps all its bits down to chunks * 2^-36 of the
-/// largest, a double down to chunks * 2^-7. The result is rounded once to Real.
+/// vector, the scalars and each table have separate units of at most
+/// largest magnitude * chunks * 2^-60. A float therefore keeps all its bits down to chunks * 2^-36
+/// of the largest magnitude, a double down to chunks * 2^-7. The result is rounded once to Real.
 ///
-/// Fast mode adds floats: chunks in their order, ranks in the communicator's.
+/// Fast mode adds floats: chunks in their order, ranks in the order of the communicator.
 template <typename Real>
 class ChunkSums {
  public:
@@ -41,32 +41,34 @@ class ChunkSums {
   struct Result {
     std::vector<Real> dense;
     std::vector<double> scalars;
-    /// [table] of a sharded table the rows this rank owns, else all; ids unique, ascending.
+    /// [table] its rows: of a sharded table the rows this rank owns, else all rows. Ids are unique
+    /// and ascend.
     std::vector<SparseRows<Real>> rows;
   };
 
   explicit ChunkSums(Options options);
 
-  /// Room for that many chunks on this rank: saves moving them as they come.
+  /// Makes room for that many chunks on this rank. This saves moving them as they come.
   void Reserve(int64_t chunk_count);
-  /// One chunk, copied. Row ids are unique within the chunk.
+  /// Copy the values of one chunk. Row ids are unique within the chunk.
   void AddDense(std::span<const Real> values);
   void AddScalars(std::span<const double> values);
   void AddRows(int64_t table, std::span<const int64_t> ids, std::span<const Real> rows);
-  /// After the other three.
+  /// Ends the chunk, after the three calls above.
   void EndChunk() { ++chunk_count_; }
 
-  /// Collective: all ranks must call, also those without a chunk. The sums over all chunks of all
-  /// ranks; clears. `global_chunk_count`: chunks of all ranks, the same number on every rank.
-  /// `request`: holds every row added of a sharded table; may be null when no table is sharded.
+  /// Returns the sums over all chunks of all ranks and clears this object.
+  /// Collective: all ranks must call, also ranks without a chunk.
+  /// `global_chunk_count`: chunks of all ranks, the same number on every rank.
+  /// `request`: holds every added row of a sharded table; may be null when no table is sharded.
   /// `next`: if not null, its ids are exchanged too.
-  /// Exact mode raises NumericError on every rank, saying where, when a value added is not finite.
-  /// Sums may be infinite, and in fast mode NaN: the caller looks at them.
+  /// Exact mode throws NumericError on every rank when an added value is not finite; the message
+  /// names its place. Sums may be infinite, and NaN in fast mode: the caller must check them.
   Result Reduce(Communicator& communicator, int64_t global_chunk_count, const RowRequest* request,
                 RowRequest* next);
 
  private:
-  // The units of exact mode.
+  // Units of exact mode.
   struct Units {
     FixedPoint dense, scalars;
     std::vector<FixedPoint> tables;
@@ -76,7 +78,7 @@ class ChunkSums {
   bool IsAddedAtEveryRank(size_t table, const Communicator& communicator) const;
   Units AgreeOnUnits(Communicator& communicator, int64_t chunk_count) const;
   std::string FirstNonFinite() const;
-  // units: [table], FixedPoint in exact mode, else Unrounded.
+  // `units`: [table], FixedPoint in exact mode, else Unrounded.
   template <typename Unit, typename ReduceDense>
   void ReduceRows(Communicator& communicator, std::span<const Unit> units,
                   const RowRequest* request, RowRequest* next, const ReduceDense& reduce_dense,
@@ -103,7 +105,7 @@ class ChunkSums {
   int64_t chunk_count_ = 0;
   std::vector<Real> dense_;             // [chunk, dense]
   std::vector<double> scalars_;         // [chunk, scalars]
-  std::vector<SparseRows<Real>> rows_;  // [table] those of all chunks, one after the other
+  std::vector<SparseRows<Real>> rows_;  // [table] rows of all chunks, one after the other
 };
 
 }  // namespace hearth

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -23,7 +24,7 @@ std::string_view NameOf(ReduceOp op) {
     case ReduceOp::kMax:
       return "max";
   }
-  HEARTH_CHECK(false, "reduce operation {}", static_cast<int>(op));
+  HEARTH_CHECK(false, "reduce operation {}", ToUnderlying(op));
 }
 
 std::string_view NameOf(ElementType type) {
@@ -39,7 +40,7 @@ std::string_view NameOf(ElementType type) {
     case ElementType::kUint8:
       return "uint8";
   }
-  HEARTH_CHECK(false, "element type {}", static_cast<int>(type));
+  HEARTH_CHECK(false, "element type {}", ToUnderlying(type));
 }
 
 int64_t SizeBytesOf(ElementType type) {
@@ -53,7 +54,7 @@ int64_t SizeBytesOf(ElementType type) {
     case ElementType::kInt64:
       return 8;
   }
-  HEARTH_CHECK(false, "element type {}", static_cast<int>(type));
+  HEARTH_CHECK(false, "element type {}", ToUnderlying(type));
 }
 
 void Communicator::AllReduce(std::span<float> data, ReduceOp op) {
@@ -97,7 +98,7 @@ void Communicator::DivideBy(int64_t size, std::vector<int64_t>* values) {
 std::string BroadcastText(Communicator& communicator, std::string text, int root) {
   std::array<int64_t, 1> size = {std::ssize(text)};
   communicator.Broadcast(std::span<int64_t>(size), root);
-  text.resize(static_cast<size_t>(size[0]));
+  text.resize(size[0]);
   communicator.Broadcast(std::span(reinterpret_cast<uint8_t*>(text.data()), text.size()), root);
   return text;
 }

@@ -11,27 +11,27 @@
 
 namespace hearth {
 
-/// How values of several ranks become one.
+/// Combines the values of several ranks into one.
 enum class ReduceOp { kSum, kMin, kMax };
 std::string_view NameOf(ReduceOp op);  // "sum", "min", "max"
 
-/// Types that AllReduce knows.
+/// The element types of AllReduce.
 enum class ElementType { kFloat32, kFloat64, kInt32, kInt64, kUint8 };
 std::string_view NameOf(ElementType type);  // "float32", ...
 int64_t SizeBytesOf(ElementType type);
 
 struct CommunicatorOptions {
-  /// Longest wait of one operation for its peers, in seconds, > 0. Past it the job is lost.
+  /// The longest wait of one operation for its peers, in seconds, > 0. A longer wait fails the job.
   double deadline_sec = 600;
 };
 
-/// A set of ranks that talk. All operations are collective: all ranks must call them, in the same
-/// order, with the same element counts (unless said otherwise). Counts are elements, never bytes.
-/// At one rank every operation is the identity, so callers never branch on world size.
-/// Not thread safe: one communicator per thread of communication.
+/// A set of ranks that exchange data. All operations are collective: all ranks must call them, in
+/// the same order, with the same element counts (unless said otherwise). Counts are elements, never
+/// bytes. A single rank gets the identity from every operation, so callers never branch on world
+/// size. Not thread safe: each communicating thread needs a communicator of its own.
 ///
-/// Failure: a peer that is lost or does not arrive before the deadline raises CommError naming the
-/// operation, this rank and the waiting time. Afterwards the communicator must not be used.
+/// Failure: a peer that is lost or misses the deadline causes a CommError naming the operation,
+/// this rank and the waiting time. Afterwards the communicator must not be used.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -39,12 +39,12 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
   bool is_root() const { return rank() == 0; }
-  /// "self", "thread", "mpi": printed at start.
+  /// Returns "self", "thread", "mpi" or "nccl"; the program prints it at start.
   virtual std::string name() const = 0;
 
-  /// In place, element-wise over all ranks; every rank gets the same bits. The order in which
-  /// floats are added is the implementation's own: see chunk_sums.h for sums without an order.
-  /// Floats given to min and max must not be NaN.
+  /// Reduces in place and element-wise over all ranks; every rank gets the same bits.
+  /// Implementations add floats in different orders: chunk_sums.h gives sums that do not depend on
+  /// the order. Floats given to min and max must not be NaN.
   void AllReduce(std::span<float> data, ReduceOp op);
   void AllReduce(std::span<double> data, ReduceOp op);
   void AllReduce(std::span<int32_t> data, ReduceOp op);
@@ -63,8 +63,9 @@ class Communicator {
   template <typename T>
   std::vector<T> AllGather(std::span<const T> data, std::vector<int64_t>* counts = nullptr);
 
-  /// Rank r gets send_counts[r] elements, taken in order from `send`. Returns what this rank got,
-  /// in rank order; `receive_counts`, if not null, receives the count from each rank.
+  /// Sends send_counts[r] elements, taken in order from `send`, to rank r. Returns the elements
+  /// this rank received, in rank order; `receive_counts`, if not null, receives the count from each
+  /// rank.
   template <typename T>
   std::vector<T> AllToAll(std::span<const T> send, std::span<const int64_t> send_counts,
                           std::vector<int64_t>* receive_counts = nullptr);
@@ -72,10 +73,10 @@ class Communicator {
   virtual void Barrier() = 0;
 
  protected:
-  /// Called once with the size of a result; returns where to write it.
+  /// An implementation calls this once with the size of its result; it returns the memory for it.
   using Allocate = std::function<uint8_t*(int64_t size_bytes)>;
 
-  // What an implementation provides. Vectors of sizes have one element per rank.
+  // Implementations provide these functions. Vectors of sizes have one element per rank.
   virtual void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) = 0;
   virtual void BroadcastBytes(std::span<uint8_t> data, int root) = 0;
   virtual std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
@@ -94,17 +95,17 @@ class Communicator {
   template <typename T>
   static Allocate AllocateIn(std::vector<T>* result) {
     return [result](int64_t size_bytes) {
-      result->resize(static_cast<size_t>(size_bytes) / sizeof(T));
+      result->resize(size_bytes / sizeof(T));
       return reinterpret_cast<uint8_t*>(result->data());
     };
   }
   static void DivideBy(int64_t size, std::vector<int64_t>* values);
 };
 
-/// Text of every rank, in rank order. Collective: all ranks must call.
+/// Returns the texts of all ranks, in rank order. Collective: all ranks must call.
 std::vector<std::string> AllGatherText(Communicator& communicator, const std::string& text);
 
-/// Text of the root on every rank. Collective: all ranks must call.
+/// Returns the text of the root on every rank. Collective: all ranks must call.
 std::string BroadcastText(Communicator& communicator, std::string text, int root = 0);
 
 template <typename T>
@@ -120,7 +121,7 @@ template <typename T>
 std::vector<T> Communicator::AllToAll(std::span<const T> send, std::span<const int64_t> send_counts,
                                       std::vector<int64_t>* receive_counts) {
   std::vector<int64_t> send_sizes(send_counts.begin(), send_counts.end());
-  for (int64_t& size : send_sizes) size *= static_cast<int64_t>(sizeof(T));
+  for (int64_t& size : send_sizes) size *= sizeof(T);
   std::vector<T> result;
   std::vector<int64_t> sizes = AllToAllBytes(BytesOf(send), send_sizes, AllocateIn(&result));
   DivideBy(sizeof(T), &sizes);

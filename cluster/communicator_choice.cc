@@ -1,12 +1,12 @@
 #include "cluster/communicator_choice.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "cluster/consensus.h"
 #include "cluster/nccl_communicator.h"
 #include "cluster/nccl_library.h"
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -20,19 +20,19 @@ const char* NameOf(CommunicatorKind kind) {
     case CommunicatorKind::kMpi:
       return "mpi";
   }
-  HEARTH_CHECK(false, "communicator {}", static_cast<int>(kind));
+  HEARTH_CHECK(false, "communicator {}", ToUnderlying(kind));
 }
 
-// The first rank without a GPU, or nothing.
+// Returns the first rank without a GPU, or nothing.
 std::optional<int> FindRankOnCpu(const std::vector<RankDevice>& ranks) {
-  const auto found = std::find_if(ranks.begin(), ranks.end(),
-                                  [](const RankDevice& rank) { return rank.uuid.empty(); });
-  if (found == ranks.end()) return std::nullopt;
-  return static_cast<int>(found - ranks.begin());
+  for (int rank = 0; rank < std::ssize(ranks); ++rank) {
+    if (ranks[rank].uuid.empty()) return rank;
+  }
+  return std::nullopt;
 }
 
 const std::string& HostOf(const CommunicatorFacts& facts, int rank) {
-  return facts.ranks[static_cast<size_t>(rank)].host;
+  return facts.ranks[rank].host;
 }
 
 CommunicatorChoice RequireNccl(const CommunicatorFacts& facts) {

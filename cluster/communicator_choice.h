@@ -11,26 +11,26 @@
 
 namespace hearth {
 
-/// What the choice depends on.
+/// The choice of a communicator depends on these facts.
 struct CommunicatorFacts {
   CommunicatorKind wanted = CommunicatorKind::kAuto;
-  bool nccl_is_built = false;     ///< of this rank
+  bool nccl_is_built = false;     ///< the build of this rank has NCCL
   std::vector<RankDevice> ranks;  ///< [rank]
 };
 
 struct CommunicatorChoice {
-  bool nccl = false;   ///< else the communicator of the host
+  bool nccl = false;   ///< false: the communicator of the host
   std::string reason;  ///< "every rank has a GPU of its own"
 };
 
-/// The same choice on all ranks that know the same ranks, whatever flavour each was built as.
-/// Throws ConfigError when NCCL is asked for and cannot serve: this build has none, a rank computes
-/// on the CPU, or two ranks share a GPU.
+/// Chooses between NCCL and the host communicator. All ranks choose the same if they know the same
+/// ranks, whatever flavour each was built as. Throws ConfigError when NCCL is asked for and cannot
+/// serve: this build has none, a rank computes on the CPU, or two ranks share a GPU.
 CommunicatorChoice ChooseCommunicator(const CommunicatorFacts& facts);
 
 struct CommunicatorRequest {
   CommunicatorKind wanted = CommunicatorKind::kAuto;
-  /// Index of the device this rank computes on; none: the CPU.
+  /// The index of the device this rank computes on; none: the CPU.
   std::optional<int> cuda_device = std::nullopt;
   CommunicatorOptions options = {};
 };
@@ -40,8 +40,9 @@ struct ChosenCommunicator {
   std::string reason;
 };
 
-/// `host`, or NCCL on top of it. Throws what ChooseCommunicator and MakeNcclCommunicator throw, and
-/// ConfigError when ranks ask for different ones. Collective: all ranks must call.
+/// Returns `host`, or NCCL on top of it. Throws the errors of ChooseCommunicator and
+/// MakeNcclCommunicator, and ConfigError when ranks ask for different kinds. Collective: all ranks
+/// must call.
 ChosenCommunicator MakeChosenCommunicator(std::unique_ptr<Communicator> host,
                                           const CommunicatorRequest& request);
 

@@ -2,11 +2,11 @@
 
 namespace hearth {
 
-/// Which communicator is asked for (config key dist.comm).
+/// The kind of communicator asked for (config key dist.comm).
 enum class CommunicatorKind {
-  kAuto,  ///< NCCL between ranks that have a GPU each, else as kMpi
+  kAuto,  ///< NCCL if each rank has its own GPU, else kMpi
   kNccl,  ///< NCCL, or an error
-  kMpi,   ///< through host memory: MPI, or nothing at all where one process runs on its own
+  kMpi,   ///< through host memory: MPI, or nothing for a single process
 };
 
 }  // namespace hearth

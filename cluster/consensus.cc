@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -18,7 +19,7 @@ std::vector<Fact> FactsOf(const std::string& text) {
   return facts;
 }
 
-// "'x'" or "nothing" for a fact that a rank does not state.
+// Returns "'x'", or "nothing" for a fact that a rank does not state.
 std::string Quoted(const std::vector<Fact>& facts, size_t index) {
   return index < facts.size() ? fmt::format("'{}'", facts[index].value) : "nothing";
 }
@@ -45,24 +46,25 @@ void RequireSame(const std::vector<Fact>& expected, int rank, const std::vector<
 void RequireSameFacts(Communicator& communicator, const std::vector<Fact>& facts) {
   nlohmann::json own = nlohmann::json::array();
   for (const Fact& fact : facts) own.push_back({fact.name, fact.value});
-  // Values may hold bytes that are not UTF-8 (a path); they are compared, not shown, exactly.
+  // Values may hold bytes that are not UTF-8 (a path). JSON replaces such bytes, so
+  // they are neither compared nor shown exactly.
   const std::vector<std::string> texts = AllGatherText(
       communicator, own.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   const std::vector<Fact> expected = FactsOf(texts[0]);
-  for (size_t rank = 1; rank < texts.size(); ++rank) {
-    RequireSame(expected, static_cast<int>(rank), FactsOf(texts[rank]));
+  for (int rank = 1; rank < std::ssize(texts); ++rank) {
+    RequireSame(expected, rank, FactsOf(texts[rank]));
   }
 }
 
-std::vector<int> RanksUnlikeMost(Communicator& communicator, uint64_t value) {
+std::vector<int> RanksWithRareValue(Communicator& communicator, uint64_t value) {
   const std::vector<uint64_t> values = communicator.AllGather(std::span<const uint64_t>(&value, 1));
   std::map<uint64_t, int64_t> counts;
   for (const uint64_t of_rank : values) ++counts[of_rank];
   const uint64_t common =
       std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
   std::vector<int> ranks;
-  for (size_t rank = 0; rank < values.size(); ++rank) {
-    if (values[rank] != common) ranks.push_back(static_cast<int>(rank));
+  for (int rank = 0; rank < std::ssize(values); ++rank) {
+    if (values[rank] != common) ranks.push_back(rank);
   }
   return ranks;
 }
@@ -85,12 +87,12 @@ std::optional<RankFailure> AgreeOnFailure(Communicator& communicator,
   communicator.AllReduce(std::span<int64_t>(first), ReduceOp::kMin);
   if (first[0] == none) return std::nullopt;
   const int rank = static_cast<int>(first[0]);
-  std::array<int32_t, 1> code = {own ? static_cast<int32_t>(own->code) : 0};
+  std::array<int32_t, 1> code = {own ? ToUnderlying(own->code) : 0};
   communicator.Broadcast(std::span<int32_t>(code), rank);
   const std::string message = BroadcastText(communicator, own ? own->message : "", rank);
-  return RankFailure{
-      static_cast<ExitCode>(code[0]),
-      communicator.world_size() == 1 ? message : fmt::format("rank {}: {}", rank, message)};
+  const auto exit_code = static_cast<ExitCode>(code[0]);
+  if (communicator.world_size() == 1) return RankFailure{exit_code, message};
+  return RankFailure{exit_code, fmt::format("rank {}: {}", rank, message)};
 }
 
 void Throw(const RankFailure& failure) { ThrowErrorOf(failure.code, failure.message); }

@@ -7,8 +7,10 @@
 #include "common/hash.h"
 #include "common/phase.h"
 #include "common/stopwatch.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
+
 OperationCount& OperationCount::operator+=(const OperationCount& other) {
   calls += other.calls;
   sent_bytes += other.sent_bytes;
@@ -24,8 +26,8 @@ auto CountingCommunicator::Timed(const char* name, const Operation& operation) {
 }
 
 void CountingCommunicator::NoteCall(Call call, int64_t count, int64_t type, int64_t detail) {
-  const std::array<int64_t, 4> what = {static_cast<int64_t>(call), count, type, detail};
-  call_hash_ = Xxh3(what.data(), sizeof(what), call_hash_);
+  const std::array<int64_t, 4> facts = {ToUnderlying(call), count, type, detail};
+  call_hash_ = Xxh3(facts.data(), sizeof(facts), call_hash_);
 }
 
 OperationCount CountingCommunicator::total() const {
@@ -43,7 +45,7 @@ void CountingCommunicator::Count(OperationCount* count, int64_t sent_bytes,
 }
 
 int64_t CountingCommunicator::SumOfOthers(std::span<const int64_t> sizes) const {
-  return std::reduce(sizes.begin(), sizes.end()) - sizes[static_cast<size_t>(rank())];
+  return std::reduce(sizes.begin(), sizes.end()) - sizes[rank()];
 }
 
 void CountingCommunicator::Clear() {
@@ -59,7 +61,7 @@ void CountingCommunicator::Barrier() {
 
 void CountingCommunicator::AllReduceElements(void* data, int64_t count, ElementType type,
                                              ReduceOp op) {
-  NoteCall(Call::kAllReduce, count, static_cast<int64_t>(type), static_cast<int64_t>(op));
+  NoteCall(Call::kAllReduce, count, ToUnderlying(type), ToUnderlying(op));
   Timed("AllReduce", [&] { return inner_.AllReduceElements(data, count, type, op); });
   const int64_t size = count * SizeBytesOf(type);
   Count(&all_reduce_, size, size);
@@ -69,7 +71,8 @@ void CountingCommunicator::BroadcastBytes(std::span<uint8_t> data, int root) {
   NoteCall(Call::kBroadcast, std::ssize(data), 0, root);
   Timed("Broadcast", [&] { return inner_.BroadcastBytes(data, root); });
   const int64_t size = std::ssize(data);
-  Count(&broadcast_, rank() == root ? size : 0, rank() == root ? 0 : size);
+  const bool sends = rank() == root;
+  Count(&broadcast_, sends ? size : 0, sends ? 0 : size);
 }
 
 std::vector<int64_t> CountingCommunicator::AllGatherBytes(std::span<const uint8_t> data,
@@ -91,8 +94,8 @@ std::vector<int64_t> CountingCommunicator::AllToAllBytes(std::span<const uint8_t
   return sizes;
 }
 
-std::vector<int> RanksWithOtherCalls(CountingCommunicator& communicator) {
-  return RanksUnlikeMost(communicator, communicator.call_hash());
+std::vector<int> RanksWithRareCalls(CountingCommunicator& communicator) {
+  return RanksWithRareValue(communicator, communicator.call_hash());
 }
 
 }  // namespace hearth

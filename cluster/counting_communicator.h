@@ -7,12 +7,12 @@
 
 namespace hearth {
 
-/// What went through one kind of operation on this rank. Bytes are payload to and from *other*
-/// ranks, so all are 0 at one rank.
-///   AllReduce   both: the size of the data (an algorithm moves up to 2 (N-1)/N times that)
+/// Counts one kind of operation on this rank. Bytes are payload to and from *other* ranks, so a
+/// single rank counts 0.
+///   AllReduce   both: the size of the data (an algorithm moves up to 2 (N-1)/N times as much)
 ///   Broadcast   sent: the size on the root; received: the size elsewhere
-///   AllGather   sent: the own part, once; received: the parts of the others
-///   AllToAll    sent and received: all but the part that stays
+///   AllGather   sent: the data of this rank, once; received: the data of the others
+///   AllToAll    sent and received: all data except the data that stays on this rank
 struct OperationCount {
   int64_t calls = 0;
   int64_t sent_bytes = 0;
@@ -21,8 +21,8 @@ struct OperationCount {
   OperationCount& operator+=(const OperationCount& other);
 };
 
-/// Counts what goes through another communicator, and the time it takes: volume goals are tests.
-/// Remembers the calls by a hash: ranks must make the same ones.
+/// Counts the volume and the time of another communicator's operations, so that tests can hold
+/// goals of volume. It also keeps a hash of the calls, because all ranks must make the same calls.
 class CountingCommunicator : public Communicator {
  public:
   /// `inner` must outlive this object.
@@ -39,12 +39,12 @@ class CountingCommunicator : public Communicator {
   const OperationCount& all_to_all() const { return all_to_all_; }
   const OperationCount& barrier() const { return barrier_; }
   OperationCount total() const;
-  /// Time inside operations, waiting for slower ranks included.
+  /// Returns the time inside operations. It includes the wait for slower ranks.
   double seconds() const { return seconds_; }
-  /// Of counts and time, not of call_hash().
+  /// Clears counts and time, but not call_hash().
   void Clear();
-  /// Of all calls so far, in order: which operation, and what all ranks must give the same (element
-  /// counts and types of AllReduce and Broadcast, reduction, root).
+  /// Hashes all calls so far, in order: the operation, and the arguments that must agree on all
+  /// ranks (element counts and types of AllReduce and Broadcast, reduction, root).
   uint64_t call_hash() const { return call_hash_; }
 
  protected:
@@ -59,11 +59,11 @@ class CountingCommunicator : public Communicator {
  private:
   enum class Call { kBarrier, kAllReduce, kBroadcast, kAllGather, kAllToAll };
   void NoteCall(Call call, int64_t count = 0, int64_t type = 0, int64_t detail = 0);
-  // What `operation` returns; its time counts, and the watchdog knows its name.
+  // Runs `operation`, counts its time, tells the watchdog its name, and returns its result.
   template <typename Operation>
   auto Timed(const char* name, const Operation& operation);
   void Count(OperationCount* count, int64_t sent_bytes, int64_t received_bytes) const;
-  // All sizes but that of this rank.
+  // Adds up the sizes of all other ranks.
   int64_t SumOfOthers(std::span<const int64_t> sizes) const;
 
   Communicator& inner_;
@@ -72,8 +72,9 @@ class CountingCommunicator : public Communicator {
   uint64_t call_hash_ = 0;
 };
 
-/// The ranks whose call_hash() is not that of most: calls that happened to fit together, but were
-/// not the same. Collective: all ranks must call; the same answer on each.
-std::vector<int> RanksWithOtherCalls(CountingCommunicator& communicator);
+/// Returns the ranks with a call_hash() other than the most frequent one: their calls fitted
+/// together by chance, but were not the same. Collective: all ranks must call; all get the same
+/// answer.
+std::vector<int> RanksWithRareCalls(CountingCommunicator& communicator);
 
 }  // namespace hearth

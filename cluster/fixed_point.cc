@@ -1,5 +1,6 @@
 #include "cluster/fixed_point.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -9,13 +10,15 @@
 namespace hearth {
 namespace {
 
-// A sum of all terms stays below 2^62 in magnitude.
+// The magnitude of a sum of all terms stays below 2^62.
 constexpr int kSumBits = 62;
 
+// Returns `value` if it is a normal number of the type, else 0.
 template <typename Real>
 Real NormalOrZero(long double value) {
   using Limits = std::numeric_limits<Real>;
-  return value >= Limits::min() && value <= Limits::max() ? static_cast<Real>(value) : Real{0};
+  if (value < Limits::min() || value > Limits::max()) return Real{0};
+  return static_cast<Real>(value);
 }
 
 static_assert(std::numeric_limits<long double>::digits >= 64,
@@ -28,8 +31,8 @@ FixedPoint::FixedPoint(double largest, int64_t terms) {
                largest, terms);
   int exponent = 0;  // largest < 2^exponent
   std::frexp(largest, &exponent);
-  const int term_bits =
-      terms > 1 ? static_cast<int>(std::bit_width(static_cast<uint64_t>(terms - 1))) : 0;
+  const uint64_t greatest_term = std::max(terms, int64_t{1}) - 1;
+  const int term_bits = 64 - std::countl_zero(greatest_term);
   const int scale = kSumBits - term_bits - exponent;  // unit = 2^-scale
   factor_high_ = std::ldexp(1.0, scale / 2);
   factor_low_ = std::ldexp(1.0, scale - scale / 2);
@@ -40,7 +43,7 @@ FixedPoint::FixedPoint(double largest, int64_t terms) {
 
 template <typename Real>
 Real FixedPoint::ToTinyReal(int64_t sum) const {
-  return static_cast<Real>(static_cast<long double>(sum) * unit_);
+  return static_cast<Real>(sum * unit_);
 }
 
 template float FixedPoint::ToTinyReal<float>(int64_t) const;

@@ -10,6 +10,7 @@
 #include "cluster/mpi_error.h"
 #include "cluster/poll_wait.h"
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -27,7 +28,7 @@ MPI_Datatype DatatypeOf(ElementType type) {
     case ElementType::kUint8:
       return MPI_UINT8_T;
   }
-  HEARTH_CHECK(false, "element type {}", static_cast<int>(type));
+  HEARTH_CHECK(false, "element type {}", ToUnderlying(type));
 }
 
 MPI_Op OperationOf(ReduceOp op) {
@@ -39,10 +40,10 @@ MPI_Op OperationOf(ReduceOp op) {
     case ReduceOp::kMax:
       return MPI_MAX;
   }
-  HEARTH_CHECK(false, "reduce operation {}", static_cast<int>(op));
+  HEARTH_CHECK(false, "reduce operation {}", ToUnderlying(op));
 }
 
-// The one place where a size becomes an MPI count.
+// Converts a size to an MPI count. No other code does.
 int MpiCount(int64_t count) {
   HEARTH_CHECK(count >= 0 && count <= INT32_MAX, "{} elements in one message", count);
   return static_cast<int>(count);
@@ -57,7 +58,7 @@ class MpiCommunicator : public Communicator {
     CheckMpi(MPI_Comm_size(comm_, &world_size_), "communicator set-up");
   }
 
-  // Freeing is collective, so it is left out when the ranks have parted.
+  // Freeing is collective, so a communicator that failed is not freed.
   ~MpiCommunicator() override {
     if (!broken_ && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
   }
@@ -76,15 +77,15 @@ class MpiCommunicator : public Communicator {
   void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override {
     if (world_size_ == 1) return;
     const int64_t element_bytes = SizeBytesOf(type);
-    const int64_t piece = options_.bucket_bytes / element_bytes;
-    for (int64_t begin = 0; begin < count; begin += piece) {
-      auto* of_piece = static_cast<uint8_t*>(data) + begin * element_bytes;
-      const int64_t size = std::min(piece, count - begin);
+    const int64_t block = options_.bucket_bytes / element_bytes;
+    for (int64_t begin = 0; begin < count; begin += block) {
+      auto* block_data = static_cast<uint8_t*>(data) + begin * element_bytes;
+      const int64_t size = std::min(block, count - begin);
       if (size * element_bytes >= options_.part_bytes * world_size_) {
-        AllReduceByParts(of_piece, size, type, op);
+        AllReduceBySlices(block_data, size, type, op);
       } else {
         std::vector<MPI_Request> requests(1);
-        Check(MPI_Iallreduce(MPI_IN_PLACE, of_piece, MpiCount(size), DatatypeOf(type),
+        Check(MPI_Iallreduce(MPI_IN_PLACE, block_data, MpiCount(size), DatatypeOf(type),
                              OperationOf(op), comm_, requests.data()),
               "AllReduce");
         Wait(requests, "AllReduce");
@@ -106,15 +107,14 @@ class MpiCommunicator : public Communicator {
 
   std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
                                       const Allocate& allocate) override {
-    const auto world = static_cast<size_t>(world_size_);
     const int64_t own_size = std::ssize(data);
-    std::vector<int64_t> sizes(world);
+    std::vector<int64_t> sizes(world_size_);
     std::vector<MPI_Request> requests(1);
     Check(MPI_Iallgather(&own_size, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, comm_,
                          requests.data()),
           "AllGather");
     Wait(requests, "AllGather");
-    const std::vector<std::span<const uint8_t>> sends(world, data);
+    const std::vector<std::span<const uint8_t>> sends(world_size_, data);
     Exchange(sends, sizes, allocate, "AllGather");
     return sizes;
   }
@@ -122,10 +122,9 @@ class MpiCommunicator : public Communicator {
   std::vector<int64_t> AllToAllBytes(std::span<const uint8_t> send,
                                      std::span<const int64_t> send_sizes_bytes,
                                      const Allocate& allocate) override {
-    const auto world = static_cast<size_t>(world_size_);
-    HEARTH_CHECK(send_sizes_bytes.size() == world);
+    HEARTH_CHECK(std::ssize(send_sizes_bytes) == world_size_);
     HEARTH_CHECK(std::reduce(send_sizes_bytes.begin(), send_sizes_bytes.end()) == std::ssize(send));
-    std::vector<int64_t> sizes(world);
+    std::vector<int64_t> sizes(world_size_);
     std::vector<MPI_Request> requests(1);
     Check(MPI_Ialltoall(send_sizes_bytes.data(), 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T,
                         comm_, requests.data()),
@@ -133,53 +132,54 @@ class MpiCommunicator : public Communicator {
     Wait(requests, "AllToAll");
     std::vector<std::span<const uint8_t>> sends;
     for (const int64_t size : send_sizes_bytes) {
-      sends.push_back(send.first(static_cast<size_t>(size)));
-      send = send.subspan(static_cast<size_t>(size));
+      sends.push_back(send.first(size));
+      send = send.subspan(size);
     }
     Exchange(sends, sizes, allocate, "AllToAll");
     return sizes;
   }
 
  private:
-  // Each rank reduces a part, in rank order, and gives it to the others: the least that has to
-  // travel. MPI_Iallreduce of Open MPI 4.1 sends as much, but takes up to three times as long.
-  void AllReduceByParts(uint8_t* data, int64_t count, ElementType type, ReduceOp op) {
+  // Each rank reduces one slice, in rank order, and sends it to the others. No algorithm sends
+  // less. MPI_Iallreduce of Open MPI 4.1 sends as much, but takes up to three times as long.
+  void AllReduceBySlices(uint8_t* data, int64_t count, ElementType type, ReduceOp op) {
     const int64_t element_bytes = SizeBytesOf(type);
-    std::vector<std::span<const uint8_t>> parts;
-    std::vector<int64_t> part_sizes;
+    std::vector<std::span<const uint8_t>> slices;
+    std::vector<int64_t> slice_sizes;
     for (int64_t rank = 0; rank < world_size_; ++rank) {
       const int64_t begin = count * rank / world_size_, end = count * (rank + 1) / world_size_;
-      part_sizes.push_back((end - begin) * element_bytes);
-      parts.emplace_back(data + begin * element_bytes, static_cast<size_t>(part_sizes.back()));
+      slice_sizes.push_back((end - begin) * element_bytes);
+      slices.emplace_back(data + begin * element_bytes, slice_sizes.back());
     }
-    const int64_t own_size = part_sizes[static_cast<size_t>(rank_)];
-    std::vector<uint8_t> own;  // [rank] this rank's part as each has it
+    const int64_t own_size = slice_sizes[rank_];
+    std::vector<uint8_t> own;  // [rank] that rank's values of this rank's slice
     const auto allocate_own = [&](int64_t size) {
-      own.resize(static_cast<size_t>(size));
+      own.resize(size);
       return own.data();
     };
-    Exchange(parts, std::vector<int64_t>(parts.size(), own_size), allocate_own, "AllReduce");
+    Exchange(slices, std::vector<int64_t>(world_size_, own_size), allocate_own, "AllReduce");
     for (int64_t rank = 1; rank < world_size_; ++rank) {
       Check(MPI_Reduce_local(own.data() + rank * own_size, own.data(),
                              MpiCount(own_size / element_bytes), DatatypeOf(type), OperationOf(op)),
             "AllReduce");
     }
-    const std::span<const uint8_t> reduced = std::span(own).first(static_cast<size_t>(own_size));
+    const std::span<const uint8_t> reduced = std::span(own).first(own_size);
     Exchange(
-        std::vector(parts.size(), reduced), part_sizes, [&](int64_t) { return data; }, "AllReduce");
+        std::vector(world_size_, reduced), slice_sizes, [&](int64_t) { return data; }, "AllReduce");
   }
 
   // Sends sends[r] to rank r and receives receive_sizes[r] bytes from it, back to back in rank
-  // order. Point to point, because the collectives of MPI cannot place data beyond 2^31 elements.
+  // order. The messages are point to point, because the collectives of MPI cannot place data beyond
+  // 2^31 elements.
   void Exchange(const std::vector<std::span<const uint8_t>>& sends,
                 const std::vector<int64_t>& receive_sizes, const Allocate& allocate,
                 const char* operation) {
     uint8_t* out = allocate(std::reduce(receive_sizes.begin(), receive_sizes.end()));
     std::vector<MPI_Request> requests;
     for (int peer = 0; peer < world_size_; ++peer) {
-      const int64_t size = receive_sizes[static_cast<size_t>(peer)];
+      const int64_t size = receive_sizes[peer];
       if (peer == rank_) {
-        std::copy_n(sends[static_cast<size_t>(peer)].data(), size, out);
+        std::copy_n(sends[peer].data(), size, out);
       } else {
         ForEachMessage(size, [&](int64_t begin, int count) {
           Check(MPI_Irecv(out + begin, count, MPI_BYTE, peer, 0, comm_, &requests.emplace_back()),
@@ -189,8 +189,8 @@ class MpiCommunicator : public Communicator {
       out += size;
     }
     for (int step = 1; step < world_size_; ++step) {
-      const int peer = (rank_ + step) % world_size_;  // not all ranks to rank 0 at first
-      const std::span<const uint8_t> send = sends[static_cast<size_t>(peer)];
+      const int peer = (rank_ + step) % world_size_;  // each rank begins with another peer
+      const std::span<const uint8_t> send = sends[peer];
       ForEachMessage(std::ssize(send), [&](int64_t begin, int count) {
         Check(MPI_Isend(send.data() + begin, count, MPI_BYTE, peer, 0, comm_,
                         &requests.emplace_back()),

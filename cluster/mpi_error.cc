@@ -13,8 +13,7 @@ void CheckMpi(int code, std::string_view operation) {
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
-  throw CommError("{}: MPI failed: {}", operation,
-                  std::string_view(text.data(), static_cast<size_t>(length)));
+  throw CommError("{}: MPI failed: {}", operation, std::string_view(text.data(), length));
 }
 
 }  // namespace hearth

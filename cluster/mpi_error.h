@@ -4,8 +4,8 @@
 
 namespace hearth {
 
-/// Throws CommError with the library's own text when `code`, the return value of an MPI call made
-/// for `operation`, is not success.
+/// Throws CommError with the text of the library unless `code`, the return value of an MPI call for
+/// `operation`, is success.
 void CheckMpi(int code, std::string_view operation);
 
 }  // namespace hearth

@@ -22,15 +22,15 @@ constexpr const char* kRemedy =
 
 bool HasVariable(const char* name) { return std::getenv(name) != nullptr; }
 
-// Whether the MPI of this build starts under the launchers of MPICH's family, srun --mpi=pmi2 among
-// them. Open MPI wants PMIx.
+// True if the MPI of this build starts under the launchers of MPICH's family, such as
+// srun --mpi=pmi2. Open MPI needs PMIx.
 #ifdef OPEN_MPI
 constexpr bool kSpeaksPmi = false;
 #else
 constexpr bool kSpeaksPmi = true;
 #endif
 
-// The number in the first of these variables that is set, or `otherwise`.
+// Returns the number in the first of these variables that is set, or `otherwise`.
 int64_t FirstNumber(std::initializer_list<const char*> names, int64_t otherwise) {
   for (const char* name : names) {
     const char* text = std::getenv(name);
@@ -40,8 +40,8 @@ int64_t FirstNumber(std::initializer_list<const char*> names, int64_t otherwise)
   return otherwise;
 }
 
-// How many processes the launcher started, this one with them. Under mpirun the srun step is the
-// one of mpirun's own daemons, so what mpirun says comes first.
+// Counts the processes that the launcher started, this process included. The variables of mpirun
+// come first, since under mpirun the srun step is the step of mpirun's own daemons.
 int64_t LauncherSize() {
   return FirstNumber({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
 }
@@ -49,9 +49,9 @@ int64_t LauncherSize() {
 }  // namespace
 
 bool MpiSession::LaunchedByMpi() {
-  // Set by Open MPI's mpirun, and by any PMIx launcher.
+  // Open MPI's mpirun sets the first variable, and any PMIx launcher the second.
   if (HasVariable("OMPI_COMM_WORLD_SIZE") || HasVariable("PMIX_RANK")) return true;
-  const bool by_pmi = HasVariable("PMI_RANK");  // by the launchers of MPICH's family
+  const bool by_pmi = HasVariable("PMI_RANK");  // launchers of MPICH's family set this
   if (by_pmi && kSpeaksPmi) return true;
   if (LauncherSize() <= 1) return false;
   const bool by_srun = HasVariable("SLURM_STEP_NUM_TASKS");
@@ -106,7 +106,7 @@ std::string MpiSession::LibraryVersion() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
   MPI_Get_library_version(text.data(), &length);
-  const std::string_view version(text.data(), static_cast<size_t>(length));
+  const std::string_view version(text.data(), length);
   return std::string(version.substr(0, version.find_first_of(",\n")));
 }
 

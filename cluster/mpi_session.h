@@ -7,12 +7,12 @@
 
 namespace hearth {
 
-/// MPI from start to end of a process. One per process, made first in main; communicators must be
-/// gone before it. Communicators may be used from any thread, one thread at a time.
+/// Runs MPI from start to end of a process. A process makes one session, first in main, and
+/// destroys its communicators before the session. Any thread may use them, one thread at a time.
 ///
-/// The destructor ends MPI in agreement with the other ranks, so it is for the way of success:
-/// after an exception the caller says Abort, and a session destroyed by an exception leaves MPI
-/// alone.
+/// The destructor ends MPI together with the other ranks, so it works only if all ranks succeed.
+/// After an exception the caller must call Abort; a session destroyed by an exception does not
+/// touch MPI.
 class MpiSession {
  public:
   /// Collective: all ranks must call. Throws CommError when MPI cannot start and UsageError when
@@ -22,25 +22,25 @@ class MpiSession {
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
 
-  /// Whether this process was started as a rank, by mpirun or by srun with PMIx. A plain start
-  /// needs no session and uses SelfCommunicator. Throws UsageError naming the remedy when several
-  /// processes were started that cannot find each other, each of which would believe it were alone:
-  /// by srun without PMIx, or by the launcher of another MPI library.
+  /// Returns true if mpirun, or srun with PMIx, started this process as a rank. A plain start needs
+  /// no session and uses SelfCommunicator. Throws UsageError naming the remedy when srun without
+  /// PMIx, or the launcher of another MPI library, started several processes: they cannot find each
+  /// other, and each would believe to be alone.
   static bool LaunchedByMpi();
-  /// This process's number among those of its launcher, 0 when there is none: of processes that
-  /// cannot find each other, one should speak.
+  /// Returns the number of this process among the processes of its launcher, 0 without a launcher.
+  /// It lets one process report for all when they cannot find each other.
   static int64_t RankByLauncher();
 
   int world_rank() const { return world_rank_; }
   int world_size() const { return world_size_; }
-  /// Rank and number of ranks on this host.
+  /// Return the rank, and the number of ranks, on this host.
   int local_rank() const { return local_rank_; }
   int local_size() const { return local_size_; }
 
-  /// A communicator over all ranks. Collective: all ranks must call.
+  /// Makes a communicator over all ranks. Collective: all ranks must call.
   std::unique_ptr<Communicator> MakeCommunicator(const CommunicatorOptions& options = {}) const;
 
-  /// "Open MPI v4.1.4". Of the library in use, whoever built this program.
+  /// Returns the version of the library in use, "Open MPI v4.1.4".
   static std::string LibraryVersion();
 
   /// Ends every rank of the job at once, with this exit code.

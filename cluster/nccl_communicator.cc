@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "cluster/nccl_staging.h"
@@ -15,11 +16,11 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kAlignmentBytes = 16;  // NCCL's widest load
-// How long the device may take to notice that its work was ended.
+// The device may take this long to notice that its work was ended.
 constexpr double kQuietSec = 5.0;
 constexpr const char* kSetUp = "NCCL set-up";
 
-// Asks until it is done or failed. Still in progress: the wait is over.
+// Asks until `query` is done or failed. A result still in progress means that the wait is over.
 NcclStatus PollUntil(PollWait& wait, const std::function<NcclStatus()>& query) {
   while (true) {
     NcclStatus status = query();
@@ -29,46 +30,50 @@ NcclStatus PollUntil(PollWait& wait, const std::function<NcclStatus()>& query) {
 
 int64_t RoundDown(int64_t size_bytes) { return size_bytes / kAlignmentBytes * kAlignmentBytes; }
 
-// What goes to, or comes from, each rank.
+// The data to send to each rank, or to receive from each rank.
 template <typename Byte>
-struct Side {
-  std::vector<std::span<Byte>> parts;  // [rank]
+struct Messages {
+  std::vector<std::span<Byte>> of_rank;  // [rank]
   bool on_device = false;
 };
 
-// A piece of one part, and its place in the staging memory if the side is in host memory.
+// The bytes of one message that travel in one round, and their place in the staging memory if the
+// message lies in host memory.
 template <typename Byte>
-struct Piece {
+struct Fragment {
   int peer = 0;
   std::span<Byte> data;
   int64_t staged_begin = 0;
 };
 
-// The next `quota` bytes of every part but that of `skipped`, from `begin` on. Places are given
-// from *staged_end on, one place to neighbours that are the same bytes (an AllGather's).
+// Returns the next `quota` bytes, from `begin` on, of every message except the message of rank
+// `skipped`. Places are assigned from *staged_end on. Neighbours with the same bytes (an AllGather
+// has them) share a place.
 template <typename Byte>
-std::vector<Piece<Byte>> PiecesOf(const Side<Byte>& side, int64_t begin, int64_t quota, int skipped,
-                                  int64_t* staged_end) {
-  std::vector<Piece<Byte>> pieces;
-  for (int peer = 0; peer < std::ssize(side.parts); ++peer) {
-    const std::span<Byte> part = side.parts[static_cast<size_t>(peer)];
-    if (peer == skipped || std::ssize(part) <= begin) continue;
-    const int64_t size = std::min(quota, std::ssize(part) - begin);
-    const auto data = part.subspan(static_cast<size_t>(begin), static_cast<size_t>(size));
-    if (!pieces.empty() && pieces.back().data.data() == data.data()) {
-      pieces.push_back({peer, data, pieces.back().staged_begin});
+std::vector<Fragment<Byte>> FragmentsOf(const Messages<Byte>& messages, int64_t begin,
+                                        int64_t quota, int skipped, int64_t* staged_end) {
+  std::vector<Fragment<Byte>> fragments;
+  for (int peer = 0; peer < std::ssize(messages.of_rank); ++peer) {
+    const std::span<Byte> message = messages.of_rank[peer];
+    if (peer == skipped || std::ssize(message) <= begin) continue;
+    const int64_t size = std::min(quota, std::ssize(message) - begin);
+    const auto data = message.subspan(begin, size);
+    if (!fragments.empty() && fragments.back().data.data() == data.data()) {
+      fragments.push_back({peer, data, fragments.back().staged_begin});
       continue;
     }
-    pieces.push_back({peer, data, *staged_end});
-    if (!side.on_device) *staged_end += RoundDown(size + kAlignmentBytes - 1);
+    fragments.push_back({peer, data, *staged_end});
+    if (!messages.on_device) *staged_end += RoundDown(size + kAlignmentBytes - 1);
   }
-  return pieces;
+  return fragments;
 }
 
 template <typename Byte>
-int64_t LongestPart(const Side<Byte>& side) {
+int64_t LongestMessage(const Messages<Byte>& messages) {
   int64_t longest = 0;
-  for (const std::span<Byte> part : side.parts) longest = std::max(longest, std::ssize(part));
+  for (const std::span<Byte> message : messages.of_rank) {
+    longest = std::max(longest, std::ssize(message));
+  }
   return longest;
 }
 
@@ -84,9 +89,9 @@ class NcclCommunicator : public Communicator {
     HEARTH_CHECK(options.staging_bytes >= kAlignmentBytes, "{}", options.staging_bytes);
   }
 
-  // Parting takes all ranks, so it is left out when this one leaves for a reason of its own.
+  // Leaving in agreement needs all ranks, so a rank that leaves because of an error aborts.
   ~NcclCommunicator() override {
-    if (std::uncaught_exceptions() > exceptions_at_start_ || !Part()) Abort();
+    if (std::uncaught_exceptions() > exceptions_at_start_ || !LeaveGroup()) Abort();
     PollWait wait(kQuietSec, *options_.clock);
     if (PollUntil(wait, [&] { return api_->QueryStream(); }).in_progress()) staging_.Abandon();
   }
@@ -118,16 +123,16 @@ class NcclCommunicator : public Communicator {
  protected:
   void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp op) override {
     const int64_t element_bytes = SizeBytesOf(type);
-    const auto size = static_cast<size_t>(count * element_bytes);
-    InPlace("AllReduce", {static_cast<uint8_t*>(data), size}, [&](void* piece, int64_t size_bytes) {
-      return api_->AllReduce(piece, size_bytes / element_bytes, type, op, comm_);
+    const std::span bytes(static_cast<uint8_t*>(data), count * element_bytes);
+    InPlace("AllReduce", bytes, [&](void* block, int64_t size_bytes) {
+      return api_->AllReduce(block, size_bytes / element_bytes, type, op, comm_);
     });
   }
 
   void BroadcastBytes(std::span<uint8_t> data, int root) override {
     HEARTH_CHECK(root >= 0 && root < world_size(), "root {} of {} ranks", root, world_size());
-    InPlace("Broadcast", data, [&](void* piece, int64_t size_bytes) {
-      return api_->Broadcast(piece, size_bytes, root, comm_);
+    InPlace("Broadcast", data, [&](void* block, int64_t size_bytes) {
+      return api_->Broadcast(block, size_bytes, root, comm_);
     });
   }
 
@@ -149,17 +154,17 @@ class NcclCommunicator : public Communicator {
     const std::vector<int64_t> one_each(send_sizes_bytes.size(), 1);
     std::vector<int64_t> sizes =
         OverHost("AllToAll", [&] { return host_->AllToAll<int64_t>(send_sizes_bytes, one_each); });
-    Side<const uint8_t> sends = {.parts = {}, .on_device = api_->IsDeviceMemory(send.data())};
+    Messages<const uint8_t> sends = {.of_rank = {}, .on_device = api_->IsDeviceMemory(send.data())};
     for (const int64_t size : send_sizes_bytes) {
-      sends.parts.push_back(send.first(static_cast<size_t>(size)));
-      send = send.subspan(static_cast<size_t>(size));
+      sends.of_rank.push_back(send.first(size));
+      send = send.subspan(size);
     }
     Exchange("AllToAll", std::move(sends), sizes, allocate);
     return sizes;
   }
 
  private:
-  // `launch` works on device memory, in place.
+  // Runs `launch` on `data`, in place. Host data passes through the staging memory.
   template <typename Launch>
   void InPlace(const char* operation, std::span<uint8_t> data, const Launch& launch) {
     RequireUsable(operation);
@@ -180,16 +185,16 @@ class NcclCommunicator : public Communicator {
     }
   }
 
-  // Sends sends.parts[r] to rank r and receives receive_sizes[r] bytes from it, back to back in
-  // rank order. In rounds, each of at most `quota` bytes for a pair of ranks, so that two ranks
-  // agree on the lengths of their messages and the staging memory is bounded. What stays on a rank
-  // goes through NCCL only if one end of it is on the device.
-  void Exchange(const char* operation, Side<const uint8_t> sends,
+  // Sends sends.of_rank[r] to rank r and receives receive_sizes[r] bytes from it, back to back in
+  // rank order. A round moves at most `quota` bytes for a pair of ranks, so that two ranks agree on
+  // the lengths of their messages and the staging memory is bounded. Data that stays on a rank goes
+  // through NCCL only if one end of it is on the device.
+  void Exchange(const char* operation, Messages<const uint8_t> sends,
                 const std::vector<int64_t>& receive_sizes, const Allocate& allocate) {
     uint8_t* out = allocate(std::reduce(receive_sizes.begin(), receive_sizes.end()));
-    Side<uint8_t> receives = {.parts = {}, .on_device = api_->IsDeviceMemory(out)};
+    Messages<uint8_t> receives = {.of_rank = {}, .on_device = api_->IsDeviceMemory(out)};
     for (const int64_t size : receive_sizes) {
-      receives.parts.emplace_back(out, static_cast<size_t>(size));
+      receives.of_rank.emplace_back(out, size);
       out += size;
     }
     int skipped = -1;
@@ -197,17 +202,17 @@ class NcclCommunicator : public Communicator {
       Require(operation, api_->WaitForDefaultStream());
     } else {
       skipped = rank();
-      const std::span<const uint8_t> own = sends.parts[static_cast<size_t>(rank())];
-      std::copy_n(own.data(), own.size(), receives.parts[static_cast<size_t>(rank())].data());
+      const std::span<const uint8_t> own = sends.of_rank[rank()];
+      std::copy_n(own.data(), own.size(), receives.of_rank[rank()].data());
     }
     const int64_t quota =
         std::max(kAlignmentBytes, RoundDown(options_.staging_bytes / world_size()));
-    const int64_t longest = std::max(LongestPart(sends), LongestPart(receives));
+    const int64_t longest = std::max(LongestMessage(sends), LongestMessage(receives));
     for (int64_t begin = 0; begin < longest; begin += quota) {
       int64_t staged_end = 0;
-      const auto outgoing = PiecesOf(sends, begin, quota, skipped, &staged_end);
+      const auto outgoing = FragmentsOf(sends, begin, quota, skipped, &staged_end);
       const int64_t upload_end = staged_end;
-      const auto incoming = PiecesOf(receives, begin, quota, skipped, &staged_end);
+      const auto incoming = FragmentsOf(receives, begin, quota, skipped, &staged_end);
       if (outgoing.empty() && incoming.empty()) continue;
       Require(operation, staging_.Reserve(staged_end));
       if (!sends.on_device) StageOutgoing(outgoing);
@@ -215,40 +220,43 @@ class NcclCommunicator : public Communicator {
       Await(operation, LaunchRound(outgoing, sends.on_device, incoming, receives.on_device),
             [&] { return staging_.Download(upload_end, staged_end); });
       if (receives.on_device) continue;
-      for (const Piece<uint8_t>& piece : incoming) {
-        std::copy_n(staging_.pinned() + piece.staged_begin, piece.data.size(), piece.data.data());
+      for (const Fragment<uint8_t>& fragment : incoming) {
+        std::copy_n(staging_.pinned() + fragment.staged_begin, fragment.data.size(),
+                    fragment.data.data());
       }
     }
   }
 
-  void StageOutgoing(const std::vector<Piece<const uint8_t>>& pieces) {
+  void StageOutgoing(const std::vector<Fragment<const uint8_t>>& fragments) {
     int64_t last_begin = -1;
-    for (const Piece<const uint8_t>& piece : pieces) {
-      if (piece.staged_begin == last_begin) continue;
-      last_begin = piece.staged_begin;
-      std::copy_n(piece.data.data(), piece.data.size(), staging_.pinned() + last_begin);
+    for (const Fragment<const uint8_t>& fragment : fragments) {
+      if (fragment.staged_begin == last_begin) continue;
+      last_begin = fragment.staged_begin;
+      std::copy_n(fragment.data.data(), fragment.data.size(), staging_.pinned() + last_begin);
     }
   }
 
-  NcclStatus LaunchRound(const std::vector<Piece<const uint8_t>>& outgoing, bool from_device,
-                         const std::vector<Piece<uint8_t>>& incoming, bool to_device) {
+  NcclStatus LaunchRound(const std::vector<Fragment<const uint8_t>>& outgoing, bool from_device,
+                         const std::vector<Fragment<uint8_t>>& incoming, bool to_device) {
     NcclStatus status = api_->GroupStart();
     if (status.failed()) return status;
-    for (const Piece<const uint8_t>& piece : outgoing) {
+    for (const Fragment<const uint8_t>& fragment : outgoing) {
       if (status.failed()) break;
-      status = api_->Send(from_device ? piece.data.data() : staging_.device() + piece.staged_begin,
-                          std::ssize(piece.data), piece.peer, comm_);
+      const uint8_t* data = fragment.data.data();
+      if (!from_device) data = staging_.device() + fragment.staged_begin;
+      status = api_->Send(data, std::ssize(fragment.data), fragment.peer, comm_);
     }
-    for (const Piece<uint8_t>& piece : incoming) {
+    for (const Fragment<uint8_t>& fragment : incoming) {
       if (status.failed()) break;
-      status = api_->Receive(to_device ? piece.data.data() : staging_.device() + piece.staged_begin,
-                             std::ssize(piece.data), piece.peer, comm_);
+      uint8_t* data = fragment.data.data();
+      if (!to_device) data = staging_.device() + fragment.staged_begin;
+      status = api_->Receive(data, std::ssize(fragment.data), fragment.peer, comm_);
     }
     NcclStatus end = api_->GroupEnd();
     return status.failed() ? status : end;
   }
 
-  // What the host communicator answers. When it fails, the ranks have parted here as well.
+  // Returns the answer of the host communicator. Its failure is a failure of this one as well.
   std::vector<int64_t> OverHost(const char* operation,
                                 const std::function<std::vector<int64_t>()>& exchange) {
     RequireUsable(operation);
@@ -260,8 +268,8 @@ class NcclCommunicator : public Communicator {
     }
   }
 
-  // Until `launched` is on the stream, then, with what `after` adds to the stream, until it is
-  // done.
+  // Waits until `launched` is on the stream, lets `after` add to the stream, and waits until
+  // everything is done.
   template <typename After>
   void Await(const char* operation, const NcclStatus& launched, const After& after) {
     PollWait wait(options_.base.deadline_sec, *options_.clock);
@@ -295,12 +303,13 @@ class NcclCommunicator : public Communicator {
 
   [[noreturn]] void Fail(const char* operation, const NcclStatus& status, double waited_sec) {
     const std::string who = fmt::format("{}: rank {} of {}", operation, rank(), world_size());
-    const std::string what =
-        status.failed()
-            ? fmt::format("{} after {:.3g} s: {}", who, waited_sec, status.text())
-            : fmt::format("{} waited {} s for the others", who, options_.base.deadline_sec);
-    GiveUp(what);
-    throw CommError("{}; NCCL_DEBUG=INFO tells more, and dist.comm=mpi does without NCCL", what);
+    std::string problem =
+        fmt::format("{} waited {} s for the others", who, options_.base.deadline_sec);
+    if (status.failed()) {
+      problem = fmt::format("{} after {:.3g} s: {}", who, waited_sec, status.text());
+    }
+    GiveUp(problem);
+    throw CommError("{}; NCCL_DEBUG=INFO tells more, and dist.comm=mpi does without NCCL", problem);
   }
 
   void GiveUp(const std::string& reason) {
@@ -309,17 +318,17 @@ class NcclCommunicator : public Communicator {
   }
 
   void Abort() {
-    if (comm_ != nullptr) static_cast<void>(api_->Abort(std::exchange(comm_, nullptr)));
+    if (comm_ != nullptr) std::ignore = api_->Abort(std::exchange(comm_, nullptr));
   }
 
-  // Whether the ranks took leave of each other.
-  bool Part() {
+  // Leaves the group in agreement with the other ranks. Returns false if this fails.
+  bool LeaveGroup() {
     if (comm_ == nullptr) return true;
     NcclStatus status = api_->Finalize(comm_);
     PollWait wait(options_.base.deadline_sec, *options_.clock);
     if (status.in_progress()) status = PollUntil(wait, [&] { return api_->GetAsyncError(comm_); });
     if (!status.done()) return false;
-    static_cast<void>(api_->Destroy(std::exchange(comm_, nullptr)));
+    std::ignore = api_->Destroy(std::exchange(comm_, nullptr));
     return true;
   }
 

@@ -1,8 +1,9 @@
-// Its object differs between the CPU and the CUDA flavour, as that of few others
-// (docs/architecture.md).
+// Few files compile to different objects in the CPU and the CUDA flavour (docs/architecture.md);
+// this is one of them.
 #include "cluster/nccl_library.h"
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 #ifdef HEARTH_WITH_CUDA
 #include <algorithm>
@@ -49,7 +50,7 @@ ncclDataType_t DatatypeOf(ElementType type) {
     case ElementType::kUint8:
       return ncclUint8;
   }
-  HEARTH_CHECK(false, "element type {}", static_cast<int>(type));
+  HEARTH_CHECK(false, "element type {}", ToUnderlying(type));
 }
 
 ncclRedOp_t OperationOf(ReduceOp op) {
@@ -61,16 +62,16 @@ ncclRedOp_t OperationOf(ReduceOp op) {
     case ReduceOp::kMax:
       return ncclMax;
   }
-  HEARTH_CHECK(false, "reduce operation {}", static_cast<int>(op));
+  HEARTH_CHECK(false, "reduce operation {}", ToUnderlying(op));
 }
 
-// The one place where a count or size becomes one of NCCL or CUDA.
+// Converts a count or size to the type of NCCL and CUDA. No other code does.
 size_t NativeSize(int64_t size) {
   HEARTH_CHECK(size >= 0, "{} elements or bytes", size);
-  return static_cast<size_t>(size);
+  return size;
 }
 
-// "GPU-" and the bytes in the groups that nvidia-smi prints.
+// Returns "GPU-" and the bytes in the groups that nvidia-smi prints.
 std::string TextOf(const cudaUUID_t& uuid) {
   std::string text = "GPU";
   for (size_t i = 0; i < sizeof uuid.bytes; ++i) {
@@ -83,7 +84,7 @@ std::string TextOf(const cudaUUID_t& uuid) {
 class NcclLibrary : public NcclApi {
  public:
   explicit NcclLibrary(int device) : device_(device) {
-    // Not one that waits for the default stream on its own: a collective that waits for a peer
+    // The stream must not synchronise with the default stream: a collective that waits for a peer
     // would then hold up the computation of this rank.
     const NcclStatus made = StatusOf(
         OnDevice([&] { return cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking); }));
@@ -127,7 +128,7 @@ class NcclLibrary : public NcclApi {
   NcclStatus Finalize(Comm* comm) override {
     return StatusOf(ncclCommFinalize(Native(comm)), comm);
   }
-  // The text of an error would be asked of a group that is gone.
+  // The comm is null here, because a group that is gone cannot give the text of an error.
   NcclStatus Destroy(Comm* comm) override {
     return StatusOf(ncclCommDestroy(Native(comm)), nullptr);
   }
@@ -165,7 +166,7 @@ class NcclLibrary : public NcclApi {
     if (code != cudaSuccess) return StatusOf(code);
     code = cudaEventRecord(event, cudaStreamLegacy);
     if (code == cudaSuccess) code = cudaStreamWaitEvent(stream_, event, 0);
-    cudaEventDestroy(event);  // CUDA keeps what the stream still waits for
+    cudaEventDestroy(event);  // CUDA keeps the event while the stream waits for it
     return StatusOf(code);
   }
   NcclStatus QueryStream() override { return StatusOf(cudaStreamQuery(stream_)); }
@@ -185,7 +186,7 @@ class NcclLibrary : public NcclApi {
   NcclStatus FreePinned(void* memory) override { return StatusOf(cudaFreeHost(memory)); }
 
  private:
-  // For the calls that mean the thread's current device.
+  // Selects the device for calls that use the thread's current device.
   template <typename Call>
   cudaError_t OnDevice(const Call& call) const {
     const cudaError_t selected = cudaSetDevice(device_);
@@ -217,8 +218,7 @@ bool NcclIsBuilt() { return false; }
 std::unique_ptr<NcclApi> MakeNcclLibrary(int) {
   throw ConfigError(
       "NCCL is part of the CUDA flavour, and this build is the CPU one; use dist.comm=mpi, or "
-      "build "
-      "with 'launch/setup --cuda'");
+      "build with 'launch/setup --cuda'");
 }
 
 #endif

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 namespace hearth {
 
 NcclStatus NcclStaging::Reserve(int64_t size_bytes) {
   if (size_bytes <= size_bytes_) return NcclStatus::Done();
   Free();
-  constexpr uint64_t kSmallest = 4096;
-  const auto size =
-      static_cast<int64_t>(std::bit_ceil(std::max(kSmallest, static_cast<uint64_t>(size_bytes))));
+  const uint64_t needed = std::max(size_bytes, int64_t{4096});
+  const int64_t size = std::bit_ceil(needed);
   NcclStatus status = api_.AllocatePinned(size, &pinned_);
   if (status.done()) status = api_.AllocateDevice(size, &device_);
   if (status.done()) size_bytes_ = size;
@@ -29,10 +29,10 @@ NcclStatus NcclStaging::Download(int64_t begin, int64_t end) {
 
 void NcclStaging::Abandon() { pinned_ = device_ = nullptr; }
 
-// A failure means that the device is lost, which the next call that matters will say.
+// A failure here means that the device is lost; the next other call reports that.
 void NcclStaging::Free() {
-  if (device_ != nullptr) static_cast<void>(api_.FreeDevice(device_));
-  if (pinned_ != nullptr) static_cast<void>(api_.FreePinned(pinned_));
+  if (device_ != nullptr) std::ignore = api_.FreeDevice(device_);
+  if (pinned_ != nullptr) std::ignore = api_.FreePinned(pinned_);
   pinned_ = device_ = nullptr;
   size_bytes_ = 0;
 }

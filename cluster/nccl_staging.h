@@ -6,8 +6,8 @@
 
 namespace hearth {
 
-/// What host data passes on its way to and from NCCL: pinned memory, which the device can copy from
-/// by itself, and as much memory on the device. Both grow when asked for more, and are used again.
+/// Memory for host data on its way to and from NCCL: pinned memory, so that the device can copy
+/// without the host, and as much device memory. Both grow on demand and are used again.
 class NcclStaging {
  public:
   /// `api` must outlive this object.
@@ -16,18 +16,18 @@ class NcclStaging {
   NcclStaging(const NcclStaging&) = delete;
   NcclStaging& operator=(const NcclStaging&) = delete;
 
-  /// At least `size_bytes` of both; what was in them is lost. The stream must hold nothing.
+  /// Provides at least `size_bytes` of both and loses their contents. The stream must be empty.
   NcclStatus Reserve(int64_t size_bytes);
 
-  /// Null until something is reserved.
+  /// Return null until something is reserved.
   uint8_t* pinned() const { return static_cast<uint8_t*>(pinned_); }
   uint8_t* device() const { return static_cast<uint8_t*>(device_); }
 
-  /// Copies of the bytes [begin, end) of one to the same place of the other.
+  /// Copy the bytes [begin, end) of one memory to the same place of the other.
   NcclStatus Upload(int64_t begin, int64_t end);
   NcclStatus Download(int64_t begin, int64_t end);
 
-  /// Leaves the memory to the end of the process: freeing it would wait for a device that is stuck.
+  /// Never frees the present memory, because freeing would wait for a device that is stuck.
   void Abandon();
 
  private:

@@ -4,14 +4,14 @@
 
 namespace hearth {
 
-/// Time as a wait sees it. Tests put their own in its place.
+/// The clock of a wait. Tests use a clock of their own.
 struct PollClock {
   std::function<double()> now_sec;           ///< never goes back
-  std::function<void(double)> give_way_sec;  ///< lets others run for about this long; 0: yields
+  std::function<void(double)> give_way_sec;  ///< lets others run about this long; 0: yields
 };
 const PollClock& SteadyPollClock();
 
-/// One wait for something that has to be asked for again and again:
+/// One wait for something that must be polled:
 ///   PollWait wait(deadline_sec);
 ///   while (!Arrived()) {
 ///     if (!wait.Continue()) throw ...;
@@ -23,8 +23,9 @@ class PollWait {
 
   double waited_sec() const { return clock_.now_sec() - begin_sec_; }
 
-  /// False past the limit, at once. Else true after a pause: none at first, so that a peer that is
-  /// a little late costs no latency; later the processor goes to others (a checkpoint on rank 0).
+  /// Returns false at once past the limit, else true after a pause. The first calls do not pause,
+  /// so that a peer that is a little late costs no latency. Later calls give the processor to
+  /// others (a checkpoint on rank 0).
   bool Continue();
 
  private:

@@ -19,7 +19,7 @@ std::vector<RankDevice> GatherRankDevices(Communicator& communicator, const std:
 std::optional<SharedDevice> FindSharedDevice(const std::vector<RankDevice>& ranks) {
   std::map<std::string, int> rank_of;
   for (int rank = 0; rank < std::ssize(ranks); ++rank) {
-    const auto& [host, uuid] = ranks[static_cast<size_t>(rank)];
+    const auto& [host, uuid] = ranks[rank];
     if (uuid.empty()) continue;
     const auto [place, is_new] = rank_of.emplace(uuid, rank);
     if (is_new) continue;
@@ -28,7 +28,7 @@ std::optional<SharedDevice> FindSharedDevice(const std::vector<RankDevice>& rank
         first, rank,
         fmt::format("NCCL takes one rank per GPU, but rank {} on {} and rank {} on {} share {}; "
                     "start no more ranks on a host than it has GPUs, or set dist.comm=mpi",
-                    first, ranks[static_cast<size_t>(first)].host, rank, host, uuid)};
+                    first, ranks[first].host, rank, host, uuid)};
   }
   return std::nullopt;
 }

@@ -8,23 +8,23 @@
 
 namespace hearth {
 
-/// Where one rank computes.
+/// The host and the GPU that one rank computes on.
 struct RankDevice {
   std::string host;
-  std::string uuid;  ///< of its GPU; empty on the CPU
+  std::string uuid;  ///< of the GPU; empty on the CPU
 };
 
-/// This rank's GPU ("" on the CPU) and those of all others, in rank order.
+/// Returns the devices of all ranks, in rank order. `uuid`: this rank's GPU, "" on the CPU.
 /// Collective: all ranks must call.
 std::vector<RankDevice> GatherRankDevices(Communicator& communicator, const std::string& uuid);
 
-/// Two ranks that compute on one GPU, which NCCL cannot serve.
+/// Two ranks that compute on one GPU. NCCL cannot serve them.
 struct SharedDevice {
   int first = 0, second = 0;
   std::string message;  ///< names the ranks, their hosts, the GPU and the remedy
 };
 
-/// The first two such ranks, if there are any.
+/// Returns the first two ranks that share a GPU, if any.
 std::optional<SharedDevice> FindSharedDevice(const std::vector<RankDevice>& ranks);
 
 }  // namespace hearth

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace hearth {
@@ -11,10 +12,10 @@ struct PositionRange {
   bool Contains(int64_t position) const { return position >= begin && position < end; }
 };
 
-/// Where the rows of an embedding table lie: in kBuckets logical buckets, row `id` in bucket
-/// id mod kBuckets, so that neighbouring (often equally hot) ids spread. Rows are stored bucket
-/// after bucket; each rank owns a run of neighbouring buckets and so one contiguous range of
-/// positions, in memory and in a checkpoint. Positions do not depend on the number of ranks.
+/// Places the table rows of an embedding table. Row `id` lies in logical bucket id mod kBuckets, so
+/// that neighbouring (often equally hot) ids spread. Rows are stored bucket after bucket. Each rank
+/// owns a run of neighbouring buckets and so one contiguous range of positions, in memory and in a
+/// checkpoint. Positions do not depend on the number of ranks.
 class RowPartition {
  public:
   static constexpr int64_t kBuckets = 1024;
@@ -26,15 +27,15 @@ class RowPartition {
   int world_size() const { return world_size_; }
 
   static int64_t BucketOf(int64_t id) { return id % kBuckets; }
-  /// id in [0, row_count()), and back.
+  /// Converts an id in [0, row_count()) to its position; IdAt() converts back.
   int64_t PositionOf(int64_t id) const { return BucketBegin(BucketOf(id)) + id / kBuckets; }
   int64_t IdAt(int64_t position) const;
 
-  /// First position of a bucket; of kBuckets: row_count().
+  /// Returns the first position of a bucket, or row_count() for kBuckets.
   int64_t BucketBegin(int64_t bucket) const {
-    return bucket * rows_per_bucket_ + (bucket < longer_buckets_ ? bucket : longer_buckets_);
+    return bucket * rows_per_bucket_ + std::min(bucket, longer_buckets_);
   }
-  /// First bucket of a rank; of world_size(): kBuckets.
+  /// Returns the first bucket of a rank, or kBuckets for world_size().
   int64_t FirstBucketOf(int rank) const { return kBuckets * rank / world_size_; }
   int OwnerOfBucket(int64_t bucket) const {
     return static_cast<int>(((bucket + 1) * world_size_ - 1) / kBuckets);

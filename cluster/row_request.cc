@@ -11,7 +11,7 @@ RowRequest::RowRequest(std::span<const TableShape> tables, std::vector<std::vect
                tables.size());
   for (size_t t = 0; t < tables.size(); ++t) {
     const RowPartition& partition = tables[t].partition;
-    const auto owners = static_cast<size_t>(partition.world_size());
+    const int owners = partition.world_size();
     HEARTH_CHECK(tables[t].sharded || ids[t].empty(), "table {} is on every rank", t);
     Table& table = tables_.emplace_back();
     table.ids = std::move(ids[t]);
@@ -20,48 +20,45 @@ RowRequest::RowRequest(std::span<const TableShape> tables, std::vector<std::vect
     std::vector<int> owner_of(table.ids.size());
     for (size_t i = 0; i < table.ids.size(); ++i) {
       owner_of[i] = partition.OwnerOf(table.ids[i]);
-      ++table.begins[static_cast<size_t>(owner_of[i]) + 1];
+      ++table.begins[owner_of[i] + 1];
     }
-    for (size_t o = 0; o < owners; ++o) table.begins[o + 1] += table.begins[o];
+    for (int o = 0; o < owners; ++o) table.begins[o + 1] += table.begins[o];
     table.grouped.resize(table.ids.size());
     table.places.resize(table.ids.size());
     std::vector<int64_t> next(table.begins.begin(), table.begins.end() - 1);
     for (size_t i = 0; i < table.ids.size(); ++i) {
-      const auto to = static_cast<size_t>(next[static_cast<size_t>(owner_of[i])]++);
+      const int64_t to = next[owner_of[i]]++;
       table.grouped[to] = table.ids[i];
-      table.places[to] = static_cast<int64_t>(i);
+      table.places[to] = i;
     }
   }
 }
 
 std::span<const int64_t> RowRequest::IdsOf(int64_t table, int owner) const {
   const auto* begins = At(table).begins.data() + owner;
-  return std::span(At(table).grouped)
-      .subspan(static_cast<size_t>(begins[0]), static_cast<size_t>(begins[1] - begins[0]));
+  return std::span(At(table).grouped).subspan(begins[0], begins[1] - begins[0]);
 }
 
 std::span<const int64_t> RowRequest::PlacesOf(int64_t table, int owner) const {
   const auto* begins = At(table).begins.data() + owner;
-  return std::span(At(table).places)
-      .subspan(static_cast<size_t>(begins[0]), static_cast<size_t>(begins[1] - begins[0]));
+  return std::span(At(table).places).subspan(begins[0], begins[1] - begins[0]);
 }
 
 std::span<const int64_t> RowRequest::AskedBy(int64_t table, int rank) const {
-  return At(table).asked[static_cast<size_t>(rank)];
+  return At(table).asked[rank];
 }
 
 void RowRequest::Write(int owner, MessageWriter& message) const {
   for (int64_t t = 0; t < table_count(); ++t) {
     const std::span<const int64_t> ids = IdsOf(t, owner);
-    message.AppendValue(static_cast<int64_t>(ids.size()));
+    message.AppendValue(std::ssize(ids));
     message.Append(ids);
   }
 }
 
 void RowRequest::ReadFrom(int rank, MessageReader& message) {
   for (Table& table : tables_) {
-    table.asked[static_cast<size_t>(rank)] =
-        message.ReadList<int64_t>(message.ReadValue<int64_t>());
+    table.asked[rank] = message.ReadList<int64_t>(message.ReadValue<int64_t>());
   }
 }
 
@@ -70,7 +67,7 @@ void ExchangeIds(Communicator& communicator, RowRequest& request) {
   MessageWriter message;
   for (int owner = 0; owner < world_size; ++owner) {
     request.Write(owner, message);
-    message.EndPart();
+    message.EndReceiver();
   }
   const std::vector<uint8_t> received =
       communicator.AllToAll(message.bytes(), std::span(message.sizes()));
@@ -87,31 +84,28 @@ std::vector<std::vector<Real>> FetchRows(
   std::vector<Real> rows_of_rank;
   for (int rank = 0; rank < world_size; ++rank) {
     for (int64_t t = 0; t < request.table_count(); ++t) {
-      const TableShape& shape = tables[static_cast<size_t>(t)];
+      const TableShape& shape = tables[t];
       const std::span<const int64_t> ids = request.AskedBy(t, rank);
-      rows_of_rank.resize(ids.size() * static_cast<size_t>(shape.dim));
+      rows_of_rank.resize(ids.size() * shape.dim);
       if (!ids.empty()) read(t, ids, rows_of_rank.data());
       AppendRows(std::span<const Real>(rows_of_rank), shape.wire, message);
     }
-    message.EndPart();
+    message.EndReceiver();
   }
   const std::vector<uint8_t> received =
       communicator.AllToAll(message.bytes(), std::span(message.sizes()));
 
   std::vector<std::vector<Real>> rows;
   for (int64_t t = 0; t < request.table_count(); ++t) {
-    rows.emplace_back(request.ids(t).size() *
-                      static_cast<size_t>(tables[static_cast<size_t>(t)].dim));
+    rows.emplace_back(request.ids(t).size() * tables[t].dim);
   }
   MessageReader reader(received);
   for (int owner = 0; owner < world_size; ++owner) {
     for (int64_t t = 0; t < request.table_count(); ++t) {
-      const TableShape& shape = tables[static_cast<size_t>(t)];
-      const auto dim = static_cast<size_t>(shape.dim);
+      const TableShape& shape = tables[t];
       for (const int64_t place : request.PlacesOf(t, owner)) {
-        ReadRows(
-            reader, shape.wire,
-            std::span(rows[static_cast<size_t>(t)]).subspan(static_cast<size_t>(place) * dim, dim));
+        const std::span row = std::span(rows[t]).subspan(place * shape.dim, shape.dim);
+        ReadRows(reader, shape.wire, row);
       }
     }
   }

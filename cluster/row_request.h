@@ -12,54 +12,57 @@
 
 namespace hearth {
 
-/// An embedding table as the ranks share it.
+/// The shape of an embedding table and its division among ranks.
 struct TableShape {
   int64_t dim = 1;
   RowPartition partition;
-  /// Each rank keeps the rows it owns; else every rank keeps all rows.
+  /// True: each rank keeps the rows it owns. False: every rank keeps all rows.
   bool sharded = false;
-  Wire wire = Wire::kFull;  ///< of rows and, in fast mode, of their gradients
+  Wire wire = Wire::kFull;  ///< form of rows and, in fast mode, of their gradients
 };
 
-/// Rows of sharded tables that this rank needs for a step, and those that other ranks need of it.
-/// Ids travel one step ahead (ChunkSums::Reduce carries them); rows are read when the step begins,
-/// after the update of the one before.
+/// Holds the ids of the table rows of sharded tables that this rank needs for a step, and the ids
+/// of its own rows that other ranks need. Ids travel one step ahead (ChunkSums::Reduce carries
+/// them). Rows are read when the step begins, after the update of the step before.
 class RowRequest {
  public:
-  /// Asks for nothing.
+  /// Makes a request for nothing.
   RowRequest() = default;
-  /// ids: [table] unique, ascending; empty lists for tables that are not sharded.
+  /// `ids`: [table] unique, ascending; the list of a table that is not sharded is empty.
   RowRequest(std::span<const TableShape> tables, std::vector<std::vector<int64_t>> ids);
 
-  int64_t table_count() const { return static_cast<int64_t>(tables_.size()); }
+  int64_t table_count() const { return std::ssize(tables_); }
   const std::vector<int64_t>& ids(int64_t table) const { return At(table).ids; }
-  /// The ids of `owner`, ascending, and their places in ids(table).
+  /// Return the ids that `owner` has, ascending, and their places in ids(table).
   std::span<const int64_t> IdsOf(int64_t table, int owner) const;
   std::span<const int64_t> PlacesOf(int64_t table, int owner) const;
-  /// What `rank` asks of this rank, ascending. Known once the ids were exchanged.
+  /// Returns the ids that `rank` asks of this rank, ascending. They are known after the exchange.
   std::span<const int64_t> AskedBy(int64_t table, int rank) const;
 
-  /// The ids for one owner, as part of a message, and what another rank wrote so.
+  /// Write appends the ids for one owner to a message; ReadFrom reads the ids that another rank
+  /// wrote.
   void Write(int owner, MessageWriter& message) const;
   void ReadFrom(int rank, MessageReader& message);
 
  private:
   struct Table {
     std::vector<int64_t> ids;
-    std::vector<int64_t> grouped, places;     // by owner
+    std::vector<int64_t> grouped, places;     // grouped by owner
     std::vector<int64_t> begins;              // [owner + 1] into both
     std::vector<std::vector<int64_t>> asked;  // [rank]
   };
-  const Table& At(int64_t table) const { return tables_[static_cast<size_t>(table)]; }
+  const Table& At(int64_t table) const { return tables_[table]; }
 
   std::vector<Table> tables_;
 };
 
-/// Tells the owners which rows this rank needs. Collective: all ranks must call.
+/// Sends this rank's ids to the owners of the rows and receives the ids of the others. Collective:
+/// all ranks must call.
 void ExchangeIds(Communicator& communicator, RowRequest& request);
 
-/// Brings the rows. read(table, ids, out): copies rows this rank owns, out [ids, dim].
-/// Returns [table] rows [request.ids(table), dim]. Collective: all ranks must call.
+/// Fetches the requested rows from their owners. read(table, ids, out) copies rows this rank owns
+/// to out [ids, dim]. Returns [table] rows [request.ids(table), dim]. Collective: all ranks must
+/// call.
 template <typename Real>
 std::vector<std::vector<Real>> FetchRows(
     Communicator& communicator, std::span<const TableShape> tables, const RowRequest& request,

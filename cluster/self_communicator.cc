@@ -12,7 +12,7 @@ void SelfCommunicator::BroadcastBytes(std::span<uint8_t>, int root) {
 
 std::vector<int64_t> SelfCommunicator::AllGatherBytes(std::span<const uint8_t> data,
                                                       const Allocate& allocate) {
-  // Not std::ranges::copy: GCC 12 makes that a loop over bytes.
+  // GCC 12 compiles std::ranges::copy to a loop over bytes, so this is std::copy_n.
   std::copy_n(data.data(), data.size(), allocate(std::ssize(data)));
   return {std::ssize(data)};
 }

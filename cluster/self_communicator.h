@@ -7,7 +7,7 @@
 
 namespace hearth {
 
-/// One process on its own: every operation is the identity.
+/// The communicator of a single process: every operation is the identity.
 class SelfCommunicator : public Communicator {
  public:
   int rank() const override { return 0; }

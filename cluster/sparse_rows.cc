@@ -7,10 +7,10 @@ std::vector<std::span<const int64_t>> PlacesOfRows(const IdGroups& groups,
   std::vector<std::span<const int64_t>> places(asked.size());
   int64_t group = 0;
   for (size_t i = 0; i < asked.size() && group < groups.size(); ++i) {
-    if (groups.ids()[static_cast<size_t>(group)] == asked[i]) places[i] = groups.Places(group++);
+    if (groups.ids()[group] == asked[i]) places[i] = groups.Places(group++);
   }
   HEARTH_CHECK(group == groups.size(), "table {}: the row of id {} was not asked for", table,
-               groups.ids()[static_cast<size_t>(group)]);
+               groups.ids()[group]);
   return places;
 }
 

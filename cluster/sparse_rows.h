@@ -15,15 +15,15 @@
 
 namespace hearth {
 
-/// Rows of one embedding table; an id may stand more than once.
+/// Table rows of one embedding table; an id may stand more than once.
 template <typename Number>
 struct SparseRows {
   std::vector<int64_t> ids;
   std::vector<Number> rows;  ///< [id, dim]
 };
 
-/// A unit says in which numbers values are added: FixedPoint as int64 multiples of itself, so that
-/// the order of additions does not matter; Unrounded as they are.
+/// A unit converts values to the numbers that are added. FixedPoint adds int64 multiples of itself,
+/// so that the order of additions does not matter. Unrounded adds the values unchanged.
 struct Unrounded {
   template <typename Real>
   Real FromReal(Real value) const {
@@ -50,7 +50,7 @@ SparseRows<Real> ToReals(const Unit& unit, SparseRows<NumberOf<Unit, Real>> sums
   return {std::move(sums.ids), ToReals<Real>(unit, std::span(sums.rows))};
 }
 
-/// sums [length] += the vectors of `values` [vector, length].
+/// Adds the vectors of `values` [vector, length] to sums [length].
 template <typename Unit, typename Real>
 void AddVectors(const Unit& unit, std::span<const Real> values, int64_t length,
                 NumberOf<Unit, Real>* __restrict sums) {
@@ -60,34 +60,39 @@ void AddVectors(const Unit& unit, std::span<const Real> values, int64_t length,
   }
 }
 
-/// Rows of equal id become one, added in the order they stand in; ids ascend.
+/// Adds the rows of each id, in list order, into one row. The ids of the result ascend.
 template <typename Unit, typename Real>
 SparseRows<NumberOf<Unit, Real>> MergeRows(const Unit& unit, const SparseRows<Real>& rows,
                                            int64_t dim) {
   IdGroups groups(rows.ids);
   SparseRows<NumberOf<Unit, Real>> merged;
-  merged.rows.resize(static_cast<size_t>(groups.size() * dim));
+  merged.rows.resize(groups.size() * dim);
   SumRowsByGroup(
       groups, rows.rows.data(), dim, [&](Real x) { return unit.FromReal(x); }, merged.rows.data());
   merged.ids = std::move(groups).TakeIds();
   return merged;
 }
 
-/// What a rank has for a row that it asked for, as it travels.
+/// The contribution of a rank to a row that it asked for. It travels with the row.
 enum class RowState : uint8_t {
   kUntouched,  ///< nothing
   kOneChunk,   ///< the values of its only chunk
-  kSum,        ///< the sum of several chunks, in the unit's numbers
+  kSum,        ///< the sum of several chunks, in numbers of the unit
 };
+inline RowState StateOf(int64_t chunk_count) {
+  if (chunk_count == 0) return RowState::kUntouched;
+  return chunk_count == 1 ? RowState::kOneChunk : RowState::kSum;
+}
 
-/// [asked] where each of those ids, ascending, stands in the list; nowhere if no chunk has it. An
-/// id of the list that was not asked for is a bug.
+/// Returns [asked] the positions of each asked id in the list, none if no chunk has the id. `asked`
+/// ascends. An id of the list that was not asked for is a bug.
 std::vector<std::span<const int64_t>> PlacesOfRows(const IdGroups& groups,
                                                    std::span<const int64_t> asked, int64_t table);
 
-/// Writes the sums of a rank's rows of one table for their owners: a state for each row that the
-/// rank asked of the owner, then the rows that are there. `local`: rows of the rank's chunks, an
-/// id as often as chunks have it. Multiples of a unit travel in full (TableShape::wire).
+/// Sums this rank's rows of one table and writes the sums for the owners of the rows. An owner gets
+/// a state for each row that this rank asked of it, then the rows with a contribution. `local`:
+/// rows of the rank's chunks, an id as often as chunks have it. Multiples of a unit travel in full
+/// (TableShape::wire).
 template <typename Unit, typename Real>
 void WriteRowSums(const Unit& unit, const SparseRows<Real>& local, const TableShape& shape,
                   const RowRequest& request, int64_t table, std::vector<MessageWriter>& to_owner) {
@@ -95,21 +100,16 @@ void WriteRowSums(const Unit& unit, const SparseRows<Real>& local, const TableSh
   const IdGroups groups(local.ids);
   const std::vector<std::span<const int64_t>> sources =
       PlacesOfRows(groups, request.ids(table), table);
-  const auto dim = static_cast<size_t>(shape.dim);
+  const int64_t dim = shape.dim;
   std::vector<NumberOf<Unit, Real>> sum(dim);
-  for (size_t owner = 0; owner < to_owner.size(); ++owner) {
+  for (int owner = 0; owner < std::ssize(to_owner); ++owner) {
     MessageWriter& message = to_owner[owner];
-    const std::span<const int64_t> of_owner = request.PlacesOf(table, static_cast<int>(owner));
+    const std::span<const int64_t> of_owner = request.PlacesOf(table, owner);
+    for (const int64_t i : of_owner) message.AppendValue(StateOf(std::ssize(sources[i])));
     for (const int64_t i : of_owner) {
-      const size_t chunks = sources[static_cast<size_t>(i)].size();
-      message.AppendValue(chunks == 0   ? RowState::kUntouched
-                          : chunks == 1 ? RowState::kOneChunk
-                                        : RowState::kSum);
-    }
-    for (const int64_t i : of_owner) {
-      const std::span<const int64_t> chunks = sources[static_cast<size_t>(i)];
+      const std::span<const int64_t> chunks = sources[i];
       const auto row_at = [&](int64_t place) {
-        return std::span(local.rows).subspan(static_cast<size_t>(place) * dim, dim);
+        return std::span(local.rows).subspan(place * dim, dim);
       };
       if (chunks.empty()) continue;
       if (chunks.size() == 1) {
@@ -123,12 +123,12 @@ void WriteRowSums(const Unit& unit, const SparseRows<Real>& local, const TableSh
   }
 }
 
-/// Reads at the owner what another rank, which asked for `asked`, wrote so; `rows` gets the rows
-/// that are there.
+/// Reads, at the owner, the message of WriteRowSums from a rank that asked for `asked`. Appends the
+/// rows with a contribution to `rows`.
 template <typename Real, typename Unit>
 void ReadRowSums(const Unit& unit, const TableShape& shape, std::span<const int64_t> asked,
                  MessageReader& message, SparseRows<NumberOf<Unit, Real>>& rows) {
-  const auto dim = static_cast<size_t>(shape.dim);
+  const int64_t dim = shape.dim;
   const auto states = message.ReadList<RowState>(std::ssize(asked));
   std::vector<Real> values(dim);
   for (size_t i = 0; i < asked.size(); ++i) {
@@ -140,7 +140,7 @@ void ReadRowSums(const Unit& unit, const TableShape& shape, std::span<const int6
       ReadRows(message, shape.wire, to);
     } else {
       ReadRows(message, shape.wire, std::span(values));
-      for (size_t d = 0; d < dim; ++d) to[d] = unit.FromReal(values[d]);
+      for (int64_t d = 0; d < dim; ++d) to[d] = unit.FromReal(values[d]);
     }
   }
 }

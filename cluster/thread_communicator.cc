@@ -13,12 +13,12 @@
 
 namespace hearth {
 
-/// One collective runs as: every rank posts its call, all meet, all work on each other's buffers,
-/// all meet again. Only the first meeting can fail: between the two no caller code runs, so the
-/// second always ends, and no rank leaves while another still reads its buffers.
+/// A collective has three stages. Every rank posts its call and all meet; all work on each other's
+/// buffers; all meet again, so that no rank leaves while another still reads its buffers. No caller
+/// code runs between the two meetings, so the first may fail but the second always ends.
 class ThreadGroup {
  public:
-  /// What one rank asks for.
+  /// The call that one rank posts.
   struct Call {
     std::string text;                           ///< equal on all ranks, or the call is refused
     uint8_t* data = nullptr;                    ///< written by AllReduce and Broadcast
@@ -27,17 +27,17 @@ class ThreadGroup {
   };
 
   ThreadGroup(int world_size, const CommunicatorOptions& options)
-      : options_(options), calls_(static_cast<size_t>(world_size)) {
+      : options_(options), calls_(world_size) {
     HEARTH_CHECK(world_size >= 1, "{} ranks", world_size);
   }
 
   int world_size() const { return static_cast<int>(calls_.size()); }
-  const Call& call(int rank) const { return calls_[static_cast<size_t>(rank)]; }
+  const Call& call(int rank) const { return calls_[rank]; }
 
   void Enter(int rank, Call call) {
     std::unique_lock lock(mutex_);
     if (!failure_.empty()) throw CommError("{}: rank {}: {}", call.text, rank, failure_);
-    Call& own = calls_[static_cast<size_t>(rank)];
+    Call& own = calls_[rank];
     own = std::move(call);
     if (Arrive()) return;
     const auto limit = std::chrono::duration<double>(options_.deadline_sec);
@@ -60,7 +60,7 @@ class ThreadGroup {
     changed_.wait(lock, [this, meeting = meeting_] { return meeting != meeting_; });
   }
 
-  /// Keeps every rank out of further collectives.
+  /// Makes every further collective of every rank fail.
   void Fail(const std::string& reason) {
     const std::lock_guard lock(mutex_);
     if (failure_.empty()) failure_ = reason;
@@ -68,7 +68,7 @@ class ThreadGroup {
   }
 
  private:
-  // True for the last rank to come. Needs the lock.
+  // Returns true for the last rank to arrive. The caller holds the lock.
   bool Arrive() {
     if (++arrived_ < world_size()) return false;
     arrived_ = 0;
@@ -88,7 +88,7 @@ class ThreadGroup {
 
 namespace {
 
-// The time between the two meetings of a collective.
+// Lives from the first to the second meeting of a collective.
 class Meeting {
  public:
   Meeting(ThreadGroup& group, int rank, ThreadGroup::Call call) : group_(group) {
@@ -117,7 +117,7 @@ T Combine(T a, T b, ReduceOp op) {
   return static_cast<T>(a + b);
 }
 
-// Each rank reduces a slice of its own and writes the result to every rank's buffer.
+// Reduces this rank's slice and writes the result to the buffers of all ranks.
 template <typename T>
 void ReduceSlice(const ThreadGroup& group, int rank, int64_t count, ReduceOp op) {
   const int world_size = group.world_size();
@@ -196,12 +196,11 @@ std::vector<int64_t> ThreadCommunicator::AllToAllBytes(std::span<const uint8_t> 
   const Meeting meeting(*group_, rank_,
                         {.text = "AllToAll", .source = send, .sizes_bytes = send_sizes_bytes});
   meeting.RequireSameCalls();
-  const auto own = static_cast<size_t>(rank_);
   std::vector<int64_t> sizes;
-  for (int r = 0; r < world_size(); ++r) sizes.push_back(group_->call(r).sizes_bytes[own]);
+  for (int r = 0; r < world_size(); ++r) sizes.push_back(group_->call(r).sizes_bytes[rank_]);
   uint8_t* out = allocate(std::reduce(sizes.begin(), sizes.end()));
   for (int r = 0; r < world_size(); ++r) {
-    const std::span<const int64_t> sent = group_->call(r).sizes_bytes.first(own + 1);
+    const std::span<const int64_t> sent = group_->call(r).sizes_bytes.first(rank_ + 1);
     const int64_t begin = std::reduce(sent.begin(), sent.end() - 1);
     out = std::copy_n(group_->call(r).source.data() + begin, sent.back(), out);
   }

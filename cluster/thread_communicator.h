@@ -9,12 +9,12 @@
 
 namespace hearth {
 
-/// What the ranks of one ThreadCommunicator world share.
+/// The state that the ranks of one ThreadCommunicator world share.
 class ThreadGroup;
 
-/// N ranks as threads of one process: collectives in shared memory, sums in rank order, no MPI.
-/// Checks what MPI leaves undefined: ranks that call different operations, or the same one with
-/// different counts, all get CommError naming both calls.
+/// A communicator of N ranks that are threads of one process. Collectives use shared memory, not
+/// MPI, and add in rank order. Unlike MPI it defines mismatched calls: when ranks call different
+/// operations, or one operation with different counts, all get CommError naming both calls.
 class ThreadCommunicator : public Communicator {
  public:
   ThreadCommunicator(std::shared_ptr<ThreadGroup> group, int rank);
@@ -38,7 +38,7 @@ class ThreadCommunicator : public Communicator {
   int rank_;
 };
 
-/// Runs `body` once per rank, each on a thread of its own, and waits for all.
+/// Runs `body` once per rank, each on its own thread, and waits for all.
 /// When a rank throws, the others get CommError from their current or next operation instead of
 /// waiting for it; the exception that came first is thrown again here.
 void RunOnThreads(int world_size, const std::function<void(Communicator&)>& body,

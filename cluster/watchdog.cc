@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -18,13 +19,13 @@ namespace {
 constexpr unsigned kLastResortSec = 5;
 constexpr double kPauseSec = 0.25;
 
-std::atomic<int> exit_code{static_cast<int>(ExitCode::kComm)};
+std::atomic<int> exit_code{ToUnderlying(ExitCode::kComm)};
 std::atomic<bool> ending{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
               "used in a signal handler");
 
-// The first alarm comes from the kernel when the launcher dies, and leaves the watchdog time to say
-// so; the second one ends the process.
+// The kernel raises the first alarm when the launcher dies. This alarm leaves the watchdog time to
+// report; the second alarm ends the process.
 void OnAlarm(int /*signal*/) {
   if (ending.exchange(true)) _exit(exit_code.load());
   alarm(kLastResortSec);
@@ -43,7 +44,7 @@ void CatchAlarm() {
 void EndProcessSoon(int code) {
   exit_code.store(code);
   CatchAlarm();
-  std::signal(SIGPIPE, SIG_IGN);  // who read what this process says may be gone
+  std::signal(SIGPIPE, SIG_IGN);  // the reader of this process's output may be gone
   if (!ending.exchange(true)) alarm(kLastResortSec);
 }
 
@@ -78,10 +79,11 @@ void Watchdog::Watch() {
     const Clock::time_point now = Clock::now();
     const double elapsed_sec = std::chrono::duration<double>(now - last).count();
     last = now;
-    // A longer pause than asked for: this thread was stopped, and so may be what it watches.
+    // A longer pause than asked for means that this thread was stopped, perhaps with the whole
+    // process, so only part of the time counts.
     const std::string problem = Problem(std::min(elapsed_sec, 2.0 * pause_sec_));
     if (problem.empty()) continue;
-    EndProcessSoon(static_cast<int>(ExitCode::kComm));
+    EndProcessSoon(ToUnderlying(ExitCode::kComm));
     return end_(problem);
   }
 }

@@ -12,23 +12,23 @@
 
 namespace hearth {
 
-/// After this call the process ends with `code` within about 5 s, whatever its threads wait for: a
-/// dead disk, a full pipe, MPI. For the way out after a failure; there is no way back.
+/// Ends the process with `code` within about 5 s, even if its threads wait for a dead disk, a full
+/// pipe or MPI. It is for the exit after a failure and cannot be undone.
 void EndProcessSoon(int code);
 
-/// A thread that ends this process when it makes no progress (hang_detector.h), or when the
-/// launcher that started it is gone. MPI notices neither a stopped rank nor a dead link, so every
-/// rank watches itself: a peer that is lost leaves it waiting in a collective.
+/// Runs a thread that ends this process when the process makes no progress (hang_detector.h), or
+/// when the launcher that started it is gone. MPI notices neither a stopped rank nor a dead link.
+/// Every rank therefore watches itself: a lost peer leaves it waiting in a collective.
 class Watchdog {
  public:
   struct Options {
     HangLimits limits;
-    /// Of the launcher, whose end is the end of this process too; 0: there is none.
+    /// The launcher; this process ends when the launcher does. 0: there is none.
     pid_t launcher = 0;
   };
 
-  /// `end` is called in the watchdog's thread with what is wrong; it says so and ends the process.
-  /// Should that take longer than 5 s, the process ends by itself with ExitCode::kComm.
+  /// The watchdog's thread calls `end` with the problem; `end` reports it and ends the process. If
+  /// this takes longer than 5 s, the process ends by itself with ExitCode::kComm.
   Watchdog(const Options& options, std::function<void(const std::string&)> end);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
@@ -42,7 +42,7 @@ class Watchdog {
   const double pause_sec_;
   const std::function<void(const std::string&)> end_;
   HangDetector detector_;
-  std::mutex mutex_;  // of stop_
+  std::mutex mutex_;  // guards stop_
   bool stop_ = false;
   std::condition_variable wake_;
   std::thread thread_;

@@ -10,23 +10,22 @@
 
 namespace hearth {
 
-/// How numbers of embedding rows travel between ranks (config key dist.wire).
+/// The form of the numbers of table rows on their way between ranks (config key dist.wire).
 enum class Wire {
-  kFull,      ///< as they are
+  kFull,      ///< unchanged
   kBfloat16,  ///< rounded to 16 bits, 8 of them mantissa: half the bytes of float32
 };
 
-/// The nearest bfloat16, ties to even; NaN stays NaN.
+/// Returns the nearest bfloat16, ties to even; NaN stays NaN.
 inline uint16_t ToBfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const uint32_t quiet_nan = bits | 0x400000u;
+  return static_cast<uint16_t>((std::isnan(value) ? quiet_nan : rounded) >> 16);
 }
-inline float FromBfloat16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
+inline float FromBfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
-/// Writes and reads rows in that form.
+/// Write and read rows in the form of `wire`.
 template <typename Real>
 void AppendRows(std::span<const Real> values, Wire wire, MessageWriter& message) {
   if (wire == Wire::kFull) return message.Append(values);

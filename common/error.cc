@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/to_underlying.h"
+
 namespace hearth {
 
 void ThrowErrorOf(ExitCode code, const std::string& message) {
@@ -32,7 +34,7 @@ void FailCheck(const char* file, int line, const char* expression, const std::st
   std::fprintf(stderr, "hearth: internal error at %s:%d: check failed: %s%s%s\n", file, line,
                expression, detail.empty() ? "" : ": ", detail.c_str());
   std::fflush(stderr);
-  std::_Exit(static_cast<int>(ExitCode::kNumeric));
+  std::_Exit(ToUnderlying(ExitCode::kNumeric));
 }
 
 }  // namespace hearth

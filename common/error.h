@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-/// Exit codes of every hearth command; the one table (docs/errors.md shows it to users).
+/// Exit codes of every hearth command. This is the only table; docs/errors.md shows it to users.
 enum class ExitCode : int {
   kOk = 0,
   kUsage = 64,        ///< wrong command line
@@ -22,8 +22,8 @@ enum class ExitCode : int {
   kConfig = 78,       ///< bad configuration
 };
 
-/// Base of every error a user or the environment can cause. The message says what, which value,
-/// where (file, key, rank, task) and what to do.
+/// Base of every error that a user or the environment can cause. The message names the problem, the
+/// value, the place (file, key, rank, task) and the remedy.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -33,7 +33,8 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
-/// One class per cause, each constructed as fmt: `throw DataError("{}:{}: bad label '{}'", ...)`.
+/// Each cause has a class of its own. Its constructor takes a format and arguments as fmt does:
+/// `throw DataError("{}:{}: bad label '{}'", ...)`.
 template <ExitCode kCode>
 class ErrorOf : public Error {
  public:
@@ -50,8 +51,9 @@ using StorageError = ErrorOf<ExitCode::kStorage>;
 using PermissionError = ErrorOf<ExitCode::kPermission>;
 using ConfigError = ErrorOf<ExitCode::kConfig>;
 
-/// Throws the error that ended something with this code: one that another process reports arrives
-/// as what it was. A code that stands for no error throws NumericError: who sent it has a bug.
+/// Throws the class of error that belongs to `code`, so that an error reported by another process
+/// keeps its class. A code that stands for no error throws NumericError, because its sender has a
+/// bug.
 [[noreturn]] void ThrowErrorOf(ExitCode code, const std::string& message);
 
 /// Prints the failed expression with its place and ends the process (exit code 70).
@@ -60,8 +62,8 @@ using ConfigError = ErrorOf<ExitCode::kConfig>;
 
 }  // namespace hearth
 
-/// Broken invariant: our bug, never reachable by user input. Always on.
-/// HEARTH_CHECK(a == b) or HEARTH_CHECK(a == b, "rows {} of {}", a, b).
+/// Checks an invariant in every build. A failure is our bug; no user input can cause one.
+/// Write HEARTH_CHECK(a == b) or HEARTH_CHECK(a == b, "rows {} of {}", a, b).
 #define HEARTH_CHECK(expression, ...)                                                           \
   do {                                                                                          \
     if (!(expression)) [[unlikely]] {                                                           \

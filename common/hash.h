@@ -10,7 +10,7 @@
 
 namespace hearth {
 
-/// Streaming SHA-256 (OpenSSL). Not thread safe; one object per stream.
+/// Computes a SHA-256 in pieces (OpenSSL). Not thread safe; one object serves one stream.
 class Sha256 {
  public:
   Sha256();
@@ -20,7 +20,7 @@ class Sha256 {
 
   void Update(const void* data, size_t size_bytes);
   void Update(std::string_view text) { Update(text.data(), text.size()); }
-  /// The digest as 64 lower-case hex digits. Ends the stream: no Update may follow.
+  /// Returns the digest as 64 lower-case hex digits and ends the stream: no Update may follow.
   std::string HexDigest();
 
  private:
@@ -29,12 +29,12 @@ class Sha256 {
 };
 
 std::string Sha256Hex(std::string_view bytes);
-/// SHA-256 of a whole file. Throws StorageError naming the file if it cannot be read.
+/// Hashes a whole file. Throws StorageError naming the file if the file cannot be read.
 std::string Sha256OfFile(const std::string& path);
 
-/// XXH3, 64 bits: column checksums and hash maps, not security.
+/// XXH3 with 64 bits serves column checksums and hash maps. It is not secure.
 uint64_t Xxh3(const void* data, size_t size_bytes, uint64_t seed = 0);
-/// 16 lower-case hex digits, as written in manifests.
+/// Returns 16 lower-case hex digits, the form used in manifests.
 std::string HexOf(uint64_t hash);
 
 }  // namespace hearth

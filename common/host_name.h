@@ -4,7 +4,7 @@
 
 namespace hearth {
 
-/// The name this host gives itself; empty when it cannot be had.
+/// Returns the name this host gives itself, or "" when the system does not tell.
 std::string HostName();
 
 }  // namespace hearth

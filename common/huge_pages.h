@@ -4,9 +4,10 @@
 
 namespace hearth {
 
-/// Asks the operating system to back a large block, not yet written to, with huge pages: random
-/// access to gigabytes spends as long on address translation as on the data otherwise. A wish,
-/// which may have no effect; contents never change. Blocks too small to gain are left alone.
+/// Asks the operating system to back a large block with huge pages. Random access to gigabytes
+/// would otherwise spend as much time on address translation as on the data. The block must not
+/// have been written to yet. The request may have no effect, and contents never change. A block too
+/// small to gain stays as it is.
 void PreferHugePages(void* block, int64_t size_bytes);
 
 }  // namespace hearth

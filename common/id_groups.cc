@@ -9,13 +9,13 @@
 namespace hearth {
 namespace {
 
-// Below this, comparing is faster than counting.
+// Shorter lists are sorted faster by comparing than by counting.
 constexpr size_t kSmall = 200;
-// A pass costs more than a histogram and as many streams of output as still fit the second-level
-// cache.
+// Passes are dear, so a digit is as long as possible: its histogram and its streams of output must
+// still fit the second-level cache.
 constexpr int kLargestDigitBits = 12;
 
-// Sorts by the bits [first_bit, first_bit + bit_count) alone; keeps the order of equals.
+// Sorts by the bits [first_bit, first_bit + bit_count) only and keeps the order of equals.
 void RadixSort(std::vector<uint64_t>& words, int first_bit, int bit_count) {
   const int passes = std::max(1, (bit_count + kLargestDigitBits - 1) / kLargestDigitBits);
   const int digit_bits = (bit_count + passes - 1) / passes;
@@ -31,6 +31,9 @@ void RadixSort(std::vector<uint64_t>& words, int first_bit, int bit_count) {
     words.swap(sorted);
   }
 }
+
+// Returns the number of bits that hold 0..greatest.
+int BitsFor(uint64_t greatest) { return 64 - std::countl_zero(greatest); }
 
 }  // namespace
 
@@ -49,20 +52,20 @@ bool Ascends(std::span<const int64_t> ids) {
 IdGroups::IdGroups(std::span<const int64_t> ids) {
   if (ids.empty()) return;
   const auto [least, greatest] = RangeOf(ids);
-  const auto base = static_cast<uint64_t>(least);
-  const int id_bits = static_cast<int>(std::bit_width(static_cast<uint64_t>(greatest) - base));
-  const int place_bits = static_cast<int>(std::bit_width(ids.size() - 1));
+  const uint64_t base = least;  // differences of ids can exceed int64
+  const int id_bits = BitsFor(greatest - base);
+  const int place_bits = BitsFor(ids.size() - 1);
   places_.resize(ids.size());
   if (id_bits + place_bits > 64 || place_bits >= 32) {
     std::iota(places_.begin(), places_.end(), 0);
-    std::ranges::stable_sort(places_, {}, [&](int64_t i) { return ids[static_cast<size_t>(i)]; });
-    FindGroups([&](size_t i) { return ids[static_cast<size_t>(places_[i])]; });
+    std::ranges::stable_sort(places_, {}, [&](int64_t i) { return ids[i]; });
+    FindGroups([&](size_t i) { return ids[places_[i]]; });
     return;
   }
-  // Id and place in one word: half the memory to move, and words order like both.
+  // One word holds id and place: this halves the memory to move, and words sort like the pairs.
   std::vector<uint64_t> words(ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {
-    words[i] = (static_cast<uint64_t>(ids[i]) - base) << place_bits | i;
+    words[i] = (ids[i] - base) << place_bits | i;
   }
   if (ids.size() < kSmall) {
     std::ranges::sort(words);
@@ -70,25 +73,26 @@ IdGroups::IdGroups(std::span<const int64_t> ids) {
     RadixSort(words, place_bits, id_bits);
   }
   const uint64_t mask = (uint64_t{1} << place_bits) - 1;
-  for (size_t i = 0; i < words.size(); ++i) places_[i] = static_cast<int64_t>(words[i] & mask);
-  FindGroups([&](size_t i) { return static_cast<int64_t>((words[i] >> place_bits) + base); });
+  for (size_t i = 0; i < words.size(); ++i) places_[i] = words[i] & mask;
+  FindGroups([&](size_t i) -> int64_t { return (words[i] >> place_bits) + base; });
 }
 
 template <typename IdAt>
 void IdGroups::FindGroups(const IdAt& id_at) {
-  // Whether an id is new is as good as random: no branch, the last entry is written again instead.
+  // New ids come at random, so a branch would be mispredicted: an old id writes the last entry
+  // again.
   ids_.resize(places_.size());
   begins_.resize(places_.size() + 1);
   size_t last = 0;
   int64_t last_id = id_at(0);
   for (size_t i = 0; i < places_.size(); ++i) {
     const int64_t id = id_at(i);
-    last += static_cast<size_t>(id != last_id);
+    last += id != last_id;
     last_id = id;
     ids_[last] = id;
-    begins_[last + 1] = static_cast<int64_t>(i) + 1;
+    begins_[last + 1] = i + 1;
   }
-  begins_[last + 1] = static_cast<int64_t>(places_.size());
+  begins_[last + 1] = std::ssize(places_);
   ids_.resize(last + 1);
   begins_.resize(last + 2);
 }
@@ -96,7 +100,7 @@ void IdGroups::FindGroups(const IdAt& id_at) {
 std::vector<int64_t> IdGroups::GroupOfEach() const {
   std::vector<int64_t> group_of(places_.size());
   for (int64_t group = 0; group < size(); ++group) {
-    for (const int64_t place : Places(group)) group_of[static_cast<size_t>(place)] = group;
+    for (const int64_t place : Places(group)) group_of[place] = group;
   }
   return group_of;
 }

@@ -9,45 +9,45 @@
 
 namespace hearth {
 
+/// The least and the greatest id of a list.
 struct IdRange {
   int64_t least, greatest;
 };
-/// Of a list that is not empty.
+/// `ids` must not be empty.
 IdRange RangeOf(std::span<const int64_t> ids);
 
-/// Whether every id is greater than the one before: ordered, none twice.
+/// Returns true if every id is greater than the one before, so that none stands twice.
 bool Ascends(std::span<const int64_t> ids);
 
-/// Equal ids of a list brought together: the distinct ids, ascending, and where each of them stands
-/// in the list. What sparse rows need: one row per distinct id, and a sum over equal ids whose
-/// order is that of the list.
+/// Groups the equal ids of a list: it holds the distinct ids, ascending, and the positions of each
+/// in the list. Sparse rows need this: one table row per distinct id, and a sum over equal ids in
+/// list order.
 ///
-/// Linear time for lists of some hundred ids and more (radix sort) unless the ids span nearly all
-/// of int64.
+/// Lists of some hundred ids and more take linear time (radix sort), unless the ids span nearly
+/// all of int64.
 class IdGroups {
  public:
-  /// Any ids, duplicates and none allowed.
+  /// Takes any ids; the list may have duplicates or be empty.
   explicit IdGroups(std::span<const int64_t> ids);
 
-  /// [group] the distinct ids, ascending.
+  /// Returns [group] the distinct ids, ascending.
   const std::vector<int64_t>& ids() const { return ids_; }
-  int64_t size() const { return static_cast<int64_t>(ids_.size()); }
+  int64_t size() const { return std::ssize(ids_); }
 
-  /// Positions in the list that hold ids()[group], ascending; never empty.
+  /// Returns the positions in the list that hold ids()[group], ascending; there is at least one.
   std::span<const int64_t> Places(int64_t group) const {
-    const auto begin = static_cast<size_t>(begins_[static_cast<size_t>(group)]);
-    const auto end = static_cast<size_t>(begins_[static_cast<size_t>(group) + 1]);
-    return std::span(places_).subspan(begin, end - begin);
+    const int64_t begin = begins_[group];
+    return std::span(places_).subspan(begin, begins_[group + 1] - begin);
   }
-  /// The places of all groups, one group after the other, and where each group begins there;
-  /// begins() has one element more, the end.
+  /// places() holds the positions of all groups, one group after the other. begins() holds the
+  /// begin of each group in places(), and one more element, the end.
   std::span<const int64_t> places() const { return places_; }
   std::span<const int64_t> begins() const { return begins_; }
 
-  /// [position in the list] its group: ids()[GroupOfEach()[i]] is the i-th id of the list.
+  /// Returns [position in the list] its group: ids()[GroupOfEach()[i]] is the i-th id of the list.
   std::vector<int64_t> GroupOfEach() const;
 
-  /// The distinct ids, for a caller that keeps nothing else.
+  /// Moves the distinct ids out, for a caller that keeps nothing else.
   std::vector<int64_t> TakeIds() && { return std::move(ids_); }
 
  private:
@@ -60,16 +60,17 @@ class IdGroups {
   std::vector<int64_t> places_;        // [position in the list]
 };
 
-/// For every group in turn: sum_at(group) [dim] = convert(rows[place]), added over the places of
-/// the group in the order they stand in the list; then visit(group). rows [place, dim].
+/// Sums rows [place, dim] by group. For each group in turn it adds convert(rows[place]) over the
+/// places of the group, in list order, into sum_at(group) [dim], and then calls visit(group).
 template <typename Source, typename Convert, typename SumAt, typename Visit>
 void VisitGroupSums(const IdGroups& groups, const Source* rows, int64_t dim, const Convert& convert,
                     const SumAt& sum_at, const Visit& visit) {
-  // Rows of a large batch come from beyond the second-level cache, in no order the hardware sees.
+  // Rows of a large batch come from beyond the second-level cache, in an order that the hardware
+  // cannot predict.
   constexpr int64_t kAhead = 16;
   const std::span<const int64_t> places = groups.places();
   const auto prefetch = [&](int64_t next) __attribute__((always_inline)) {
-    if (next < std::ssize(places)) Prefetch(rows + places[static_cast<size_t>(next)] * dim, dim);
+    if (next < std::ssize(places)) Prefetch(rows + places[next] * dim, dim);
   };
   for (int64_t next = 0; next < kAhead; ++next) prefetch(next);
   int64_t next = kAhead;
@@ -88,7 +89,7 @@ void VisitGroupSums(const IdGroups& groups, const Source* rows, int64_t dim, con
   }
 }
 
-/// The sums of all groups: sums [groups, dim].
+/// Writes the sums of all groups to sums [groups, dim].
 template <typename Number, typename Source, typename Convert>
 void SumRowsByGroup(const IdGroups& groups, const Source* rows, int64_t dim, const Convert& convert,
                     Number* sums) {

@@ -18,9 +18,9 @@ void SetUpLogging(const LogOptions& options) {
     sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
   }
   auto logger = std::make_shared<spdlog::logger>("hearth", sinks.begin(), sinks.end());
-  const std::string rank =
-      options.world_size > 1 ? fmt::format("[rank {}] ", options.rank) : std::string();
-  logger->set_pattern("%H:%M:%S %^%l%$ " + (options.rank == 0 ? std::string() : rank) + "%v");
+  std::string rank;
+  if (options.world_size > 1 && options.rank != 0) rank = fmt::format("[rank {}] ", options.rank);
+  logger->set_pattern("%H:%M:%S %^%l%$ " + rank + "%v");
   logger->set_level(spdlog::level::from_str(options.level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

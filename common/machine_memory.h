@@ -4,13 +4,13 @@
 
 namespace hearth {
 
-/// Memory of this machine, bytes.
+/// The memory of this machine, in bytes.
 struct MachineMemory {
   int64_t total = 0;
-  int64_t available = 0;  ///< what can be had without swapping, file cache included
+  int64_t available = 0;  ///< available without swapping; includes the file cache
 };
 
-/// As the kernel tells now; zeros where it does not.
+/// Asks the kernel for the present numbers; a number the kernel does not tell stays 0.
 MachineMemory ReadMachineMemory();
 
 }  // namespace hearth

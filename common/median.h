@@ -5,7 +5,8 @@
 
 namespace hearth {
 
-/// The middle one of at least one value; of an even number the greater of the two.
+/// Returns the middle value. An even count has two middle values; the greater one is returned.
+/// `values` must not be empty.
 inline double MedianOf(std::vector<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;
   std::ranges::nth_element(values, middle);

@@ -1,18 +1,13 @@
 #include "common/phase.h"
 
-#include <array>
 #include <atomic>
 
 namespace hearth {
 namespace {
 
-constexpr std::array<std::string_view, 14> kNames = {
-    "start", "load",         "fetch",      "compute",     "reduce",      "update",     "evaluate",
-    "save",  "save.prepare", "save.write", "save.gather", "save.commit", "save.prune", "end"};
-
-// Relaxed everywhere: a reader that sees a mark a moment late is as good.
+// Relaxed everywhere: a reader may see a mark a moment late.
 constexpr auto kRelaxed = std::memory_order_relaxed;
-std::atomic<Phase> current_phase{Phase::kStart};
+std::atomic<const Phase*> current_phase{&kStartPhase};
 std::atomic<int64_t> current_step{-1};
 std::atomic<int64_t> step_count{0};
 std::atomic<int64_t> mark_count{0};
@@ -23,15 +18,13 @@ std::atomic<PhaseHook> phase_hook{nullptr};
 
 }  // namespace
 
-std::string_view NameOf(Phase phase) { return kNames[static_cast<size_t>(phase)]; }
-
-void EnterPhase(Phase phase) {
-  current_phase.store(phase, kRelaxed);
+void EnterPhase(const Phase& phase) {
+  current_phase.store(&phase, kRelaxed);
   mark_count.fetch_add(1, kRelaxed);
-  PassBeside(phase);
+  MarkBackgroundPhase(phase);
 }
 
-void PassBeside(Phase phase) {
+void MarkBackgroundPhase(const Phase& phase) {
   if (const PhaseHook hook = phase_hook.load(kRelaxed)) hook(phase);
 }
 
@@ -54,7 +47,7 @@ CollectiveMark::~CollectiveMark() {
 }
 
 PhaseView CurrentPhase() {
-  return {.phase = current_phase.load(kRelaxed),
+  return {.phase = *current_phase.load(kRelaxed),
           .step = current_step.load(kRelaxed),
           .step_count = step_count.load(kRelaxed),
           .mark_count = mark_count.load(kRelaxed),

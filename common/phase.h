@@ -5,35 +5,30 @@
 
 namespace hearth {
 
-/// What the training thread of this process is doing: marks that cost a few nanoseconds, for the
-/// watchdog (cluster/watchdog.h) and for tests, which break a run at exact places.
-enum class Phase {
-  kStart,        ///< before the first step
-  kLoad,         ///< waits for a meta-batch
-  kFetch,        ///< rows of sharded tables
-  kCompute,      ///< adaptation and gradients
-  kReduce,       ///< sums over ranks
-  kUpdate,       ///< the outer optimizer
-  kEvaluate,     ///< validation
-  kSave,         ///< what is to be saved is collected and copied
-  kSavePrepare,  ///< rank 0 makes the folder of a checkpoint
-  kSaveWrite,    ///< this rank writes its part
-  kSaveGather,   ///< rank 0 learns of the parts
-  kSaveCommit,   ///< the manifest and the rename that makes the checkpoint visible
-  kSavePrune,    ///< committed; older ones are removed
-  kEnd,          ///< after the last step
+/// One kind of work of a program, such as {"reduce"}. A program defines its phases as constants.
+/// The marks below tell the watchdog (cluster/watchdog.h) how far a process is, and let tests
+/// break a run at exact places. A mark costs a few nanoseconds.
+struct Phase {
+  std::string_view name;       ///< lives as long as the process
+  bool may_take_long = false;  ///< the watchdog waits longer here: HangLimits::patient_sec
+  bool operator==(const Phase&) const = default;
 };
-std::string_view NameOf(Phase phase);  // "start", "load", ..., "save.commit", ...
 
-/// Enters a phase, or the same one again: either is progress.
-void EnterPhase(Phase phase);
-/// A phase of work beside the training thread: nothing for the watchdog, a place for tests to
-/// break.
-void PassBeside(Phase phase);
-/// Steps done when a step begins.
+/// A process that has entered no phase is in this one.
+inline constexpr Phase kStartPhase = {.name = "start", .may_take_long = true};
+
+/// Enters a phase, or enters the same phase again: both count as progress.
+/// `phase` must live as long as the process.
+void EnterPhase(const Phase& phase);
+void EnterPhase(const Phase&& phase) = delete;
+/// Marks a phase of work that runs beside the main thread: the watchdog ignores this mark, and
+/// tests can break the run here.
+void MarkBackgroundPhase(const Phase& phase);
+/// Marks the begin of a step. `step`: steps done so far.
 void EnterStep(int64_t step);
 
-/// Around one collective operation. `name` must live as long as the process.
+/// Marks one collective operation for the life of the object. `name` must live as long as the
+/// process.
 class CollectiveMark {
  public:
   explicit CollectiveMark(const char* name);
@@ -42,21 +37,22 @@ class CollectiveMark {
   CollectiveMark& operator=(const CollectiveMark&) = delete;
 };
 
-/// The newest marks of this process. Any thread may ask.
+/// The newest marks of this process.
 struct PhaseView {
-  Phase phase = Phase::kStart;
+  Phase phase = kStartPhase;
   int64_t step = -1;       ///< -1: no step has begun
   int64_t step_count = 0;  ///< steps begun by this process
-  /// Grows with every mark: what stands still does not progress.
+  /// Grows with every mark: a process with a constant count makes no progress.
   int64_t mark_count = 0;
   const char* collective = "";  ///< the newest one; empty: none yet
   int64_t collective_count = 0;
   bool in_collective = false;
 };
+/// Any thread may call this.
 PhaseView CurrentPhase();
 
-/// Called in the thread that enters a phase, after the mark. For test binaries alone: nothing in
-/// the program sets it. nullptr: none. Returns the one before.
+/// Sets a function that the thread entering a phase calls after the mark; nullptr sets none.
+/// Returns the function set before. Test binaries set a hook; the program never does.
 using PhaseHook = void (*)(Phase phase);
 PhaseHook SetPhaseHook(PhaseHook hook);
 

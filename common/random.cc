@@ -6,16 +6,24 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
 
-// splitmix64 finaliser: a bijection on 64 bits, so distinct inputs stay distinct.
-uint64_t Mix(uint64_t x) {
+// Scrambles bits by the finaliser of splitmix64: a bijection, so distinct inputs stay distinct.
+uint64_t Scramble(uint64_t x) {
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
   return x ^ (x >> 31);
+}
+
+// Returns the high half of the product.
+uint64_t HighProduct(uint64_t x, uint64_t y) {
+  unsigned __int128 product = x;
+  product *= y;
+  return (product >> 64) & UINT64_MAX;
 }
 
 uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
@@ -36,8 +44,8 @@ std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<u
 }
 
 RandomStream::RandomStream(uint64_t seed, Purpose purpose, uint64_t a, uint64_t b) {
-  const uint64_t key = Mix(seed ^ Mix(static_cast<uint64_t>(purpose)));
-  const uint64_t upper = Mix(Mix(a) ^ (b * 0xD6E8FEB86659FD93ull));
+  const uint64_t key = Scramble(seed ^ Scramble(ToUnderlying(purpose)));
+  const uint64_t upper = Scramble(Scramble(a) ^ (b * 0xD6E8FEB86659FD93ull));
   key_ = {Low(key), High(key)};
   counter_ = {0, 0, Low(upper), High(upper)};
 }
@@ -50,7 +58,7 @@ void RandomStream::Refill() {
 
 uint32_t RandomStream::NextUint32() {
   if (used_ == 4) Refill();
-  return block_[static_cast<size_t>(used_++)];
+  return block_[used_++];
 }
 
 uint64_t RandomStream::NextUint64() {
@@ -61,9 +69,9 @@ uint64_t RandomStream::NextUint64() {
 uint64_t RandomStream::NextBelow(uint64_t bound) {
   HEARTH_CHECK(bound >= 1);
   while (true) {
-    const unsigned __int128 product = static_cast<unsigned __int128>(NextUint64()) * bound;
-    const auto low = static_cast<uint64_t>(product);
-    if (low >= bound || low >= (0 - bound) % bound) return static_cast<uint64_t>(product >> 64);
+    const uint64_t draw = NextUint64();
+    const uint64_t low = draw * bound;  // the low half of the product
+    if (low >= bound || low >= (0 - bound) % bound) return HighProduct(draw, bound);
   }
 }
 
@@ -88,14 +96,13 @@ std::vector<int64_t> RandomPermutation(int64_t count, RandomStream stream) {
 std::vector<int64_t> SampleWithoutReplacement(int64_t population, int64_t count,
                                               RandomStream stream) {
   HEARTH_CHECK(count >= 0 && count <= population, "{} of {}", count, population);
-  std::vector<int64_t> values(static_cast<size_t>(population));
+  std::vector<int64_t> values(population);
   std::iota(values.begin(), values.end(), int64_t{0});
   for (int64_t i = 0; i < count; ++i) {
-    const auto rest = static_cast<uint64_t>(population - i);
-    const auto j = i + static_cast<int64_t>(stream.NextBelow(rest));
-    std::swap(values[static_cast<size_t>(i)], values[static_cast<size_t>(j)]);
+    const int64_t j = i + stream.NextBelow(population - i);
+    std::swap(values[i], values[j]);
   }
-  values.resize(static_cast<size_t>(count));
+  values.resize(count);
   return values;
 }
 

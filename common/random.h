@@ -6,8 +6,8 @@
 
 namespace hearth {
 
-/// What a draw is for. Part of the counter, so streams of different purposes never overlap.
-/// The numbers are part of every reproducible run: never change or reuse one.
+/// The purpose of a draw. It is part of the counter, so streams of different purposes never
+/// overlap. Every reproducible run depends on these numbers: never change or reuse one.
 enum class Purpose : uint32_t {
   kParameterInit = 1,
   kTableInit = 2,
@@ -25,10 +25,10 @@ enum class Purpose : uint32_t {
   kTest = 99,
 };
 
-/// A stream of random numbers that is a pure function of (seed, purpose, a, b): independent of
-/// rank, thread and order of use. Philox 4x32-10; seed, purpose, a and b are mixed into a 128-bit
-/// state (64-bit key, upper half of the counter), the lower half counts blocks. Copyable, cheap.
-/// a, b: any identifiers, e.g. epoch and task id.
+/// A stream of random numbers. It is a pure function of (seed, purpose, a, b) and does not depend
+/// on rank, thread or order of use. `a` and `b` are any identifiers, e.g. epoch and task id. The
+/// generator is Philox 4x32-10. Seed, purpose, a and b are mixed into 128 bits: the 64-bit key and
+/// the upper half of the counter. The lower half of the counter counts blocks. Copies are cheap.
 /// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 class RandomStream {
  public:
@@ -36,11 +36,11 @@ class RandomStream {
 
   uint32_t NextUint32();
   uint64_t NextUint64();
-  /// Uniform in [0, bound), exact (Lemire's rejection). bound >= 1.
+  /// Draws uniformly from [0, bound), exactly (Lemire's rejection). bound >= 1.
   uint64_t NextBelow(uint64_t bound);
-  /// Uniform in [0, 1) with 53 random bits.
+  /// Draws uniformly from [0, 1) with 53 random bits.
   double NextDouble();
-  /// Standard normal (Box-Muller; both values of a pair are used).
+  /// Draws a standard normal value (Box-Muller; both values of a pair are used).
   double NextNormal();
 
  private:
@@ -54,13 +54,13 @@ class RandomStream {
   double spare_normal_ = 0.0;
 };
 
-/// One Philox 4x32-10 block; exposed for its known-answer test.
+/// Returns one Philox 4x32-10 block. It is exposed for its known-answer test.
 std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-/// A uniformly random permutation of 0..count-1 (Fisher-Yates).
+/// Returns a uniformly random permutation of 0..count-1 (Fisher-Yates).
 std::vector<int64_t> RandomPermutation(int64_t count, RandomStream stream);
 
-/// `count` distinct values of 0..population-1 in random order (partial Fisher-Yates).
+/// Returns `count` distinct values of 0..population-1 in random order (partial Fisher-Yates).
 /// count <= population.
 std::vector<int64_t> SampleWithoutReplacement(int64_t population, int64_t count,
                                               RandomStream stream);

@@ -6,8 +6,8 @@
 namespace hearth {
 namespace {
 
-bool IsPlain(char character) {
-  return std::isalnum(static_cast<unsigned char>(character)) != 0 ||
+bool IsPlain(unsigned char character) {
+  return std::isalnum(character) != 0 ||
          std::string_view("_@%+=:,./-").find(character) != std::string_view::npos;
 }
 

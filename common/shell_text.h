@@ -6,10 +6,11 @@
 
 namespace hearth {
 
-/// `word` as a shell reads it back: as it stands where no character is special, else in quotes.
+/// Returns text that a shell reads back as `word`: the word itself if no character is special, else
+/// the word in quotes.
 std::string ShellWord(std::string_view word);
 
-/// A command that can be pasted into a shell.
+/// Returns a command that can be pasted into a shell.
 std::string ShellLine(const std::vector<std::string>& words);
 
 }  // namespace hearth

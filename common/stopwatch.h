@@ -4,7 +4,7 @@
 
 namespace hearth {
 
-/// Adds the seconds of its life to a sum.
+/// Adds the seconds of its own lifetime to a sum.
 class Stopwatch {
  public:
   explicit Stopwatch(double* sum_sec) : sum_sec_(sum_sec) {}

@@ -11,7 +11,8 @@
 namespace hearth {
 namespace {
 
-// Insertions, deletions, substitutions and swaps of neighbours that turn one into the other.
+// Counts the insertions, deletions, substitutions and swaps of neighbours that turn one text into
+// the other.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> before_last, last, row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});

@@ -10,12 +10,14 @@ namespace hearth {
 int UsableCores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  const bool known = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
-  return std::max(
-      1, known ? CPU_COUNT(&allowed) : static_cast<int>(std::thread::hardware_concurrency()));
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    return std::max(1, CPU_COUNT(&allowed));
+  }
+  const int cores = std::thread::hardware_concurrency();
+  return std::max(1, cores);
 }
 
-std::launch BesideTheCaller() {
+std::launch BackgroundLaunch() {
   return UsableCores() > 1 ? std::launch::async : std::launch::deferred;
 }
 

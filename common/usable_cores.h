@@ -4,11 +4,13 @@
 
 namespace hearth {
 
-/// Cores that the calling thread may run on: those a launcher bound it to, else all. At least 1.
+/// Counts the cores that the calling thread may run on: the cores a launcher bound it to, else all.
+/// Returns at least 1.
 int UsableCores();
 
-/// How std::async runs what nobody waits for yet: by a thread beside the caller, or, with one core,
-/// when the caller asks for it. There a thread would only take turns with one that waits for peers.
-std::launch BesideTheCaller();
+/// Returns the policy for std::async work that nobody waits for yet. Several cores: a thread beside
+/// the caller runs it. One core: the caller runs it when asking for the result, because a thread
+/// would only take turns with a caller that waits for peers.
+std::launch BackgroundLaunch();
 
 }  // namespace hearth

@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-WorkerThreads::WorkerThreads(int count, const std::function<void()>& on_start) {
+WorkerThreads::WorkerThreads(int count, const std::function<void()>& on_start) : count_(count) {
   HEARTH_CHECK(count >= 1, "{} threads", count);
   for (int i = 1; i < count; ++i) {
     threads_.emplace_back([this, on_start] {

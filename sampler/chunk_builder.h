@@ -12,26 +12,25 @@
 
 namespace hearth {
 
-/// Fills chunks: an episode per task, histories and negatives. Thread safe after construction.
+/// Fills chunks with an episode per task and its negatives. Thread safe after construction.
 class ChunkBuilder {
  public:
   /// `dataset` must outlive this object.
   ChunkBuilder(const Dataset& dataset, Part part, const TaskOptions& options,
                const EpisodeSampler& sampler, uint64_t seed);
 
-  /// One chunk of the given tasks (positions in the shard, all eligible). The episodes are a pure
-  /// function of (seed, draw, task id); `draw` is any number, e.g. the epoch.
+  /// Builds one chunk of the given tasks (positions in the shard, all eligible). The episodes are a
+  /// pure function of (seed, draw, task id); `draw` is any number, e.g. the epoch.
+  /// Build and Sizes throw DataError when the shard's file was changed since it was opened.
   Chunk Build(const ShardReader& shard, std::span<const int64_t> tasks, uint64_t draw) const;
 
-  /// Row counts over the tasks of Build(shard, tasks, draw), without building.
+  /// Counts the rows of Build(shard, tasks, draw) over all tasks, without building.
   EpisodeSizes Sizes(const ShardReader& shard, std::span<const int64_t> tasks, uint64_t draw) const;
-  // Both throw DataError when the shard's file was changed since it was opened.
 
  private:
   TaskView EligibleTask(const ShardReader& shard, int64_t index) const;
   RandomStream EpisodeStream(const TaskView& task, uint64_t draw) const;
   void AppendTask(const TaskView& task, uint64_t draw, Chunk* chunk) const;
-  void AppendHistory(const TaskView& task, const Episode& episode, Chunk* chunk) const;
   void AppendNegatives(const TaskView& task, const Episode& episode, uint64_t draw,
                        Chunk* chunk) const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
 
 namespace hearth {
 namespace {
@@ -15,16 +16,16 @@ Positions Ascending(Positions positions) {
   return positions;
 }
 
-// `count` of the positions, drawn at random; smaller draws are part of larger ones.
+// Draws `count` of the positions at random. Smaller draws are part of larger ones.
 Positions DrawFrom(const Positions& positions, int64_t count, RandomStream stream) {
   Positions drawn = SampleWithoutReplacement(std::ssize(positions), count, stream);
-  for (int64_t& position : drawn) position = positions[static_cast<size_t>(position)];
+  for (int64_t& position : drawn) position = positions[position];
   return Ascending(std::move(drawn));
 }
 
 bool IsQuery(uint8_t role) { return static_cast<EventRole>(role) == EventRole::kQuery; }
 
-// Query rows come first in the draw, so they do not depend on the support size.
+// Query rows come first in the draw, so that they do not depend on the support size.
 Episode DrawAtRandom(int64_t count, const EpisodeSizes& sizes, RandomStream stream) {
   const Positions drawn = SampleWithoutReplacement(count, sizes.rows(), stream);
   const auto middle = drawn.begin() + sizes.query;
@@ -35,9 +36,10 @@ Episode DrawAtRandom(int64_t count, const EpisodeSizes& sizes, RandomStream stre
 Episode DrawByRole(const TaskView& task, const EpisodeSizes& sizes, RandomStream stream) {
   Positions support, query;
   for (int64_t i = 0; i < task.size(); ++i) {
-    (IsQuery(task.roles[static_cast<size_t>(i)]) ? query : support).push_back(i);
+    Positions& positions = IsQuery(task.roles[i]) ? query : support;
+    positions.push_back(i);
   }
-  // The same numbers for both draws do no harm: the sets are disjoint by role.
+  // Both draws may use the same random numbers, since roles make the sets disjoint.
   return {.support = DrawFrom(support, sizes.support, stream),
           .query = DrawFrom(query, sizes.query, stream)};
 }
@@ -80,15 +82,16 @@ int64_t EpisodeSampler::DrawSupportSize(RandomStream* stream) const {
     case SupportDraw::kMax:
       return high;
     case SupportDraw::kUniform:
-      return low + static_cast<int64_t>(stream->NextBelow(static_cast<uint64_t>(high - low + 1)));
+      return low + stream->NextBelow(high - low + 1);
     case SupportDraw::kLogUniform: {
-      // Real numbers of [low, high + 1) rounded down, so every size has its share.
-      const double ratio = static_cast<double>(high + 1) / static_cast<double>(low);
-      const double size = static_cast<double>(low) * std::pow(ratio, stream->NextDouble());
+      // Real numbers of [low, high + 1) are rounded down, so that every size has its share.
+      const auto least = static_cast<double>(low);
+      const double ratio = static_cast<double>(high + 1) / least;
+      const double size = least * std::pow(ratio, stream->NextDouble());
       return std::clamp(static_cast<int64_t>(size), low, high);
     }
   }
-  HEARTH_CHECK(false, "support draw {}", static_cast<int>(options_.support_draw));
+  HEARTH_CHECK(false, "support draw {}", ToUnderlying(options_.support_draw));
 }
 
 EpisodeSizes EpisodeSampler::SizesOf(const Available& available, RandomStream* stream) const {
@@ -124,7 +127,7 @@ Episode EpisodeSampler::Draw(const TaskView& task, RandomStream stream) const {
     case EpisodeOrder::kGiven:
       return DrawByRole(task, sizes, stream);
   }
-  HEARTH_CHECK(false, "episode order {}", static_cast<int>(options_.order));
+  HEARTH_CHECK(false, "episode order {}", ToUnderlying(options_.order));
 }
 
 }  // namespace hearth

@@ -4,14 +4,16 @@
 #include <cstdlib>
 
 #include "common/error.h"
+#include "common/to_underlying.h"
+#include "sampler/deal.h"
 
 namespace hearth {
 namespace {
 
-// Draws of evaluation have numbers of their own: the top bit keeps them apart from epochs.
+// Draws of evaluation have their own numbers: the top bit keeps them apart from epochs.
 uint64_t StreamBaseOf(Part part) {
-  const uint64_t code = static_cast<uint64_t>(part.split) * kAllScenarios.size() +
-                        static_cast<uint64_t>(part.scenario);
+  const uint64_t code =
+      ToUnderlying(part.split) * kAllScenarios.size() + ToUnderlying(part.scenario);
   return (uint64_t{1} << 63) | (code << 32);
 }
 
@@ -21,9 +23,9 @@ EpisodeSampler SamplerOf(const TaskOptions& task_options,
       task_options, options.support > 0 ? options.support : task_options.support);
 }
 
-// `chosen` of 0..count-1, evenly spread from a random start, ascending.
+// Returns `chosen` of the numbers 0..count-1, ascending and evenly spread from a random start.
 std::vector<int64_t> SpreadEvenly(int64_t count, int64_t chosen, RandomStream stream) {
-  const auto start = static_cast<int64_t>(stream.NextBelow(static_cast<uint64_t>(count)));
+  const int64_t start = stream.NextBelow(count);
   std::vector<int64_t> ordinals;
   for (int64_t i = 0; i < chosen; ++i) ordinals.push_back((i * count + start) / chosen);
   return ordinals;
@@ -50,37 +52,36 @@ EvaluationEpisodes::EvaluationEpisodes(const Dataset& dataset, Part part,
   }
   const std::vector<int> ranks = DealChunks(costs, place.world_size);
   for (size_t number = 0; number < ranks.size(); ++number) {
-    if (ranks[number] == place.rank) own_numbers_.push_back(static_cast<int64_t>(number));
+    if (ranks[number] == place.rank) own_numbers_.push_back(number);
   }
 }
 
 void EvaluationEpisodes::ChooseTasks(Part part, int64_t chunk_size) {
   const int64_t eligible = tasks_.eligible_task_count();
-  task_count_ = options_.max_tasks > 0 ? std::min(options_.max_tasks, eligible) : eligible;
+  task_count_ = eligible;
+  if (options_.max_tasks > 0) task_count_ = std::min(options_.max_tasks, eligible);
   if (task_count_ == 0) return;
   const RandomStream stream(options_.seed, Purpose::kTaskOrder, StreamBaseOf(part));
   const std::vector<int64_t> ordinals = SpreadEvenly(eligible, task_count_, stream);
   auto ordinal = ordinals.begin();
-  int64_t first = 0;  // ordinal of the shard's first eligible task
+  int64_t first = 0;  // ordinal of the first eligible task of the shard
   for (int64_t shard = 0; shard < tasks_.shard_count(); ++shard) {
     const std::vector<int64_t> in_shard = tasks_.EligibleIn(shard);
     const int64_t end = first + std::ssize(in_shard);
     for (int64_t taken = 0; ordinal != ordinals.end() && *ordinal < end; ++ordinal, ++taken) {
       if (taken % chunk_size == 0) chunks_.push_back({shard, {}});
-      chunks_.back().tasks.push_back(in_shard[static_cast<size_t>(*ordinal - first)]);
+      chunks_.back().tasks.push_back(in_shard[*ordinal - first]);
     }
     first = end;
   }
 }
 
-uint64_t EvaluationEpisodes::StreamOf(int64_t draw) const {
-  return stream_base_ | static_cast<uint64_t>(draw);
-}
+uint64_t EvaluationEpisodes::StreamOf(int64_t draw) const { return stream_base_ | draw; }
 
 Chunk EvaluationEpisodes::Build(int64_t index) const {
-  const int64_t number = own_numbers_[static_cast<size_t>(index)];
-  const auto [draw, position] = std::div(number, static_cast<int64_t>(std::ssize(chunks_)));
-  const ChunkTasks& tasks = chunks_[static_cast<size_t>(position)];
+  const int64_t number = own_numbers_[index];
+  const auto [draw, position] = std::div(number, std::ssize(chunks_));
+  const ChunkTasks& tasks = chunks_[position];
   Chunk chunk = chunk_builder_.Build(tasks_.shard(tasks.shard), tasks.tasks, StreamOf(draw));
   chunk.number = number;
   return chunk;

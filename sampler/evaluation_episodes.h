@@ -3,43 +3,43 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/rank_place.h"
 #include "sampler/chunk_builder.h"
-#include "sampler/deal.h"
 #include "sampler/meta_batch.h"
 #include "sampler/part_tasks.h"
 
 namespace hearth {
 
 struct EvaluationEpisodesOptions {
-  int64_t support = 0;    ///< support rows per task in place of TaskOptions::support; 0 = that
+  int64_t support = 0;    ///< support rows per task; 0 = TaskOptions::support
   int64_t draws = 1;      ///< episodes per task; >= 1
   int64_t max_tasks = 0;  ///< use this many tasks, spread evenly over the part; 0 = all
-  uint64_t seed = 0;      ///< of the run
+  uint64_t seed = 0;      ///< seed of the run
 };
 
-/// The fixed episodes a part is evaluated on: `draws` per task, each a pure function of (seed,
-/// part, task id, draw), so every method, baseline and checkpoint meets the same ones, and so does
-/// every support size as far as EpisodeSampler::ForEvaluation says. Chunks are dealt to ranks by
-/// cost. Thread safe after construction.
+/// The fixed episodes for evaluating a part. A task has `draws` episodes, each a pure function of
+/// (seed, part, task id, draw), so every method, baseline and checkpoint meets the same episodes.
+/// EpisodeSampler::ForEvaluation says how much the episodes of different support sizes share.
+/// Chunks are dealt to ranks by cost. Thread safe after construction.
 class EvaluationEpisodes {
  public:
   /// `dataset` must outlive this object. A part without eligible tasks gives no episodes.
   EvaluationEpisodes(const Dataset& dataset, Part part, const TaskOptions& task_options,
                      const EvaluationEpisodesOptions& options, RankPlace place = {});
 
-  /// Tasks evaluated, over all ranks; each has options.draws episodes.
+  /// Counts the evaluated tasks of all ranks; each has options.draws episodes.
   int64_t task_count() const { return task_count_; }
-  /// Tasks of the part with enough events, and all of them.
+  /// Count the tasks of the part that have enough events, and all tasks of the part.
   int64_t eligible_task_count() const { return tasks_.eligible_task_count(); }
   int64_t part_task_count() const { return tasks_.task_count(); }
 
-  /// Chunks of all draws over all ranks; Chunk::number counts through them.
+  /// Counts the chunks of all draws over all ranks; Chunk::number runs through them.
   int64_t global_chunk_count() const { return std::ssize(chunks_) * options_.draws; }
-  /// Chunks of this rank, ascending by number.
+  /// Counts the chunks of this rank. They ascend by number.
   int64_t chunk_count() const { return std::ssize(own_numbers_); }
-  /// The chunk of this rank at 0 <= index < chunk_count().
+  /// Builds a chunk of this rank. 0 <= index < chunk_count().
   Chunk Build(int64_t index) const;
-  /// The draw that a chunk belongs to, 0..draws-1.
+  /// Returns the draw of a chunk, 0..draws-1.
   int64_t DrawOf(const Chunk& chunk) const { return chunk.number / std::ssize(chunks_); }
 
  private:
@@ -55,8 +55,8 @@ class EvaluationEpisodes {
   PartTasks tasks_;
   ChunkBuilder chunk_builder_;
   uint64_t stream_base_;
-  std::vector<ChunkTasks> chunks_;    // of one draw; all draws have the same
-  std::vector<int64_t> own_numbers_;  // of this rank's chunks
+  std::vector<ChunkTasks> chunks_;    // chunks of one draw; all draws have the same
+  std::vector<int64_t> own_numbers_;  // numbers of this rank's chunks
   int64_t task_count_ = 0;
 };
 

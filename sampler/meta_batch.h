@@ -5,39 +5,35 @@
 
 namespace hearth {
 
-/// Rows (events) of several tasks, one after the other. Rows of task t are
-/// offsets[t]..offsets[t+1]-1. Ids and labels only: side features stay in EntityTables.
+/// Rows (events) of several tasks, one task after the other. Task t has the rows
+/// offsets[t]..offsets[t+1]-1. A row has ids and labels; side features stay in EntityTables.
 struct TaskRows {
   std::vector<int64_t> offsets{0};  ///< [task + 1]
   std::vector<int64_t> items;       ///< [row] index into Dataset::event_entities()
   std::vector<float> labels;        ///< [row]
   std::vector<int64_t> times;       ///< [row] or empty
-  /// Window into Chunk::history of the task: what had happened before this row.
-  std::vector<int64_t> history_begin, history_end;  ///< [row] or empty
-  /// Sampled negatives, `negatives_per_row` for each row: [row * negatives_per_row] or empty.
+  /// Sampled negatives, Chunk::negatives_per_row for each row: [row * negatives_per_row] or empty.
   std::vector<int64_t> negatives;
-  std::vector<float> negative_log_probability;  ///< log of the probability each was drawn with
 
-  int64_t task_count() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t task_count() const { return std::ssize(offsets) - 1; }
   int64_t row_count() const { return offsets.back(); }
 };
 
-/// A fixed-size group of tasks of one shard: the unit of dealing to ranks and of determinism.
-/// What is in a chunk is a pure function of (seed, step, number), never of rank or world size.
+/// A fixed-size group of tasks of one shard. Chunks are dealt to ranks as a whole. The contents of
+/// a chunk are a pure function of (seed, step, number) and never depend on rank or world size.
 struct Chunk {
   int64_t number = 0;             ///< position in the step's meta-batch over all ranks
   std::vector<int64_t> task_ids;  ///< [task] index into Dataset::task_entities()
   TaskRows support;               ///< >= 1 row per task
   TaskRows query;                 ///< >= 1 row per task
-  std::vector<int64_t> history;   ///< items of all tasks' histories, back to back; see TaskRows
   int64_t negatives_per_row = 0;
   /// Every item uses the row of the unknown, as if all were new (TaskOptions::hidden_item_share).
   bool hide_item_ids = false;
 
-  int64_t task_count() const { return static_cast<int64_t>(task_ids.size()); }
+  int64_t task_count() const { return std::ssize(task_ids); }
 };
 
-/// This rank's chunks of one outer step (may be none), and the counts over all ranks.
+/// The chunks of one outer step that this rank has (there may be none), and counts over all ranks.
 struct MetaBatch {
   int64_t step = 0;
   int64_t epoch = 0;

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/random.h"
+#include "sampler/deal.h"
 
 namespace hearth {
 
@@ -43,15 +44,14 @@ std::span<const int64_t> MetaBatchBuilder::TasksOf(const ChunkPlace& place) {
   std::vector<int64_t>& list = entry->second;
   if (is_new) {
     const std::vector<int64_t> eligible = tasks_.EligibleIn(place.shard);
-    if (std::ssize(eligible) != tasks_.eligible_counts()[static_cast<size_t>(place.shard)]) {
+    if (std::ssize(eligible) != tasks_.eligible_counts()[place.shard]) {
       tasks_.shard(place.shard).RefuseChanged();
     }
     for (const int64_t i : OrderOfTasks(place.shard, std::ssize(eligible), seed_, epoch_)) {
-      list.push_back(eligible[static_cast<size_t>(i)]);
+      list.push_back(eligible[i]);
     }
   }
-  return std::span(list).subspan(static_cast<size_t>(place.begin),
-                                 static_cast<size_t>(place.end - place.begin));
+  return std::span(list).subspan(place.begin, place.end - place.begin);
 }
 
 void MetaBatchBuilder::PrefetchAfter(int64_t chunk_position) {
@@ -59,7 +59,7 @@ void MetaBatchBuilder::PrefetchAfter(int64_t chunk_position) {
       options_.shard_window * ChunksOf(std::ranges::max(tasks_.eligible_counts()), options_);
   const int64_t end = std::min(chunk_position + ahead, std::ssize(order_));
   for (int64_t i = chunk_position; i < end; ++i) {
-    const int64_t shard = order_[static_cast<size_t>(i)].shard;
+    const int64_t shard = order_[i].shard;
     if (prefetched_.insert(shard).second) tasks_.shard(shard).Prefetch();
   }
 }
@@ -75,13 +75,12 @@ MetaBatch MetaBatchBuilder::Build(int64_t step) {
   const int64_t begin = step % steps_per_epoch_ * chunks_per_step_;
   const int64_t end = std::min(begin + chunks_per_step_, std::ssize(order_));
   PrefetchAfter(begin);
-  // Shards of windows that are done; those still in use are listed again.
+  // Forget the shards of finished windows; shards still in use are listed again.
   if (std::ssize(task_lists_) > 2 * options_.shard_window) task_lists_.clear();
 
   MetaBatch batch{.step = step, .epoch = epoch_, .chunks = {}};
-  const auto draw = static_cast<uint64_t>(epoch_);
-  const std::span<const ChunkPlace> places =
-      std::span(order_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  const uint64_t draw = epoch_;
+  const std::span<const ChunkPlace> places = std::span(order_).subspan(begin, end - begin);
   std::vector<int64_t> costs;
   for (const ChunkPlace& place : places) {
     const EpisodeSizes sizes =
@@ -97,7 +96,7 @@ MetaBatch MetaBatchBuilder::Build(int64_t step) {
     if (ranks[i] != place_.rank) continue;
     batch.chunks.push_back(
         chunk_builder_.Build(tasks_.shard(places[i].shard), TasksOf(places[i]), draw));
-    batch.chunks.back().number = static_cast<int64_t>(i);
+    batch.chunks.back().number = i;
     batch.chunks.back().hide_item_ids = HidesItemIds(step, i);
   }
   return batch;

@@ -6,17 +6,17 @@
 #include <span>
 #include <vector>
 
+#include "common/rank_place.h"
 #include "sampler/chunk_builder.h"
-#include "sampler/deal.h"
 #include "sampler/epoch_order.h"
 #include "sampler/meta_batch.h"
 #include "sampler/part_tasks.h"
 
 namespace hearth {
 
-/// Makes the meta-batch of any step from (seed, step): which tasks, which episodes, which of the
-/// chunks are this rank's. Keeps the order of one epoch and of the shards in use, nothing else.
-/// Not thread safe.
+/// Makes the meta-batch of any step from (seed, step): its tasks, its episodes and this rank's
+/// share of the chunks. It keeps the order of one epoch and of the shards in use, nothing else. Not
+/// thread safe.
 class MetaBatchBuilder {
  public:
   /// Throws DataError when no task of the part has enough events.
@@ -30,11 +30,11 @@ class MetaBatchBuilder {
 
  private:
   void EnterEpoch(int64_t epoch);
-  // Tasks of a chunk of the current epoch: positions in the shard.
+  // Returns the tasks of a chunk of the current epoch as positions in the shard.
   std::span<const int64_t> TasksOf(const ChunkPlace& place);
   // Whether a chunk plays tasks whose items are all new: a function of (seed, step, chunk).
   bool HidesItemIds(int64_t step, int64_t chunk) const;
-  // Asks for the shards that come into use within the next window.
+  // Prefetches the shards that come into use within the next window.
   void PrefetchAfter(int64_t chunk_position);
 
   TaskOptions options_;
@@ -45,9 +45,9 @@ class MetaBatchBuilder {
   int64_t chunks_per_step_, steps_per_epoch_;
 
   int64_t epoch_ = -1;
-  std::vector<ChunkPlace> order_;                       // of epoch_
-  std::map<int64_t, std::vector<int64_t>> task_lists_;  // [shard] in the order of epoch_
-  std::set<int64_t> prefetched_;                        // shards, in epoch_
+  std::vector<ChunkPlace> order_;                       // order of epoch_
+  std::map<int64_t, std::vector<int64_t>> task_lists_;  // [shard] its tasks in the order of epoch_
+  std::set<int64_t> prefetched_;                        // shards prefetched in epoch_
 };
 
 }  // namespace hearth

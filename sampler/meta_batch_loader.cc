@@ -27,7 +27,7 @@ const MetaBatch& MetaBatchLoader::Next() {
 
 void MetaBatchLoader::SeekToStep(int64_t step) {
   HEARTH_CHECK(step >= 0, "step {}", step);
-  next_ = {};  // waits; a meta-batch on its way is dropped
+  next_ = {};  // waits for the thread and drops its meta-batch
   peeked_.reset();
   next_step_ = step;
 }

@@ -8,9 +8,10 @@
 
 namespace hearth {
 
-/// The meta-batches of training, step after step, for ever: an epoch uses every eligible task once.
-/// Each is a pure function of (seed, step); ranks of any number see the same chunks, each chunk on
-/// one rank. While the caller works on a meta-batch, a thread builds the next one.
+/// Gives the meta-batches of training, step after step, without end. An epoch uses every eligible
+/// task once. Each meta-batch is a pure function of (seed, step): any number of ranks gets the same
+/// chunks, each chunk on one rank. A thread builds the next meta-batch while the caller works on
+/// the present one.
 /// Not thread safe.
 class MetaBatchLoader {
  public:
@@ -21,28 +22,29 @@ class MetaBatchLoader {
   MetaBatchLoader(const MetaBatchLoader&) = delete;
   MetaBatchLoader& operator=(const MetaBatchLoader&) = delete;
 
-  /// This rank's part of the next step; it may hold no chunk. Valid until the next call.
-  /// Throws what building it threw; the same step is tried again by the next call.
+  /// Returns this rank's chunks of the next step; there may be none. Valid until the next call.
+  /// An error of building the meta-batch is thrown here, and the next call tries the same step
+  /// again.
   const MetaBatch& Next();
 
-  /// What the next call of Next() will give; waits for it. Valid until that call.
+  /// Waits for the meta-batch that the next call of Next() gives. Valid until that call.
   const MetaBatch& Peek();
 
-  /// The next call of Next() gives this step. The cost does not depend on the step.
+  /// Lets the next call of Next() give this step. The cost does not depend on the step.
   void SeekToStep(int64_t step);
 
-  /// Steps in which every eligible task is used once; the last one may be smaller.
+  /// Counts the steps that use every eligible task once; the last one may be smaller.
   int64_t steps_per_epoch() const { return builder_.steps_per_epoch(); }
-  /// Tasks of the part, and those of them with enough events; the others are left out.
+  /// Count the tasks of the part, and its tasks with enough events; the others are left out.
   int64_t task_count() const { return builder_.tasks().task_count(); }
   int64_t eligible_task_count() const { return builder_.tasks().eligible_task_count(); }
 
  private:
-  // The builder is used by one thread at a time: the prefetching one, while `next_` is valid.
+  // One thread at a time uses the builder: the prefetching thread while `next_` is valid.
   MetaBatchBuilder builder_;
   int64_t next_step_ = 0;
   MetaBatch current_;
-  std::optional<MetaBatch> peeked_;  // the one after current_, once it was asked for
+  std::optional<MetaBatch> peeked_;  // follows current_; set once it was asked for
   std::future<MetaBatch> next_;      // last member: its destructor waits for the thread
 };
 

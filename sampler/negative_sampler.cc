@@ -1,7 +1,6 @@
 #include "sampler/negative_sampler.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "common/error.h"
 
@@ -24,27 +23,24 @@ NegativeSampler::Candidates::Candidates(const NegativeSampler& sampler,
   int64_t seen_weight = 0;
   for (const int64_t item : items) {
     if (sampler.WeightOf(item) == 0) continue;
-    free_before_.push_back(sampler.cumulative_[static_cast<size_t>(item)] - seen_weight);
+    free_before_.push_back(sampler.cumulative_[item] - seen_weight);
     seen_weight += sampler.WeightOf(item);
     seen_through_.push_back(seen_weight);
   }
   weight_ = sampler.cumulative_.back() - seen_weight;
 }
 
-// Inverse of the cumulative weight with the seen items cut out: a point of the remaining weight is
-// moved up by what the seen items before it weigh.
-NegativeSampler::Draw NegativeSampler::Candidates::DrawOne(RandomStream* stream) const {
+// Inverts the cumulative weight with the seen items cut out: a point of the remaining weight moves
+// up by the weight of the seen items before it.
+int64_t NegativeSampler::Candidates::DrawOne(RandomStream* stream) const {
   HEARTH_CHECK(weight_ > 0);
-  auto point = static_cast<int64_t>(stream->NextBelow(static_cast<uint64_t>(weight_)));
+  int64_t point = stream->NextBelow(weight_);
   const auto after = std::ranges::upper_bound(free_before_, point);
   if (after != free_before_.begin()) {
-    point += seen_through_[static_cast<size_t>(after - free_before_.begin()) - 1];
+    point += seen_through_[after - free_before_.begin() - 1];
   }
   const std::vector<int64_t>& cumulative = sampler_.cumulative_;
-  const int64_t item = std::ranges::upper_bound(cumulative, point) - cumulative.begin() - 1;
-  const double probability =
-      static_cast<double>(sampler_.WeightOf(item)) / static_cast<double>(weight_);
-  return {item, static_cast<float>(std::log(probability))};
+  return std::ranges::upper_bound(cumulative, point) - cumulative.begin() - 1;
 }
 
 }  // namespace hearth

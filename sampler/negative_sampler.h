@@ -8,47 +8,39 @@
 
 namespace hearth {
 
-/// Draws items in proportion to whole-number weights, leaving out those a task has seen: exact and
-/// without rejection, O(log items) per draw. Thread safe after construction.
+/// Draws items in proportion to whole-number weights and leaves out the items a task has seen. A
+/// draw is exact, needs no rejection and costs O(log items). Thread safe after construction.
 class NegativeSampler {
  public:
-  /// `weights`: one per item, >= 0; 0 = never drawn.
+  /// `weights`: one per item, >= 0; an item of weight 0 is never drawn.
   explicit NegativeSampler(std::span<const int64_t> weights);
-
-  struct Draw {
-    int64_t item = 0;
-    float log_probability = 0;  ///< of this item, given that seen items are left out
-  };
 
   /// The candidates of one task.
   class Candidates {
    public:
-    /// Sum of the weights of all items that can be drawn.
+    /// Returns the sum of the weights of all items that can be drawn.
     int64_t weight() const { return weight_; }
-    /// weight() must be positive.
-    Draw DrawOne(RandomStream* stream) const;
+    /// Draws one item. weight() must be positive.
+    int64_t DrawOne(RandomStream* stream) const;
 
    private:
     friend class NegativeSampler;
     Candidates(const NegativeSampler& sampler, std::span<const int64_t> seen);
 
     const NegativeSampler& sampler_;
-    // Of the seen items with weight, ascending: weight of the candidates before the item, and of
-    // the seen items up to and including it.
+    // Both lists run over the seen items with weight, ascending. free_before_: weight of the
+    // candidates before the item. seen_through_: weight of the seen items up to and including it.
     std::vector<int64_t> free_before_, seen_through_;
     int64_t weight_ = 0;
   };
 
-  /// `seen`: items in any order, repeats allowed.
+  /// Returns the candidates without the `seen` items, given in any order, repeats allowed.
   Candidates Without(std::span<const int64_t> seen) const { return Candidates(*this, seen); }
 
  private:
-  int64_t WeightOf(int64_t item) const {
-    const auto index = static_cast<size_t>(item);
-    return cumulative_[index + 1] - cumulative_[index];
-  }
+  int64_t WeightOf(int64_t item) const { return cumulative_[item + 1] - cumulative_[item]; }
 
-  std::vector<int64_t> cumulative_;  // [item + 1] weight of all items before
+  std::vector<int64_t> cumulative_;  // [item + 1] weight of all earlier items
 };
 
 }  // namespace hearth

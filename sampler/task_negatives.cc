@@ -16,9 +16,9 @@ void ForEachTrainingTask(const Dataset& dataset, const Function& function) {
 }
 
 std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
-  const auto item_count = static_cast<size_t>(dataset.event_entities().size());
-  // A cold item is a fair candidate when it is evaluated, and an unfair one in training: it would
-  // only ever be a negative.
+  const auto item_count = dataset.event_entities().size();
+  // A cold item is a fair candidate in evaluation. It is an unfair one in training, because it
+  // would never be anything but a negative.
   if (sampling == NegativeSampling::kUniform && part != kTrainPart) {
     return std::vector<int64_t>(item_count, 1);
   }
@@ -53,7 +53,7 @@ NegativeSampler::Candidates TaskNegatives::CandidatesFor(const TaskView& task) c
     throw DataError(
         "'{}': task '{}' has an event with every item that could be its negative; set "
         "tasks.negatives to 0 or leave this task out",
-        dataset_.path(), dataset_.task_entities().ids[static_cast<size_t>(task.id)]);
+        dataset_.path(), dataset_.task_entities().ids[task.id]);
   }
   return candidates;
 }

@@ -10,17 +10,17 @@
 
 namespace hearth {
 
-/// What can be drawn as a negative for a task: every item that options.negative_sampling gives a
-/// weight, less those the task has an event with, in its own part or in the training part.
-/// Positives that are held out for evaluation stay candidates while training, as they are at
-/// serving time. Thread safe after construction.
+/// Gives the items that can be a negative of a task: every item with a weight under
+/// options.negative_sampling, except items that the task has an event with, in its own part or in
+/// the training part. Positives held out for evaluation stay candidates in training, because they
+/// are candidates at serving time. Thread safe after construction.
 class TaskNegatives {
  public:
   /// Counts the items of the training part once. `dataset` must outlive this object.
   TaskNegatives(const Dataset& dataset, Part part, const TaskOptions& options);
 
-  /// Throws DataError naming the task when it has seen every item. The result must not outlive
-  /// this.
+  /// Throws DataError naming the task when the task has seen every item. The result must not
+  /// outlive this object.
   NegativeSampler::Candidates CandidatesFor(const TaskView& task) const;
 
  private:
@@ -30,7 +30,7 @@ class TaskNegatives {
   };
 
   const Dataset& dataset_;
-  // Evaluated tasks that also train: where their training events are. Empty for the training part.
+  // [task id] the training events of evaluated tasks that also train. Empty for the training part.
   std::unordered_map<int64_t, Place> training_tasks_;
   NegativeSampler sampler_;
 };

@@ -11,21 +11,21 @@ enum class SupportDraw {
   kLogUniform,  ///< log-uniform over support_min..support: small sets as often as large ones
 };
 
-/// Which events of a task become support and which become query.
+/// Divides the events of a task into support and query.
 enum class EpisodeOrder {
-  kTime,    ///< support: the earliest events; query: drawn at random from those after them
+  kTime,    ///< support: the earliest events; query: drawn at random from later events
   kRandom,  ///< both drawn at random
-  kGiven,   ///< as the data says (kAny counts as support); drawn at random when there are more
+  kGiven,   ///< roles of the data (kAny counts as support); a random draw when there are more
 };
 
-/// How negatives are drawn: independently, with replacement, never an item the task has an event
-/// with (in its part or in the training part).
+/// Draws negatives independently and with replacement. An item that the task has an event with (in
+/// its part or in the training part) is never drawn.
 enum class NegativeSampling {
   kUniform,     ///< every item equally likely; while training, every item of the training part
   kPopularity,  ///< in proportion to the item's event count in the training part
 };
 
-/// What an episode looks like and how tasks are grouped into outer steps (config section `tasks`).
+/// The shape of an episode and the grouping of tasks into outer steps (config section `tasks`).
 ///
 /// Sizes: a task of n events gives q = min(query, n - support_min) query rows and
 /// s = min(drawn size, n - q) support rows, so an episode always has at least one of each.
@@ -40,9 +40,6 @@ struct TaskOptions {
   int64_t per_step = 32;  ///< tasks per outer step over all ranks; a multiple of `chunk`
   int64_t chunk = 16;     ///< tasks per chunk (the last chunk of a shard may be smaller); >= 1
 
-  /// Length of the history window of a row, in events; 0 = none. A history holds support rows
-  /// only: what the task has shown so far, at training as at serving time.
-  int64_t history = 0;
   int64_t negatives = 0;  ///< negatives per support and query row; 0 = none
   NegativeSampling negative_sampling = NegativeSampling::kUniform;
 

@@ -48,7 +48,7 @@ struct TouchedRows {
   std::vector<uint32_t> offsets;  ///< row numbers relative to range.begin, strictly ascending
 };
 
-/// Rows of one logical array, the input of WriteCheckpointPart. Row-major; `data` is borrowed.
+/// Rows of one logical array, the input of WriteCheckpointPiece. Row-major; `data` is borrowed.
 /// The ranks write disjoint slices, and together they cover the array exactly once. One rank may
 /// write several slices of the same array (buckets that are not neighbours). In a delta checkpoint
 /// a rank may write the touched rows of its slice instead; the base holds the other rows.

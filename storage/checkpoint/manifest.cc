@@ -37,7 +37,7 @@ void CheckFinite(const json& value, const std::string& path) {
   for (const auto& [key, child] : value.items()) CheckFinite(child, path + "/" + key);
 }
 
-ordered_json ToJson(const CheckpointPart& piece) {
+ordered_json ToJson(const CheckpointPiece& piece) {
   ordered_json arrays = ordered_json::object();
   for (const auto& [name, array] : piece.arrays) {
     ordered_json& entry = arrays[name];
@@ -150,9 +150,9 @@ PieceArray ParsePieceArray(const json& value, int64_t piece_size_bytes, const st
   return array;
 }
 
-CheckpointPart ParsePieceJson(const json& value, const std::string& where) {
+CheckpointPiece ParsePieceJson(const json& value, const std::string& where) {
   JsonFields object(value, where);
-  CheckpointPart piece;
+  CheckpointPiece piece;
   piece.file = object.Text("file");
   if (!IsPlainName(piece.file)) {
     throw DataError("{}: '{}' is not a plain file name", where, piece.file);
@@ -168,14 +168,14 @@ CheckpointPart ParsePieceJson(const json& value, const std::string& where) {
   return piece;
 }
 
-std::vector<CheckpointPart> ParsePieces(JsonFields& object, int world_size,
-                                        const std::string& where) {
-  std::vector<CheckpointPart> pieces;
+std::vector<CheckpointPiece> ParsePieces(JsonFields& object, int world_size,
+                                         const std::string& where) {
+  std::vector<CheckpointPiece> pieces;
   for (const json& value : object.Array("parts")) {
     const int rank = static_cast<int>(pieces.size());
     const std::string piece_where = fmt::format("{}: part {}", where, rank);
     pieces.push_back(ParsePieceJson(value, piece_where));
-    if (pieces.back().rank != rank || pieces.back().file != PartFileName(rank, world_size)) {
+    if (pieces.back().rank != rank || pieces.back().file != PieceFileName(rank, world_size)) {
       throw DataError("{} is recorded as rank {}, file '{}'", piece_where, pieces.back().rank,
                       pieces.back().file);
     }
@@ -258,14 +258,14 @@ void CheckRanges(std::vector<RowRange>& ranges, const std::string& name, int64_t
 
 int64_t CheckpointManifest::size_bytes() const {
   int64_t sum = 0;
-  for (const CheckpointPart& piece : parts) sum += piece.size_bytes;
+  for (const CheckpointPiece& piece : pieces) sum += piece.size_bytes;
   return sum;
 }
 
 std::map<std::string, ArraySpec> CheckpointManifest::Arrays(const std::string& where) const {
   std::map<std::string, ArraySpec> arrays;
   std::map<std::string, std::vector<RowRange>> ranges;
-  for (const CheckpointPart& piece : parts) {
+  for (const CheckpointPiece& piece : pieces) {
     for (const auto& [name, array] : piece.arrays) {
       const ArraySpec& known = arrays.emplace(name, array.spec).first->second;
       if (known != array.spec) {
@@ -283,7 +283,7 @@ std::map<std::string, ArraySpec> CheckpointManifest::Arrays(const std::string& w
   return arrays;
 }
 
-std::string PartFileName(int rank, int world_size) {
+std::string PieceFileName(int rank, int world_size) {
   return fmt::format("part-{:05}-of-{:05}.h5", rank, world_size);
 }
 
@@ -311,7 +311,7 @@ std::string SerializeManifest(const CheckpointManifest& manifest) {
   }
   object["scalars"] = manifest.scalars;
   object["parts"] = ordered_json::array();
-  for (const CheckpointPart& piece : manifest.parts) object["parts"].push_back(ToJson(piece));
+  for (const CheckpointPiece& piece : manifest.pieces) object["parts"].push_back(ToJson(piece));
   std::string text = object.dump(2) + "\n";
   text.replace(kHashPrefix.size(), kHashDigits, HashOf(text));
   // Reading the text back costs little, and applies every rule of the reader before the commit.
@@ -345,15 +345,15 @@ CheckpointManifest ParseManifest(std::string_view text, const std::string& where
   }
   if (root.contains("metric")) manifest.metric = ParseMetric(object.Object("metric"), where);
   manifest.scalars = object.Object("scalars");
-  manifest.parts = ParsePieces(object, manifest.world_size, where);
+  manifest.pieces = ParsePieces(object, manifest.world_size, where);
   object.Finish();
   manifest.Arrays(where);
   return manifest;
 }
 
-std::string SerializePart(const CheckpointPart& piece) { return ToJson(piece).dump(); }
+std::string SerializePiece(const CheckpointPiece& piece) { return ToJson(piece).dump(); }
 
-CheckpointPart ParsePart(std::string_view text, const std::string& where) {
+CheckpointPiece ParsePiece(std::string_view text, const std::string& where) {
   return ParsePieceJson(ParseJson(text, kMaxDepth, where), where);
 }
 

@@ -31,7 +31,7 @@ struct PieceArray {
 
 /// The manifest's record of one piece. A piece is one rank's file of a checkpoint. File names and
 /// JSON keys call it "part".
-struct CheckpointPart {
+struct CheckpointPiece {
   std::string file;  ///< "part-00002-of-00004.h5"
   int rank = 0;
   int64_t size_bytes = 0;
@@ -73,7 +73,7 @@ struct CheckpointManifest {
   std::optional<CheckpointMetric> metric;
   /// Small state: sampler, counters, early stopping. An object, at most 15 levels deep, finite.
   nlohmann::json scalars = nlohmann::json::object();
-  std::vector<CheckpointPart> parts;  ///< [rank]
+  std::vector<CheckpointPiece> pieces;  ///< [rank]
 
   /// Sum over the pieces.
   int64_t size_bytes() const;
@@ -84,7 +84,7 @@ struct CheckpointManifest {
 };
 
 /// "part-00002-of-00004.h5"
-std::string PartFileName(int rank, int world_size);
+std::string PieceFileName(int rank, int world_size);
 
 /// The text of MANIFEST.json. Throws NumericError naming the field if a number is not finite, and
 /// DataError like Arrays(): a checkpoint that cannot be read back is never written.
@@ -95,7 +95,7 @@ std::string SerializeManifest(const CheckpointManifest& manifest);
 CheckpointManifest ParseManifest(std::string_view text, const std::string& where);
 
 /// Turn a piece's record into one line of JSON and back, so that ranks can send it to rank 0.
-std::string SerializePart(const CheckpointPart& piece);
-CheckpointPart ParsePart(std::string_view text, const std::string& where);
+std::string SerializePiece(const CheckpointPiece& piece);
+CheckpointPiece ParsePiece(std::string_view text, const std::string& where);
 
 }  // namespace hearth

@@ -58,7 +58,7 @@ void WriteSliceOfType(Hdf5File& file, const NamedArray& array) {
   }
 }
 
-void CheckHeader(const Hdf5File& file, const PartHeader& header) {
+void CheckHeader(const Hdf5File& file, const PieceHeader& header) {
   const auto check = [&](const std::string& name, auto found, auto expected) {
     if (found == expected) return;
     throw DataError("'{}' says {} '{}', the manifest says '{}': a file of another checkpoint",
@@ -74,7 +74,7 @@ void CheckHeader(const Hdf5File& file, const PartHeader& header) {
 
 }  // namespace
 
-WrittenFile WritePieceFile(const std::string& path, const PartHeader& header,
+WrittenFile WritePieceFile(const std::string& path, const PieceHeader& header,
                            std::span<const NamedArray> arrays) {
   Hdf5File file = Hdf5File::Create(path, FileImage::kPageBytes);
   file.SetAttribute("/", "format", kFormat);
@@ -94,8 +94,8 @@ WrittenFile WritePieceFile(const std::string& path, const PartHeader& header,
   return file.Close();
 }
 
-PieceFile::PieceFile(FileDescriptor descriptor, const PartHeader& header,
-                     const CheckpointPart& record) {
+PieceFile::PieceFile(FileDescriptor descriptor, const PieceHeader& header,
+                     const CheckpointPiece& record) {
   Hdf5File file = Hdf5File::Read(std::move(descriptor));
   CheckHeader(file, header);
   for (const auto& [name, array] : record.arrays) {

@@ -19,7 +19,7 @@ namespace hearth {
 /// as /arrays/NAME/touched and their offsets as /touched/NAME. The same input gives the same bytes.
 /// The arrays must not change during the call. The caller syncs the file. Throws StorageError
 /// naming it.
-WrittenFile WritePieceFile(const std::string& path, const PartHeader& header,
+WrittenFile WritePieceFile(const std::string& path, const PieceHeader& header,
                            std::span<const NamedArray> arrays);
 
 /// Reads one piece. The caller has verified the SHA-256 through the same descriptor.
@@ -27,7 +27,7 @@ class PieceFile {
  public:
   /// Checks the root attributes against `header`, type and shape of every slice of `record`, and
   /// the offsets of touched rows. Throws DataError naming the file and the difference.
-  PieceFile(FileDescriptor descriptor, const PartHeader& header, const CheckpointPart& record);
+  PieceFile(FileDescriptor descriptor, const PieceHeader& header, const CheckpointPiece& record);
 
   /// Copies `rows` (counted in the whole array) to `out`. `slice` must contain them.
   void ReadRows(const std::string& name, const ArraySpec& spec, RowRange slice, RowRange rows,

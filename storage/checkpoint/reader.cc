@@ -14,7 +14,7 @@
 namespace hearth {
 namespace {
 
-FileDescriptor OpenPieceFile(const std::string& path, const CheckpointPart& piece) {
+FileDescriptor OpenPieceFile(const std::string& path, const CheckpointPiece& piece) {
   const std::string name = path + "/" + piece.file;
   FileDescriptor file = FileDescriptor::OpenIfPresent(name, Links::kRefuse);
   if (!file.is_open()) throw DataError("'{}' is missing: the checkpoint is incomplete", name);
@@ -25,7 +25,7 @@ FileDescriptor OpenPieceFile(const std::string& path, const CheckpointPart& piec
 /// recorded size.
 void CheckFiles(const std::string& path, const CheckpointManifest& manifest) {
   std::set<std::string> expected = {kManifestFile};
-  for (const CheckpointPart& piece : manifest.parts) {
+  for (const CheckpointPiece& piece : manifest.pieces) {
     // The file must be opened before its size is asked: another host wrote it, and a network file
     // system may remember an older status of the name.
     const FileDescriptor file = OpenPieceFile(path, piece);
@@ -52,7 +52,7 @@ CheckpointManifest ReadTrustedManifest(const std::string& path) {
   return ReadCheckpointManifest(path);
 }
 
-PartHeader HeaderOf(const CheckpointManifest& manifest, int rank) {
+PieceHeader HeaderOf(const CheckpointManifest& manifest, int rank) {
   return {manifest.run_id, manifest.step, rank, manifest.world_size};
 }
 
@@ -67,7 +67,7 @@ CheckpointReader::CheckpointReader(std::string path, Author author, int chain_le
       manifest_(ReadTrustedManifest(path_)),
       arrays_(manifest_.Arrays(path_)) {
   CheckFiles(path_, manifest_);
-  pieces_.resize(manifest_.parts.size());
+  pieces_.resize(manifest_.pieces.size());
   if (manifest_.base) OpenBase(chain_length);
 }
 
@@ -86,7 +86,7 @@ void CheckpointReader::OpenBase(int chain_length) {
   if (base.sha256 != manifest_.base->manifest_sha256 || base.run_id != manifest_.run_id) {
     throw DataError("'{}' holds the changes since another '{}' than there is now", path_, path);
   }
-  for (const CheckpointPart& piece : manifest_.parts) {
+  for (const CheckpointPiece& piece : manifest_.pieces) {
     for (const auto& [name, array] : piece.arrays) {
       if (!array.touched || (base_->Has(name) && base_->Spec(name) == array.spec)) continue;
       throw DataError("'{}': '{}' has touched rows of {}, but '{}' has no such array", path_, name,
@@ -118,12 +118,12 @@ const ArraySpec& CheckpointReader::RequireType(const std::string& name, ColumnTy
 const PieceFile& CheckpointReader::OpenPiece(size_t index) const {
   std::unique_ptr<PieceFile>& piece = pieces_[index];
   if (piece == nullptr) {
-    const CheckpointPart& record = manifest_.parts[index];
+    const CheckpointPiece& record = manifest_.pieces[index];
     FileDescriptor file = OpenPieceFile(path_, record);
     if (Sha256OfContent(file) != record.sha256) {
       throw DataError("'{}': SHA-256 differs from the manifest: damaged or replaced", file.path());
     }
-    const PartHeader header = HeaderOf(manifest_, record.rank);
+    const PieceHeader header = HeaderOf(manifest_, record.rank);
     // A stranger's checkpoint may have correct hashes, too, so its file is tried in a sandbox.
     if (author_ == Author::kUnknown) {
       RunInSandbox(
@@ -137,8 +137,8 @@ const PieceFile& CheckpointReader::OpenPiece(size_t index) const {
 
 void CheckpointReader::ReadHeldRows(const std::string& name, const ArraySpec& spec, RowRange rows,
                                     char* out) const {
-  for (size_t index = 0; index < manifest_.parts.size(); ++index) {
-    const auto& held = manifest_.parts[index].arrays;
+  for (size_t index = 0; index < manifest_.pieces.size(); ++index) {
+    const auto& held = manifest_.pieces[index].arrays;
     const auto array = held.find(name);
     if (array == held.end()) continue;
     const auto place_of = [&](RowRange range) {

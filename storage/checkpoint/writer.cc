@@ -27,7 +27,7 @@ void CheckTouched(const NamedArray& array) {
                "'{}': touched rows '{}' of {}", array.name, name, range.size());
 }
 
-void CheckArray(const NamedArray& array, const PartHeader& header) {
+void CheckArray(const NamedArray& array, const PieceHeader& header) {
   HEARTH_CHECK(IsArrayName(array.name), "array name '{}'", array.name);
   HEARTH_CHECK(!array.spec.shape.empty(), "'{}' has no dimensions", array.name);
   HEARTH_CHECK(0 <= array.rows.begin && array.rows.begin <= array.rows.end &&
@@ -46,7 +46,7 @@ void CheckArray(const NamedArray& array, const PartHeader& header) {
 }
 
 std::vector<NamedArray> CheckedAndSorted(std::span<const NamedArray> arrays,
-                                         const PartHeader& header) {
+                                         const PieceHeader& header) {
   std::vector<NamedArray> sorted(arrays.begin(), arrays.end());
   std::ranges::stable_sort(sorted, [](const NamedArray& a, const NamedArray& b) {
     return std::tie(a.name, a.rows.begin) < std::tie(b.name, b.rows.begin);
@@ -145,12 +145,12 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
   return path;
 }
 
-CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const PartHeader& header,
-                                   std::span<const NamedArray> arrays) {
+CheckpointPiece WriteCheckpointPiece(const std::string& temporary_path, const PieceHeader& header,
+                                     std::span<const NamedArray> arrays) {
   HEARTH_CHECK(0 <= header.rank && header.rank < header.world_size);
   const std::vector<NamedArray> sorted = CheckedAndSorted(arrays, header);
-  CheckpointPart piece;
-  piece.file = PartFileName(header.rank, header.world_size);
+  CheckpointPiece piece;
+  piece.file = PieceFileName(header.rank, header.world_size);
   piece.rank = header.rank;
   piece.arrays = RecordOf(sorted);
   const std::string path = temporary_path + "/" + piece.file;

@@ -11,15 +11,15 @@
 namespace hearth {
 
 // The commit protocol. Every rank does step 2; rank 0 alone does the others. This room knows no
-// communication: the caller sends the folder's path to the ranks and their CheckpointParts back.
+// communication: the caller sends the folder's path to the ranks and their CheckpointPieces back.
 //   1. PrepareCheckpoint      makes RUN/checkpoints/step-N.tmp-RUNID-START
-//   2. WriteCheckpointPart    one HDF5 file per rank in it, synced and hashed
+//   2. WriteCheckpointPiece    one HDF5 file per rank in it, synced and hashed
 //   3. CommitCheckpoint       MANIFEST.json, synced; then the folder is renamed to step-N, synced
 // A crash or a failure before the rename leaves the earlier checkpoints unchanged. After the rename
 // the new checkpoint is complete. The next PrepareCheckpoint of the run removes leftovers.
 
 /// The attributes of a piece. The reader compares them with the manifest.
-struct PartHeader {
+struct PieceHeader {
   /// IsPlainName, at most 64 characters; the same for the life of a run folder.
   std::string run_id;
   int64_t step = 0;
@@ -37,10 +37,10 @@ std::string PrepareCheckpoint(const std::string& run_dir, int64_t step, const st
 /// Throws NumericError naming the array and row if a float is not finite, StorageError if the file
 /// cannot be written (the unfinished file is removed). Broken invariants are a bad name, a slice
 /// out of range, two overlapping slices of one array in this call, and bad offsets of touched rows.
-CheckpointPart WriteCheckpointPart(const std::string& temporary_path, const PartHeader& header,
-                                   std::span<const NamedArray> arrays);
+CheckpointPiece WriteCheckpointPiece(const std::string& temporary_path, const PieceHeader& header,
+                                     std::span<const NamedArray> arrays);
 
-/// Rank 0, after all pieces are written: `manifest.parts` holds every rank's record, by rank.
+/// Rank 0, after all pieces are written: `manifest.pieces` holds every rank's record, by rank.
 /// Returns the path of the committed folder. Throws DataError, StorageError or NumericError if
 /// nothing is committed; call AbandonCheckpoint then. One failure comes later: if the sync after
 /// the rename fails, the checkpoint is complete and visible, but a power loss may still take it

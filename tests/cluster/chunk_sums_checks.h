@@ -16,7 +16,7 @@
 
 namespace hearth::testing {
 
-/// A chunk's vector: magnitudes over many powers of two, both signs.
+/// Makes the vector of a chunk. Its magnitudes span many powers of two, with both signs.
 template <typename Real>
 std::vector<Real> ChunkVector(int64_t chunk, int64_t length) {
   RandomStream random(7, Purpose::kTest, static_cast<uint64_t>(chunk));
@@ -27,7 +27,7 @@ std::vector<Real> ChunkVector(int64_t chunk, int64_t length) {
   return values;
 }
 
-/// A chunk's row gradients: a few of 40 ids, in random order.
+/// Makes the row gradients of a chunk: a few of 40 ids, in random order.
 template <typename Real>
 SparseRows<Real> ChunkRows(int64_t chunk, int64_t dim) {
   const auto number = static_cast<uint64_t>(chunk);
@@ -38,8 +38,8 @@ SparseRows<Real> ChunkRows(int64_t chunk, int64_t dim) {
   return {ids, ChunkVector<Real>(chunk + 1000, count * dim)};
 }
 
-/// The chunks a rank gets, in the order it adds them: dealt and ordered at random, so a rank may
-/// get none.
+/// Returns the chunks of a rank in the order it adds them. They are dealt and ordered at random, so
+/// a rank may get none.
 inline std::vector<int64_t> Deal(int64_t chunk_count, const Communicator& communicator) {
   const auto world_size = static_cast<uint64_t>(communicator.world_size());
   RandomStream random(10, Purpose::kTest, world_size);
@@ -53,18 +53,18 @@ inline std::vector<int64_t> Deal(int64_t chunk_count, const Communicator& commun
   return own;
 }
 
-/// What is added: per chunk a dense vector of `length`, the first two of its numbers as scalars,
-/// and rows of two tables of kTableRows rows each.
+/// The sum under test. A chunk has a dense vector of `length`, its first two numbers again as
+/// scalars, and rows of two tables of kTableRows rows each.
 struct SumCase {
   ReduceMode mode = ReduceMode::kExact;
   int64_t chunk_count = 24;
   int64_t length = 2;
   int64_t dim = 5;
-  bool sharded = false;  ///< the first table is; the second never
+  bool sharded = false;  ///< shards the first table; the second is never sharded
 };
 inline constexpr int64_t kTableRows = 40;
 
-/// All of a sum, the same on every rank: sharded tables are brought together.
+/// A whole sum, the same on every rank: sharded tables are brought together.
 template <typename Real>
 struct WholeSum {
   std::vector<Real> dense;
@@ -79,7 +79,7 @@ struct WholeSum {
   }
 };
 
-/// The rows of all ranks, which have none in common. Collective.
+/// Gathers the rows of all ranks. The ranks have no row in common. Collective.
 template <typename Real>
 SparseRows<Real> GatherOwned(Communicator& communicator, const SparseRows<Real>& owned,
                              int64_t dim) {
@@ -108,7 +108,8 @@ typename ChunkSums<Real>::Options OptionsOf(const SumCase& sum, const Communicat
           .tables = {{sum.dim, partition, sum.sharded}, {sum.dim, partition, false}}};
 }
 
-/// The request of a rank for the rows of its chunks and for one more, which none of them has.
+/// Makes the request of a rank for the rows of its chunks and for one more row, absent from all of
+/// them.
 template <typename Real>
 RowRequest RequestRows(Communicator& communicator, const SumCase& sum,
                        const std::vector<TableShape>& tables) {

@@ -30,12 +30,12 @@ using testing::WholeSum;
 
 constexpr ReduceMode kModes[] = {ReduceMode::kExact, ReduceMode::kFast};
 
-// Runs on a world and gives the sum of its last rank after checking that all are equal.
+// Runs a sum on all ranks, checks that all results are equal, and returns the last one.
 template <typename Real>
 WholeSum<Real> SumOnWorld(int world_size, const SumCase& sum) {
-  std::vector<WholeSum<Real>> sums(static_cast<size_t>(world_size));
+  std::vector<WholeSum<Real>> sums(world_size);
   RunOnThreads(world_size, [&](Communicator& communicator) {
-    sums[static_cast<size_t>(communicator.rank())] = SumOfChunks<Real>(communicator, sum);
+    sums[communicator.rank()] = SumOfChunks<Real>(communicator, sum);
   });
   for (const WholeSum<Real>& one : sums) EXPECT_TRUE(one == sums.back());
   return sums.back();
@@ -117,7 +117,7 @@ TYPED_TEST(ChunkSumsOf, RowsAgreeWithAMapOfSums) {
     for (const ReduceMode mode : kModes) {
       for (const bool sharded : {false, true}) {
         const auto sum = SumOnWorld<TypeParam>(3, {.mode = mode, .dim = kDim, .sharded = sharded});
-        const auto& [ids, rows] = sum.rows[static_cast<size_t>(table)];
+        const auto& [ids, rows] = sum.rows[table];
         ASSERT_EQ(ids.size(), expected.size());
         ASSERT_EQ(rows.size(), expected.size() * kDim);
         size_t position = 0;
@@ -134,7 +134,7 @@ TYPED_TEST(ChunkSumsOf, RowsAgreeWithAMapOfSums) {
   }
 }
 
-// One vector and one table of a process alone.
+// Sums one vector and one table in a single process.
 template <typename Real>
 ChunkSums<Real> SumsOf(int64_t length, int64_t dim, ReduceMode mode, int world_size = 1) {
   return ChunkSums<Real>({.mode = mode,
@@ -145,7 +145,7 @@ ChunkSums<Real> SumsOf(int64_t length, int64_t dim, ReduceMode mode, int world_s
 
 TYPED_TEST(ChunkSumsOf, OneChunkOfFloatComesBackUnchanged) {
   SelfCommunicator self;
-  // Within 2^36 of each other, so no bit of a float is lost; a double keeps them too.
+  // The values lie within 2^36 of each other, so neither float nor double loses a bit.
   const std::vector<TypeParam> values = {TypeParam(1.5), TypeParam(-0.1f),
                                          TypeParam(0x1.fffffep-30), TypeParam(0)};
   for (const ReduceMode mode : kModes) {
@@ -283,7 +283,7 @@ TEST(ChunkSums, MakesOneCallOfEachKindAndCarriesTheNextIds) {
   }
 }
 
-// The least a step can send: each row that a rank needs of another, there and back.
+// Counts the least bytes a step can send: each row that a rank needs of another, there and back.
 TEST(ChunkSums, StepSendsAtMostATenthMoreThanTheRowsThemselves) {
   constexpr int64_t kDim = 32, kIds = 800, kChunks = 4, kRows = 20000;
   for (const int world_size : {2, 3, 4, 6, 8}) {

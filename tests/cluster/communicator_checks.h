@@ -12,14 +12,14 @@
 
 namespace hearth::testing {
 
-// Thread sanitizer makes the largest count cost minutes, and races do not depend on it.
+// The largest count takes minutes under the thread sanitizer, and races do not depend on it.
 #ifdef __SANITIZE_THREAD__
 inline constexpr std::array<int64_t, 4> kElementCounts = {0, 1, 4, 1000};
 #else
 inline constexpr std::array<int64_t, 5> kElementCounts = {0, 1, 4, 1000, 100003};
 #endif
 
-/// What rank r holds at index i: small enough that sums over 5 ranks are exact in every type.
+/// Returns the value of rank r at index i. Sums over 5 ranks are exact in every type.
 template <typename T>
 T ValueOf(int rank, int64_t i) {
   return static_cast<T>((i * 7 + rank * 3) % 23 + rank);
@@ -84,7 +84,7 @@ void CheckAllGather(Communicator& communicator) {
       expected.insert(expected.end(), part.begin(), part.end());
     }
     const int rank = communicator.rank();
-    const std::vector<T> own = ValuesOf<T>(rank, expected_counts[static_cast<size_t>(rank)]);
+    const std::vector<T> own = ValuesOf<T>(rank, expected_counts[rank]);
     std::vector<int64_t> counts;
     EXPECT_TRUE(communicator.template AllGather<T>(own, &counts) == expected) << count;
     EXPECT_EQ(counts, expected_counts);
@@ -149,9 +149,9 @@ inline void CheckFloatSumsAreEqualOnAllRanks(Communicator& communicator) {
 inline void CheckTextGather(Communicator& communicator) {
   std::vector<std::string> expected;
   for (int rank = 0; rank < communicator.world_size(); ++rank) {
-    expected.emplace_back(static_cast<size_t>(rank), 'x');
+    expected.emplace_back(rank, 'x');
   }
-  const auto own = static_cast<size_t>(communicator.rank());
+  const auto own = communicator.rank();
   EXPECT_EQ(AllGatherText(communicator, expected[own]), expected);
 }
 

@@ -25,7 +25,7 @@ TEST(MpiCommunicator, SplitsLongMessagesAndSumsWithoutChangingTheResult) {
 }
 
 TEST(MpiCommunicator, ReducesByPartsWithoutChangingTheResult) {
-  // Also pieces with fewer elements than ranks, whose parts are empty.
+  // Some blocks have fewer elements than ranks, so some slices are empty.
   const auto communicator = MakeMpiCommunicator({.part_bytes = 0});
   testing::CheckAllTypes(*communicator);
   const auto in_pieces =
@@ -48,8 +48,8 @@ TEST(MpiCommunicator, CommunicatorsDoNotMixMessages) {
     const std::vector<int32_t> a = first->AllGather<int32_t>(own);
     const std::vector<int32_t> b = second->AllGather<int32_t>(other);
     for (int rank = 0; rank < first->world_size(); ++rank) {
-      EXPECT_EQ(a[static_cast<size_t>(rank)], i * 100 + rank);
-      EXPECT_EQ(b[static_cast<size_t>(rank)], -(i * 100 + rank));
+      EXPECT_EQ(a[rank], i * 100 + rank);
+      EXPECT_EQ(b[rank], -(i * 100 + rank));
     }
   }
 }
@@ -59,7 +59,7 @@ TEST(MpiCommunicator, RankThatNeverArrivesRaisesCommErrorAtTheDeadline) {
   if (world->world_size() == 1) GTEST_SKIP() << "one rank never waits";
   {
     const auto hasty = MakeMpiCommunicator({.base = {.deadline_sec = 0.05}});
-    // The last rank misses an exchange in which every other rank waits for its part.
+    // The last rank misses an exchange, and every other rank waits for its data.
     if (world->rank() + 1 < world->world_size()) {
       const std::array<int64_t, 2> own = {1, 2};
       try {

@@ -23,11 +23,11 @@ TEST(SelfCommunicator, IsTheIdentityForAllTypes) {
 class ThreadWorld : public ::testing::TestWithParam<int> {};
 
 TEST_P(ThreadWorld, RanksAreNumberedOnce) {
-  std::vector<int> seen(static_cast<size_t>(GetParam()));
+  std::vector<int> seen(GetParam());
   RunOnThreads(GetParam(), [&](Communicator& communicator) {
     EXPECT_EQ(communicator.world_size(), GetParam());
     EXPECT_EQ(communicator.is_root(), communicator.rank() == 0);
-    ++seen[static_cast<size_t>(communicator.rank())];
+    ++seen[communicator.rank()];
   });
   EXPECT_THAT(seen, ::testing::Each(1));
 }

@@ -16,16 +16,16 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// The messages of all ranks, in rank order; "" for a rank that agrees.
+// Returns the messages of all ranks, in rank order; "" for a rank that agrees.
 std::vector<std::string> MessagesOf(int world_size,
                                     const std::function<std::vector<Fact>(int rank)>& facts_of) {
-  std::vector<std::string> messages(static_cast<size_t>(world_size));
+  std::vector<std::string> messages(world_size);
   RunOnThreads(world_size, [&](Communicator& communicator) {
     const int rank = communicator.rank();
     try {
       RequireSameFacts(communicator, facts_of(rank));
     } catch (const ConfigError& error) {
-      messages[static_cast<size_t>(rank)] = error.what();
+      messages[rank] = error.what();
     }
   });
   return messages;

@@ -28,7 +28,7 @@ TEST(CountingCommunicator, CountsWhatGoesToAndComesFromOtherRanks) {
     counting.AllReduce(std::span(sum), ReduceOp::kSum);
     counting.AllReduce(std::span(sum), ReduceOp::kSum);
     counting.Broadcast(std::span(sum), 1);
-    const std::vector<int64_t> part(static_cast<size_t>(rank));
+    const std::vector<int64_t> part(rank);
     counting.AllGather<int64_t>(part);
     const std::vector<int64_t> rows(6), send_counts = {1, 2, 3};
     counting.AllToAll<int64_t>(rows, send_counts);
@@ -50,7 +50,7 @@ TEST(CountingCommunicator, CountsWhatGoesToAndComesFromOtherRanks) {
   });
 }
 
-// Like MPI: takes what has the right size for what the others gave.
+// Accepts, like MPI, any data that fits the sizes the other ranks gave.
 class Credulous : public Communicator {
  public:
   explicit Credulous(Communicator& inner) : inner_(inner) {}
@@ -62,8 +62,7 @@ class Credulous : public Communicator {
  protected:
   void AllReduceElements(void* data, int64_t count, ElementType type, ReduceOp) override {
     EXPECT_EQ(SizeBytesOf(type), 8);
-    inner_.AllReduce(std::span(static_cast<int64_t*>(data), static_cast<size_t>(count)),
-                     ReduceOp::kMax);
+    inner_.AllReduce(std::span(static_cast<int64_t*>(data), count), ReduceOp::kMax);
   }
   void BroadcastBytes(std::span<uint8_t> data, int root) override { inner_.Broadcast(data, root); }
   std::vector<int64_t> AllGatherBytes(std::span<const uint8_t> data,
@@ -89,19 +88,19 @@ TEST(CountingCommunicator, FindsRanksThatMadeOtherCallsOfTheSameSize) {
     CountingCommunicator counting(inner);
     std::vector<int64_t> data(3);
     counting.AllReduce(std::span(data), ReduceOp::kSum);
-    counting.AllGather<int64_t>(std::vector<int64_t>(static_cast<size_t>(inner.rank())));
-    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::IsEmpty());
+    counting.AllGather<int64_t>(std::vector<int64_t>(inner.rank()));
+    EXPECT_THAT(RanksWithRareCalls(counting), ::testing::IsEmpty());
     counting.Broadcast(std::span(data), 1);
-    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::IsEmpty());
+    EXPECT_THAT(RanksWithRareCalls(counting), ::testing::IsEmpty());
     std::vector<double> other(3);
     if (inner.rank() == 2) {
       counting.AllReduce(std::span(other), ReduceOp::kMax);
     } else {
       counting.AllReduce(std::span(data), ReduceOp::kMax);
     }
-    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::ElementsAre(2));
+    EXPECT_THAT(RanksWithRareCalls(counting), ::testing::ElementsAre(2));
     counting.Clear();
-    EXPECT_THAT(RanksWithOtherCalls(counting), ::testing::ElementsAre(2));
+    EXPECT_THAT(RanksWithRareCalls(counting), ::testing::ElementsAre(2));
   });
 }
 

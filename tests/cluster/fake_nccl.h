@@ -27,7 +27,7 @@ struct NcclApi::Comm {
 
 namespace testing {
 
-/// What one rank's fake was asked for; outlives it.
+/// The calls that one rank's fake received. The record outlives the fake.
 struct NcclLedger {
   int64_t comms_made = 0, comms_destroyed = 0, comms_aborted = 0;
   int64_t blocks_made = 0, blocks_freed = 0;  ///< device and pinned memory
@@ -36,7 +36,7 @@ struct NcclLedger {
   int64_t longest_block_bytes = 0;
 };
 
-/// How one rank's NCCL and device behave.
+/// The behaviour of one rank's NCCL and device.
 struct NcclBehaviour {
   std::string uuid = "GPU-own";
   int polls_to_join = 0;    ///< InitRank stays in progress this often, then waits for the others
@@ -49,7 +49,7 @@ struct NcclBehaviour {
               async_failure = {}, copy_failure = {}, stream_failure = {}, memory_failure = {};
 };
 
-/// What joins the ranks of one world.
+/// Connects the fakes of all ranks.
 class FakeFabric {
  public:
   explicit FakeFabric(int world_size) : world_size_(world_size) {}
@@ -69,14 +69,14 @@ class FakeFabric {
     const std::lock_guard lock(mutex_);
     Meeting& meeting = meetings_[number];
     if (meeting.parts.empty()) {
-      meeting.parts.resize(static_cast<size_t>(world_size_));
+      meeting.parts.resize(world_size_);
       meeting.what = what;
     }
     EXPECT_EQ(meeting.what, what) << "ranks launched different operations";
-    meeting.parts[static_cast<size_t>(rank)] = std::move(data);
+    meeting.parts[rank] = std::move(data);
     ++meeting.arrived;
   }
-  /// What all ranks brought, in rank order, once they have.
+  /// Returns the data of all ranks, in rank order, once all have brought theirs.
   const std::vector<std::vector<uint8_t>>* PartsOf(int64_t number) {
     const std::lock_guard lock(mutex_);
     const Meeting& meeting = meetings_[number];
@@ -111,8 +111,8 @@ class FakeFabric {
 };
 
 /// NCCL and a device in host memory: data moves between the ranks of a fabric, and only while the
-/// stream is asked whether it is done, so that whatever is read too early is wrong. Fails the test
-/// on what the real libraries leave undefined.
+/// stream is asked if it is done, so that data read too early is wrong. Calls that the real
+/// libraries leave undefined fail the test.
 class FakeNccl : public NcclApi {
  public:
   FakeNccl(std::shared_ptr<FakeFabric> fabric, int rank, NcclBehaviour behaviour = {})
@@ -192,7 +192,7 @@ class FakeNccl : public NcclApi {
     ExpectLive(comm);
     const std::string what = fmt::format("{} bytes of {}", size_bytes, root);
     return Launch(Meet(what, data, size_bytes, [=](const std::vector<std::vector<uint8_t>>& parts) {
-      std::copy_n(parts[static_cast<size_t>(root)].data(), size_bytes, static_cast<uint8_t*>(data));
+      std::copy_n(parts[root].data(), size_bytes, static_cast<uint8_t*>(data));
     }));
   }
 
@@ -234,7 +234,7 @@ class FakeNccl : public NcclApi {
     EXPECT_EQ(launching_, nullptr) << "queued before the operation it belongs to";
     ++ledger_->copies;
     stream_.push_back([=] {
-      std::memcpy(to, from, static_cast<size_t>(size_bytes));
+      std::memcpy(to, from, size_bytes);
       return true;
     });
     return FailedOrDone(behaviour_.copy_failure);
@@ -264,7 +264,7 @@ class FakeNccl : public NcclApi {
   NcclStatus FreePinned(void* memory) override { return Free(&pinned_, memory); }
 
  private:
-  using Task = std::function<bool()>;  // does what it can; whether it is done
+  using Task = std::function<bool()>;  // works as far as possible; returns true when done
   using Blocks = std::map<const uint8_t*, std::vector<uint8_t>>;
   static constexpr UniqueId kId = {1, 2, 3};
 
@@ -303,7 +303,7 @@ class FakeNccl : public NcclApi {
     }
   }
 
-  /// A collective of all ranks that writes `data` from what all of them brought.
+  /// Queues a collective that computes `data` from the data of all ranks.
   template <typename Finish>
   Task Meet(const std::string& what, void* data, int64_t size_bytes, const Finish& finish) {
     EXPECT_TRUE(IsIn(device_, data, size_bytes)) << what;
@@ -348,7 +348,7 @@ class FakeNccl : public NcclApi {
     return begin + size_bytes <= start + block.size();
   }
   void* Allocate(Blocks* blocks, int64_t size_bytes) {
-    std::vector<uint8_t> block(static_cast<size_t>(size_bytes), 0xee);
+    std::vector<uint8_t> block(size_bytes, 0xee);
     uint8_t* const memory = block.data();
     blocks->emplace(memory, std::move(block));
     ++ledger_->blocks_made;
@@ -375,7 +375,7 @@ class FakeNccl : public NcclApi {
   Blocks device_, pinned_;
 };
 
-/// Time that passes when it is looked at, by `step_sec`: a wait of minutes ends at once.
+/// A clock that moves on by `step_sec` at each look, so that a wait of minutes ends at once.
 inline PollClock TickingClock(double step_sec) {
   return {.now_sec = [step_sec, now = std::make_shared<double>()] { return *now += step_sec; },
           .give_way_sec = [](double) {}};

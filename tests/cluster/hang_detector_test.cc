@@ -11,14 +11,16 @@ using ::testing::Not;
 
 constexpr HangLimits kLimits = {.usual_sec = 30.0, .patient_sec = 600.0};
 constexpr double kLook = 0.25;
+constexpr Phase kWork = {.name = "work"};
+constexpr Phase kSave = {.name = "save", .may_take_long = true};
 
-/// A rank whose marks a test sets, looked at four times a second.
+/// A rank with marks set by the test. The detector looks at it four times a second.
 class Rank {
  public:
   void Step(int64_t step) {
     view_.step_count += view_.step < 0 ? 1 : step - view_.step;
     view_.step = step;
-    Move(Phase::kLoad);
+    Move(kWork);
   }
   void Move(Phase phase) { view_.phase = phase, ++view_.mark_count; }
   void Collective(const char* name, bool inside) {
@@ -27,14 +29,14 @@ class Rank {
     view_.in_collective = inside;
     ++view_.mark_count;
   }
-  /// Time goes by without a mark. Seconds until the hang is seen, or -1 when it is not.
+  /// Lets time go by without a mark. Returns the seconds until the detector sees a hang, or -1.
   double Stand(double seconds) {
     for (double passed = kLook; passed <= seconds; passed += kLook) {
       if (detector_.Observe(view_, kLook)) return passed;
     }
     return -1.0;
   }
-  /// Steps of this length, beginning with number `first`; false when one of them is a hang.
+  /// Makes steps of this length from number `first` on. Returns false when one counts as a hang.
   bool Steps(int64_t first, int64_t count, double step_sec) {
     for (int64_t step = first; step < first + count; ++step) {
       Step(step);
@@ -99,24 +101,22 @@ TEST(HangDetector, NothingIsJudgedBeforeTheFirstStep) {
   EXPECT_EQ(rank.Stand(100'000.0), -1.0);
 }
 
-TEST(HangDetector, TheFirstStepAndEvaluationsAndSavesGetMoreTime) {
+TEST(HangDetector, TheFirstStepAndPhasesThatMayTakeLongGetMoreTime) {
   Rank rank;
   rank.Step(0);
   EXPECT_NEAR(rank.Stand(1000.0), 600.0, 1.0);
-  for (const Phase phase :
-       {Phase::kEvaluate, Phase::kSave, Phase::kSavePrepare, Phase::kSaveWrite, Phase::kSaveGather,
-        Phase::kSaveCommit, Phase::kSavePrune, Phase::kEnd}) {
+  for (const Phase phase : {kSave, kStartPhase}) {
     Rank patient;
     patient.Steps(0, 3, 1.0);
     patient.Move(phase);
-    EXPECT_NEAR(patient.Stand(1000.0), 600.0, 1.0) << NameOf(phase);
+    EXPECT_NEAR(patient.Stand(1000.0), 600.0, 1.0) << phase.name;
   }
 }
 
 TEST(HangDetector, TheTimeOfASaveIsNotTakenForASlowStep) {
   Rank rank;
   rank.Steps(0, 3, 1.0);
-  rank.Move(Phase::kSaveWrite);
+  rank.Move(kSave);
   rank.Stand(300.0);
   rank.Steps(3, 1, 1.0);
   EXPECT_EQ(rank.detector().limit_sec(), 30.0);
@@ -125,9 +125,9 @@ TEST(HangDetector, TheTimeOfASaveIsNotTakenForASlowStep) {
 TEST(HangDetector, SaysWhereItStands) {
   Rank rank;
   rank.Steps(40, 2, 1.0);
-  rank.Move(Phase::kReduce);
+  rank.Move(kWork);
   rank.Stand(31.0);
-  EXPECT_THAT(rank.detector().Describe(), HasSubstr("for 30 s in phase reduce of step 42"));
+  EXPECT_THAT(rank.detector().Describe(), HasSubstr("for 30 s in phase work of step 42"));
   EXPECT_THAT(rank.detector().Describe(), Not(HasSubstr("collective")));
   rank.Collective("AllReduce", true);
   rank.Stand(1.0);

@@ -48,7 +48,7 @@ std::string CommErrorOf(const std::function<void()>& action) {
   return "no error";
 }
 
-// Runs `body` on the ranks of a world whose NCCL is fake, and expects a clean end of each.
+// Runs `body` on all ranks over a fake NCCL, and expects a clean end of each rank.
 void RunOnNccl(int world_size, NcclBehaviour behaviour, const NcclCommunicatorOptions& options,
                const std::function<void(Communicator&, FakeNccl&)>& body) {
   const auto fabric = std::make_shared<FakeFabric>(world_size);
@@ -105,8 +105,7 @@ TEST_P(NcclWorld, FewBytesOfStagingAreEnough) {
     std::vector<double> data = testing::ValuesOf<double>(nccl.rank(), 5);
     nccl.AllReduce(std::span(data), ReduceOp::kSum);
     for (int64_t i = 0; i < 5; ++i) {
-      EXPECT_EQ(data[static_cast<size_t>(i)],
-                testing::Expected<double>(nccl.world_size(), i, ReduceOp::kSum));
+      EXPECT_EQ(data[i], testing::Expected<double>(nccl.world_size(), i, ReduceOp::kSum));
     }
     testing::CheckTextGather(nccl);
   });
@@ -129,13 +128,13 @@ TEST_P(NcclWorld, NobodyPassesABarrierBeforeAllHaveCome) {
   });
 }
 
-// Device memory of a rank, filled with ValuesOf.
+// The device memory of a rank, filled with ValuesOf.
 class DeviceArray {
  public:
   DeviceArray(FakeNccl& api, int rank, int64_t count) : api_(api) {
     void* memory = nullptr;
     EXPECT_TRUE(api_.AllocateDevice(count * int64_t{4}, &memory).done());
-    data_ = {static_cast<int32_t*>(memory), static_cast<size_t>(count)};
+    data_ = std::span(static_cast<int32_t*>(memory), count);
     const std::vector<int32_t> values = testing::ValuesOf<int32_t>(rank, count);
     std::copy(values.begin(), values.end(), data_.begin());
   }
@@ -158,8 +157,7 @@ TEST_P(NcclWorld, DeviceMemoryGoesToNcclAsItIs) {
     const DeviceArray array(api, nccl.rank(), 100);
     nccl.AllReduce(array.data(), ReduceOp::kMax);
     for (int64_t i = 0; i < 100; ++i) {
-      EXPECT_EQ(array.data()[static_cast<size_t>(i)],
-                testing::Expected<int32_t>(nccl.world_size(), i, ReduceOp::kMax));
+      EXPECT_EQ(array.data()[i], testing::Expected<int32_t>(nccl.world_size(), i, ReduceOp::kMax));
     }
     EXPECT_EQ(api.ledger()->waits_for_default_stream, 1);
     EXPECT_EQ(api.ledger()->copies, 0);
@@ -171,7 +169,7 @@ TEST_P(NcclWorld, ExchangesReadDeviceMemory) {
   RunOnNccl(GetParam(), {}, {.staging_bytes = 256}, [](Communicator& nccl, FakeNccl& api) {
     const int64_t count = 10 * nccl.rank();  // rank 0 has none
     const DeviceArray array(api, nccl.rank(), std::max<int64_t>(count, 1));
-    const auto own = array.data().first(static_cast<size_t>(count));
+    const auto own = array.data().first(count);
     std::vector<int32_t> expected;
     for (int rank = 0; rank < nccl.world_size(); ++rank) {
       const auto part = testing::ValuesOf<int32_t>(rank, 10 * rank);
@@ -181,14 +179,14 @@ TEST_P(NcclWorld, ExchangesReadDeviceMemory) {
     EXPECT_GE(api.ledger()->waits_for_default_stream, 1);
 
     // The last rank gets all of everybody.
-    std::vector<int64_t> counts(static_cast<size_t>(nccl.world_size()));
+    std::vector<int64_t> counts(nccl.world_size());
     counts.back() = count;
     const bool is_last = nccl.rank() + 1 == nccl.world_size();
     EXPECT_EQ(nccl.AllToAll<int32_t>(own, counts), is_last ? expected : std::vector<int32_t>());
   });
 }
 
-// Opens what Communicator keeps for implementations: results in memory of the caller's choice.
+// Opens the protected interface of Communicator: results in memory of the caller's choice.
 class OpenCommunicator : public CountingCommunicator {
  public:
   using CountingCommunicator::AllGatherBytes;
@@ -205,7 +203,7 @@ TEST_P(NcclWorld, ExchangesWriteDeviceMemory) {
       return result.bytes().data();
     });
     for (int rank = 0; rank < nccl.world_size(); ++rank) {
-      const auto part = result.bytes().subspan(static_cast<size_t>(rank * 4 * kCount), 4 * kCount);
+      const auto part = result.bytes().subspan(rank * 4 * kCount, 4 * kCount);
       EXPECT_TRUE(std::equal(part.begin(), part.end(),
                              testing::ValuesOf<uint8_t>(rank, 4 * kCount).begin()));
     }
@@ -234,7 +232,7 @@ TEST(NcclCommunicator, TwoRanksOnOneDeviceAreRefusedByAllNamingBoth) {
   EXPECT_EQ(refusals, 3);
 }
 
-// One rank on its own whose NCCL behaves as told, with a clock that makes waits short.
+// A single rank with an NCCL of the given behaviour and a clock that makes waits short.
 class OneRank {
  public:
   explicit OneRank(NcclBehaviour behaviour = {}) {

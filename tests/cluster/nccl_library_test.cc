@@ -40,7 +40,7 @@ TEST(NcclLibrary, DeviceThatIsNotThereIsRefused) {
   }
 }
 
-// The library on the first GPU, or null where there is none.
+// Opens the library on the first GPU. Returns null without a GPU.
 std::unique_ptr<NcclApi> LibraryOrNull() {
   try {
     return MakeNcclLibrary(0);
@@ -71,8 +71,7 @@ TEST(NcclLibrary, OnAGpuOneRankGivesWhatTheFormulaSays) {
   }
 }
 
-// A rank that sends to itself, through both kinds of memory: what exchanges between ranks are made
-// of.
+// A rank sends to itself through both kinds of memory, the building blocks of exchanges.
 TEST(NcclLibrary, OnAGpuMessagesArriveInOrderWithTheCopiesAroundThem) {
   const auto api = LibraryOrNull();
   if (api == nullptr) GTEST_SKIP() << "no GPU";

@@ -20,12 +20,12 @@ using ::testing::IsEmpty;
 TEST(RowPartition, PositionsAreAPermutationThatDoesNotDependOnTheRanks) {
   for (const int64_t rows : {0, 1, 5, 1023, 1024, 1025, 5000}) {
     const RowPartition one(rows, 1), seven(rows, 7);
-    std::vector<int> hits(static_cast<size_t>(rows));
+    std::vector<int> hits(rows);
     for (int64_t id = 0; id < rows; ++id) {
       const int64_t position = one.PositionOf(id);
       EXPECT_EQ(position, seven.PositionOf(id));
       EXPECT_EQ(one.IdAt(position), id);
-      ++hits[static_cast<size_t>(position)];
+      ++hits[position];
     }
     EXPECT_THAT(hits, ::testing::Each(1)) << rows;
   }
@@ -49,13 +49,13 @@ TEST(RowPartition, RanksOwnNeighbouringRangesThatCoverTheTable) {
   }
 }
 
-// Row `id` of table t holds id + 1000 t in every element.
+// Fills row `id` of table t with id + 1000 t in every element.
 std::vector<std::vector<float>> Fetch(Communicator& communicator,
                                       const std::vector<TableShape>& tables,
                                       const RowRequest& request) {
   return FetchRows<float>(communicator, tables, request,
                           [&](int64_t table, std::span<const int64_t> ids, float* out) {
-                            const TableShape& shape = tables[static_cast<size_t>(table)];
+                            const TableShape& shape = tables[table];
                             for (const int64_t id : ids) {
                               EXPECT_EQ(shape.partition.OwnerOf(id), communicator.rank());
                               for (int64_t d = 0; d < shape.dim; ++d) {

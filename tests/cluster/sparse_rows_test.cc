@@ -16,8 +16,8 @@ using ::testing::ElementsAre;
 constexpr int kOwners = 3;
 constexpr int64_t kRowCount = 50, kDim = 4;
 
-// Rows as chunks give them: ids again and again. Eighths up to 8, so that any order of additions
-// gives the same in float.
+// Makes rows like the rows of chunks: ids repeat. Values are eighths up to 8, so that any order of
+// additions gives the same float.
 SparseRows<float> RandomRows(uint64_t seed, int64_t count) {
   RandomStream random(seed, Purpose::kTest);
   SparseRows<float> rows;
@@ -47,10 +47,10 @@ TableShape Shape(Wire wire = Wire::kFull) {
       .dim = kDim, .partition = RowPartition(kRowCount, kOwners), .sharded = true, .wire = wire};
 }
 
-// A request for every row.
+// Makes a request for every row.
 RowRequest AskForAll(const TableShape& shape) {
   std::vector<int64_t> all(kRowCount);
-  for (int64_t id = 0; id < kRowCount; ++id) all[static_cast<size_t>(id)] = id;
+  for (int64_t id = 0; id < kRowCount; ++id) all[id] = id;
   return {std::span(&shape, 1), {all}};
 }
 
@@ -62,7 +62,7 @@ std::vector<MessageWriter> Written(const Unit& unit, const SparseRows<float>& lo
   return to_owner;
 }
 
-// What the owners make of the rows of all ranks.
+// Adds up the rows of all ranks at their owners.
 template <typename Unit>
 std::map<int64_t, std::vector<float>> SumsOfOwners(const Unit& unit,
                                                    const std::vector<SparseRows<float>>& ranks) {
@@ -73,7 +73,7 @@ std::map<int64_t, std::vector<float>> SumsOfOwners(const Unit& unit,
     SparseRows<NumberOf<Unit, float>> received;
     for (const SparseRows<float>& local : ranks) {
       const std::vector<MessageWriter> to_owner = Written(unit, local, shape);
-      MessageReader message(to_owner[static_cast<size_t>(owner)].bytes());
+      MessageReader message(to_owner[owner].bytes());
       ReadRowSums<float>(unit, shape, request.IdsOf(0, owner), message, received);
       EXPECT_TRUE(message.empty());
     }
@@ -114,7 +114,7 @@ TEST(SparseRows, WireRoundsWhatTravelsNotWhatIsAdded) {
   // 1 + 2^-9 is no bfloat16, but the sum is.
   const SparseRows<float> local{
       .ids = {5, 5}, .rows = {1.0f + 0x1p-9f, 0.0f, 1.0f, 2.0f, -1.0f, 0.0f, 1.0f + 0x1p-9f, 2.0f}};
-  const auto owner = static_cast<size_t>(shape.partition.OwnerOf(5));
+  const auto owner = shape.partition.OwnerOf(5);
   const std::vector<MessageWriter> to_owner = Written(Unrounded(), local, shape);
   MessageReader message(to_owner[owner].bytes());
   SparseRows<float> received;

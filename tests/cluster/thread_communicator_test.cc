@@ -38,7 +38,7 @@ TEST(ThreadCommunicator, RankThatNeverArrivesRaisesCommErrorAtTheDeadline) {
         kShort);
   });
   EXPECT_EQ(errors, 2);
-  // Either rank may be first: the one whose wait ended, or the other one, told of it.
+  // Either error may come first: of the rank that waited too long, or of the rank it told.
   EXPECT_THAT(message, AllOf(HasSubstr("Barrier"), HasSubstr("waited 0.05 s")));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
 }
@@ -98,7 +98,7 @@ TEST(ThreadCommunicator, DifferentOperationsAreRefusedOnAllRanks) {
 
 TEST(ThreadCommunicator, DifferentCountsAreRefusedOnAllRanks) {
   RunOnThreads(2, [&](Communicator& communicator) {
-    std::vector<int32_t> data(static_cast<size_t>(communicator.rank() + 1));
+    std::vector<int32_t> data(communicator.rank() + 1);
     const std::string message =
         MessageOf<CommError>([&] { communicator.AllReduce(std::span(data), ReduceOp::kSum); });
     EXPECT_THAT(message, AllOf(HasSubstr("sum of 1 int32"), HasSubstr("sum of 2 int32")));

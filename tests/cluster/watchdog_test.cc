@@ -1,4 +1,4 @@
-// Each watchdog lives in a process of its own, which it ends.
+// Each watchdog runs in its own process and ends that process.
 
 #include "cluster/watchdog.h"
 
@@ -18,6 +18,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+constexpr Phase kReduce = {.name = "reduce"};
 constexpr HangLimits kShort = {.usual_sec = 0.2, .patient_sec = 0.2};
 
 struct Ended {
@@ -25,7 +26,7 @@ struct Ended {
   std::string said;
 };
 
-/// Runs `body` in a new process; `say` gives a line to this one.
+/// Runs `body` in a new process; `say` sends a line to this process.
 Ended InProcess(
     const std::function<void(const std::function<void(const std::string&)>& say)>& body) {
   int ends[2];
@@ -60,7 +61,7 @@ TEST(Watchdog, EndsAProcessThatMakesNoProgress) {
       ::_exit(69);
     });
     EnterStep(4);
-    EnterPhase(Phase::kReduce);
+    EnterPhase(kReduce);
     const CollectiveMark mark("AllReduce");
     HangForEver();
   });

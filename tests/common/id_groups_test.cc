@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
 constexpr int64_t kGreatest = std::numeric_limits<int64_t>::max();
 
-// Ids of [base, base + range), drawn with repetition; range 0 stands for all of int64.
+// Draws ids of [base, base + range) with repetition; range 0 stands for all of int64.
 std::vector<int64_t> RandomIds(int64_t count, int64_t base, uint64_t range) {
   RandomStream random(3, Purpose::kTest, static_cast<uint64_t>(count), range);
   std::vector<int64_t> ids;
@@ -48,10 +48,10 @@ TEST_P(AnyList, GroupsAgreeWithAMapOfPlaces) {
   int64_t group = 0;
   std::vector<int64_t> all_places;
   for (const auto& [id, places] : expected) {
-    EXPECT_EQ(groups.ids()[static_cast<size_t>(group)], id);
+    EXPECT_EQ(groups.ids()[group], id);
     const auto found = groups.Places(group);
     EXPECT_EQ(std::vector<int64_t>(found.begin(), found.end()), places);
-    for (const int64_t place : places) EXPECT_EQ(group_of[static_cast<size_t>(place)], group);
+    for (const int64_t place : places) EXPECT_EQ(group_of[place], group);
     all_places.insert(all_places.end(), places.begin(), places.end());
     ++group;
   }
@@ -81,17 +81,17 @@ TEST_P(AnyList, RowSumsAddTheRowsOfAGroupInTheOrderOfTheList) {
     for (int64_t i = 0; i < std::ssize(ids) * dim; ++i) {
       rows.push_back(static_cast<float>(random.NextNormal()));
     }
-    // Twice the value, so that a conversion left out shows; the order shows in the last bits.
+    // Doubling shows a conversion that is left out; the last bits show the order of additions.
     std::map<int64_t, std::vector<float>> expected;
     for (size_t i = 0; i < ids.size(); ++i) {
       std::vector<float>& sum = expected[ids[i]];
-      sum.resize(static_cast<size_t>(dim));
+      sum.resize(dim);
       for (size_t d = 0; d < sum.size(); ++d) {
-        sum[d] += 2.0f * rows[i * static_cast<size_t>(dim) + d];
+        sum[d] += 2.0f * rows[i * dim + d];
       }
     }
     const IdGroups groups(ids);
-    std::vector<float> sums(static_cast<size_t>(groups.size() * dim));
+    std::vector<float> sums(groups.size() * dim);
     SumRowsByGroup(
         groups, rows.data(), dim, [](float x) { return 2.0f * x; }, sums.data());
     size_t position = 0;

@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-// Sets logging up for one test and gives the process its own logger back.
+// Sets up logging for one test and restores the logger of the process afterwards.
 class Logging : public ::testing::Test {
  protected:
   Logging() : logger_before_(spdlog::default_logger()) {}

@@ -8,12 +8,8 @@
 namespace hearth {
 namespace {
 
-TEST(Phase, NamesFollowTheEnumeration) {
-  EXPECT_EQ(NameOf(Phase::kStart), "start");
-  EXPECT_EQ(NameOf(Phase::kReduce), "reduce");
-  EXPECT_EQ(NameOf(Phase::kSaveCommit), "save.commit");
-  EXPECT_EQ(NameOf(Phase::kEnd), "end");
-}
+constexpr Phase kWork = {.name = "work"};
+constexpr Phase kWrite = {.name = "write", .may_take_long = true};
 
 TEST(Phase, EveryMarkIsProgress) {
   int64_t before = CurrentPhase().mark_count;
@@ -22,9 +18,9 @@ TEST(Phase, EveryMarkIsProgress) {
     EXPECT_GT(now, before);
     before = now;
   };
-  EnterPhase(Phase::kLoad);
+  EnterPhase(kWork);
   expect_moved();
-  EnterPhase(Phase::kLoad);
+  EnterPhase(kWork);
   expect_moved();
   EnterStep(7);
   expect_moved();
@@ -36,22 +32,30 @@ TEST(Phase, EveryMarkIsProgress) {
   }
   expect_moved();
   const PhaseView view = CurrentPhase();
-  EXPECT_EQ(view.phase, Phase::kLoad);
+  EXPECT_EQ(view.phase, kWork);
   EXPECT_EQ(view.step, 7);
   EXPECT_STREQ(view.collective, "AllReduce");
   EXPECT_EQ(view.collective_count, collectives + 1);
   EXPECT_FALSE(view.in_collective);
 }
 
+TEST(Phase, WorkBesideTheThreadLeavesItsPhaseAsItIs) {
+  EnterPhase(kWork);
+  const int64_t before = CurrentPhase().mark_count;
+  MarkBackgroundPhase(kWrite);
+  EXPECT_EQ(CurrentPhase().phase, kWork);
+  EXPECT_EQ(CurrentPhase().mark_count, before);
+}
+
 std::vector<Phase> seen_by_hook;
 
 TEST(Phase, AHookSeesEveryPhaseUntilItIsTakenOut) {
   const PhaseHook before = SetPhaseHook([](Phase phase) { seen_by_hook.push_back(phase); });
-  EnterPhase(Phase::kSave);
-  EnterPhase(Phase::kSaveCommit);
+  EnterPhase(kWork);
+  MarkBackgroundPhase(kWrite);
   SetPhaseHook(before);
-  EnterPhase(Phase::kEnd);
-  EXPECT_THAT(seen_by_hook, ::testing::ElementsAre(Phase::kSave, Phase::kSaveCommit));
+  EnterPhase(kWork);
+  EXPECT_THAT(seen_by_hook, ::testing::ElementsAre(kWork, kWrite));
 }
 
 }  // namespace

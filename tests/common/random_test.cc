@@ -24,7 +24,7 @@ std::vector<uint64_t> FirstDraws(RandomStream stream, int count) {
   return draws;
 }
 
-// Pearson's statistic of counts that should be equal.
+// Returns Pearson's statistic of counts that should be equal.
 double ChiSquare(const std::vector<int64_t>& counts) {
   const double total =
       static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
@@ -37,7 +37,8 @@ double ChiSquare(const std::vector<int64_t>& counts) {
   return statistic;
 }
 
-// A chi-square variable with many degrees of freedom, as a standard normal (Wilson and Hilferty).
+// Converts a chi-square variable with many degrees of freedom to a standard normal (Wilson and
+// Hilferty).
 double NormalOfChiSquare(double statistic, double degrees) {
   const double spread = 2.0 / (9.0 * degrees);
   return (std::cbrt(statistic / degrees) - (1.0 - spread)) / std::sqrt(spread);
@@ -84,7 +85,7 @@ TEST(RandomStream, SeedPurposeAndIdentifiersGiveStreamsOfTheirOwn) {
       }
     }
   }
-  EXPECT_EQ(static_cast<int64_t>(streams.size()), count);
+  EXPECT_EQ(std::ssize(streams), count);
 }
 
 TEST(RandomStream, SwappedIdentifiersAreAnotherStream) {
@@ -162,7 +163,7 @@ TEST(RandomStream, NextNormalHasTheMomentsAndTailsOfAStandardNormal) {
   RandomStream stream(31, Purpose::kTest);
   std::array<double, 5> moments{};
   int beyond_two = 0;
-  double products = 0.0;  // of neighbours: both come from one pair of uniform numbers
+  double products = 0.0;  // sum over neighbours: both come from one pair of uniform numbers
   double previous = 0.0;
   for (int i = 0; i < kCount; ++i) {
     const double value = stream.NextNormal();
@@ -189,7 +190,7 @@ TEST(RandomPermutation, HoldsEveryValueOnce) {
     std::vector<int64_t> values =
         RandomPermutation(count, RandomStream(1, Purpose::kTest, static_cast<uint64_t>(count)));
     std::sort(values.begin(), values.end());
-    std::vector<int64_t> expected(static_cast<size_t>(count));
+    std::vector<int64_t> expected(count);
     std::iota(expected.begin(), expected.end(), int64_t{0});
     EXPECT_EQ(values, expected);
   }

@@ -8,7 +8,7 @@
 namespace hearth {
 namespace {
 
-/// What a shell makes of a line: the words, each ended by a zero byte.
+/// Lets a shell split a line. Returns the words, each ended by a zero byte.
 std::string WordsOfShell(const std::string& line) {
   FILE* pipe = popen(("printf '%s\\0' " + line).c_str(), "r");
   std::string text;

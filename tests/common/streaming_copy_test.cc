@@ -16,7 +16,7 @@ TEST(StreamingCopy, CopiesAllBytesAndNoOthersForAnyAlignment) {
     for (int64_t skip_from = 0; skip_from < 65; skip_from += 13) {
       for (int64_t skip_to = 0; skip_to < 65; ++skip_to) {
         std::vector<unsigned char> to(1000, 0xEE), expected(1000, 0xEE);
-        std::memcpy(expected.data() + skip_to, from.data() + skip_from, static_cast<size_t>(size));
+        std::memcpy(expected.data() + skip_to, from.data() + skip_from, size);
         StreamingCopy(to.data() + skip_to, from.data() + skip_from, size);
         ASSERT_EQ(to, expected) << size << " bytes from " << skip_from << " to " << skip_to;
       }

@@ -14,16 +14,16 @@ TEST(UsableCores, AreThoseTheThreadIsBoundTo) {
   EXPECT_EQ(UsableCores(), CPU_COUNT(&all));
   int core = 0;
   while (!CPU_ISSET(core, &all)) ++core;
-  // In a thread of its own: the binding ends with it.
+  // The binding of this thread ends with it.
   std::thread([core] {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(core, &one);
     ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
     EXPECT_EQ(UsableCores(), 1);
-    EXPECT_EQ(BesideTheCaller(), std::launch::deferred);
+    EXPECT_EQ(BackgroundLaunch(), std::launch::deferred);
   }).join();
-  EXPECT_EQ(BesideTheCaller(), CPU_COUNT(&all) > 1 ? std::launch::async : std::launch::deferred);
+  EXPECT_EQ(BackgroundLaunch(), CPU_COUNT(&all) > 1 ? std::launch::async : std::launch::deferred);
 }
 
 }  // namespace

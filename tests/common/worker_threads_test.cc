@@ -13,8 +13,8 @@ TEST(WorkerThreads, DoesEveryItemOnceJobAfterJob) {
   for (const int count : {1, 2, 5}) {
     WorkerThreads threads(count);
     for (const int64_t items : {0, 1, 3, 1000}) {
-      std::vector<std::atomic<int>> times(static_cast<size_t>(items));
-      threads.Run(items, [&](int64_t i) { ++times[static_cast<size_t>(i)]; });
+      std::vector<std::atomic<int>> times(items);
+      threads.Run(items, [&](int64_t i) { ++times[i]; });
       for (const std::atomic<int>& done : times) EXPECT_EQ(done, 1);
     }
   }
@@ -25,7 +25,7 @@ TEST(WorkerThreads, StartsEachNewThreadWithTheGivenCall) {
   {
     const WorkerThreads threads(4, [&] { ++started; });
   }
-  EXPECT_EQ(started, 3);  // the calling thread is no new one
+  EXPECT_EQ(started, 3);  // the calling thread does not count
 }
 
 TEST(WorkerThreads, ThrowsTheFirstErrorAndGoesOnWithTheNextJob) {

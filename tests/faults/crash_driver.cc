@@ -4,14 +4,15 @@
 //   crash_driver [--trials N] [--seed S] [--only TRIAL]
 //
 // A trial is a run of two ranks. Its process ends at one place, as if it had lost power: when it
-// enters a phase of training (common/phase.h) or makes a call of the file system for the n-th time.
-// The run is then started again. It may end early again; the last start runs to the end. The trials
-// use the places in turn, and n is random. Three checks do not rely on the trainer:
+// enters a phase of training (training_phases.h) or makes a call of the file system for the n-th
+// time. The run is then started again. It may end early again; the last start runs to the end. The
+// trials use the places in turn, and n is random. Three checks do not rely on the trainer:
 //   - The hash of the model equals the hash of a run that nobody ended.
 //   - No start resumes from a step before the last step that was announced as committed.
 //   - The steps that count are 1, 2, ... without a hole. Each epoch uses every task once.
 // If a check fails or a place is never reached, the driver prints a line that repeats the trial,
 // and exits with 1.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <filesystem>
@@ -37,6 +38,7 @@
 #include "storage/file/file_system.h"
 #include "tests/storage/support/file_system_doubles.h"
 #include "tests/trainer/support/training.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -44,7 +46,11 @@ namespace {
 constexpr int kRanks = 2;
 constexpr int64_t kSteps = 12;
 constexpr int kCrashed = 137;
-constexpr auto kPhaseCount = static_cast<size_t>(Phase::kEnd) + 1;
+constexpr std::array kPhases = {
+    kStartPhase,      kLoadPhase,       kFetchPhase,     kComputePhase,     kReducePhase,
+    kUpdatePhase,     kEvaluatePhase,   kSavePhase,      kSavePreparePhase, kSaveWritePhase,
+    kSaveGatherPhase, kSaveCommitPhase, kSavePrunePhase, kEndPhase};
+constexpr size_t kPhaseCount = kPhases.size();
 
 enum class Call { kOpen, kClose, kWrite, kSync, kRename, kMakeFolder, kRemove };
 constexpr size_t kCallCount = static_cast<size_t>(Call::kRemove) + 1;
@@ -53,7 +59,7 @@ constexpr std::array<const char*, kCallCount> kCallNames = {
 constexpr size_t kPlaceCount = kPhaseCount + kCallCount;
 
 std::string NameOfPlace(size_t place) {
-  return place < kPhaseCount ? "phase " + std::string(NameOf(static_cast<Phase>(place)))
+  return place < kPhaseCount ? "phase " + std::string(kPhases[place].name)
                              : std::string("file ") + kCallNames[place - kPhaseCount];
 }
 
@@ -74,7 +80,9 @@ bool IsTheEnd(size_t place) {
 }
 
 void PassPhase(Phase phase) {
-  if (IsTheEnd(static_cast<size_t>(phase))) _exit(kCrashed);
+  const auto found = std::ranges::find(kPhases, phase);
+  HEARTH_CHECK(found != kPhases.end(), "phase '{}' is not in the list", phase.name);
+  if (IsTheEnd(found - kPhases.begin())) _exit(kCrashed);
 }
 
 // Calls POSIX, but ends the process at one call.
@@ -177,7 +185,7 @@ int RunToTheEnd(const std::string& data, const std::string& run_dir, const std::
       EndingFileSystem files;
       FileSystem::Replace(&files);
       SetPhaseHook(&PassPhase);
-      EnterPhase(Phase::kStart);
+      EnterPhase(kStartPhase);
       const Dataset dataset(DatasetOptions{.path = data});
       StateLog log(log_path);
       log.Add("start", 0);

@@ -16,15 +16,15 @@ using ::testing::IsEmpty;
 
 constexpr uint64_t kSeed = 11;
 
-// The chunk of the first `count` tasks of the first training shard.
+// Builds the chunk of the first `count` tasks of the first training shard.
 Chunk BuildFirst(const Dataset& dataset, const TaskOptions& options, int64_t count, uint64_t draw) {
-  std::vector<int64_t> tasks(static_cast<size_t>(count));
+  std::vector<int64_t> tasks(count);
   std::iota(tasks.begin(), tasks.end(), 0);
   const ChunkBuilder builder(dataset, kTrainPart, options, EpisodeSampler(options), kSeed);
   return builder.Build(dataset.Shard(0), tasks, draw);
 }
 
-// Tasks of 12 events, so that all are eligible.
+// Makes tasks of 12 events, so that all are eligible.
 testing::TestData LongTasks() {
   testing::TestData data{.user_count = 20, .item_count = 100, .parts = {}};
   data.parts["train"] = {{}};
@@ -51,7 +51,7 @@ TEST(ChunkBuilder, RowsAreTheEventsOfTheEpisode) {
   EXPECT_EQ(chunk.query.row_count(), 20 * 4);
   const EpisodeSampler sampler(options);
   for (int64_t t = 0; t < 20; ++t) {
-    const auto index = static_cast<size_t>(t);
+    const auto index = t;
     const TaskView task = shard.task(t);
     EXPECT_EQ(chunk.task_ids[index], task.id);
     const Episode episode = sampler.Draw(
@@ -59,8 +59,8 @@ TEST(ChunkBuilder, RowsAreTheEventsOfTheEpisode) {
     const auto check = [&](const TaskRows& rows, const std::vector<int64_t>& positions) {
       ASSERT_EQ(rows.offsets[index + 1] - rows.offsets[index], std::ssize(positions));
       for (size_t i = 0; i < positions.size(); ++i) {
-        const auto row = static_cast<size_t>(rows.offsets[index]) + i;
-        const auto position = static_cast<size_t>(positions[i]);
+        const auto row = rows.offsets[index] + i;
+        const auto position = positions[i];
         EXPECT_EQ(rows.items[row], task.items[position]);
         EXPECT_EQ(rows.labels[row], task.labels[position]);
         EXPECT_EQ(rows.times[row], task.times[position]);
@@ -69,8 +69,6 @@ TEST(ChunkBuilder, RowsAreTheEventsOfTheEpisode) {
     check(chunk.support, episode.support);
     check(chunk.query, episode.query);
   }
-  EXPECT_THAT(chunk.history, IsEmpty());
-  EXPECT_THAT(chunk.support.history_begin, IsEmpty());
   EXPECT_THAT(chunk.query.negatives, IsEmpty());
 }
 
@@ -111,39 +109,6 @@ TEST(ChunkBuilder, EpisodesDependOnSeedDrawAndTaskAlone) {
   EXPECT_NE(builder.Build((*dataset).Shard(0), one, 2).query.items, alone.query.items);
 }
 
-// What a history is, by brute force: the last `length` support items before the row.
-void CheckHistories(const Chunk& chunk, const TaskRows& rows, int64_t length) {
-  ASSERT_EQ(std::ssize(rows.history_begin), rows.row_count());
-  ASSERT_EQ(std::ssize(rows.history_end), rows.row_count());
-  for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
-    for (auto row = static_cast<size_t>(rows.offsets[t]);
-         row < static_cast<size_t>(rows.offsets[t + 1]); ++row) {
-      std::vector<int64_t> expected;
-      for (auto s = static_cast<size_t>(chunk.support.offsets[t]);
-           s < static_cast<size_t>(chunk.support.offsets[t + 1]); ++s) {
-        if (chunk.support.times[s] < rows.times[row]) expected.push_back(chunk.support.items[s]);
-      }
-      if (std::ssize(expected) > length) expected.erase(expected.begin(), expected.end() - length);
-      EXPECT_EQ(std::vector<int64_t>(chunk.history.begin() + rows.history_begin[row],
-                                     chunk.history.begin() + rows.history_end[row]),
-                expected);
-    }
-  }
-}
-
-TEST(ChunkBuilder, HistoriesHoldTheSupportRowsBeforeEachRow) {
-  const testing::TestDataset dataset(LongTasks());
-  for (const EpisodeOrder order : {EpisodeOrder::kTime, EpisodeOrder::kRandom}) {
-    for (const int64_t length : {1, 3, 100}) {
-      const TaskOptions options{.support = 6, .query = 5, .order = order, .history = length};
-      const Chunk chunk = BuildFirst(*dataset, options, 20, 0);
-      EXPECT_FALSE(chunk.history.empty());
-      CheckHistories(chunk, chunk.support, length);
-      CheckHistories(chunk, chunk.query, length);
-    }
-  }
-}
-
 TEST(ChunkBuilder, NegativesAreNeverItemsOfTheTask) {
   const testing::TestDataset dataset(LongTasks());
   for (const NegativeSampling sampling :
@@ -154,14 +119,11 @@ TEST(ChunkBuilder, NegativesAreNeverItemsOfTheTask) {
     EXPECT_EQ(chunk.negatives_per_row, 3);
     for (const TaskRows* rows : {&chunk.support, &chunk.query}) {
       ASSERT_EQ(std::ssize(rows->negatives), 3 * rows->row_count());
-      ASSERT_EQ(rows->negative_log_probability.size(), rows->negatives.size());
       for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
         const TaskView task = (*dataset).Shard(0).task(static_cast<int64_t>(t));
         const std::set<int64_t> items(task.items.begin(), task.items.end());
-        for (auto i = static_cast<size_t>(3 * rows->offsets[t]);
-             i < static_cast<size_t>(3 * rows->offsets[t + 1]); ++i) {
+        for (auto i = 3 * rows->offsets[t]; i < (3 * rows->offsets[t + 1]); ++i) {
           EXPECT_FALSE(items.contains(rows->negatives[i]));
-          EXPECT_LT(rows->negative_log_probability[i], 0);
         }
       }
     }

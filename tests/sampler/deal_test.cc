@@ -22,9 +22,9 @@ using ::testing::Ge;
 using ::testing::Lt;
 
 std::vector<int64_t> LoadsOf(const std::vector<int64_t>& costs, int world_size) {
-  std::vector<int64_t> loads(static_cast<size_t>(world_size));
+  std::vector<int64_t> loads(world_size);
   const std::vector<int> ranks = DealChunks(costs, world_size);
-  for (size_t i = 0; i < costs.size(); ++i) loads[static_cast<size_t>(ranks[i])] += costs[i];
+  for (size_t i = 0; i < costs.size(); ++i) loads[ranks[i]] += costs[i];
   return loads;
 }
 
@@ -42,7 +42,7 @@ TEST(DealChunks, BalancesLogNormalLengthsWithinTenPerCent) {
   for (const int world_size : {1, 2, 3, 4, 8}) {
     for (uint64_t trial = 0; trial < 50; ++trial) {
       RandomStream random(trial, Purpose::kTest);
-      std::vector<int64_t> costs(static_cast<size_t>(16 * world_size));
+      std::vector<int64_t> costs(16 * world_size);
       // A chunk's cost: the rows of 16 tasks with log-normal lengths up to 200.
       for (int64_t& cost : costs) {
         for (int task = 0; task < 16; ++task) {
@@ -57,9 +57,10 @@ TEST(DealChunks, BalancesLogNormalLengthsWithinTenPerCent) {
   }
 }
 
-// Over 200 steps of 512 tasks, 16 to a chunk: how much longer the dearest of four ranks would work
-// were chunks dealt by their number; and the work of the dearer of two ranks over the mean of both.
-// next_cost(random): of one chunk.
+// Simulates 200 steps of 512 tasks in chunks of 16. next_cost(random) draws the cost of one chunk.
+// over_dealing_by_index: work of the dearest of four ranks if chunks are dealt by their number,
+// over the same work under DealChunks. dearer_of_two_over_mean: work of the dearer of two ranks
+// over the mean of both.
 struct Gain {
   double over_dealing_by_index = 0.0;
   double dearer_of_two_over_mean = 0.0;
@@ -83,15 +84,15 @@ Gain GainOfDealing(const std::function<double(RandomStream&)>& next_cost) {
   return {by_index / dealt, dearer_of_two / mean_of_two};
 }
 
-// Of sixteen users who have nothing to do with each other.
+// Draws the cost of a chunk of sixteen unrelated users.
 double CostOfRandomUsers(RandomStream& random, double deviation) {
   double cost = 0.0;
   for (int task = 0; task < 16; ++task) cost += 40 * std::exp(deviation * random.NextNormal());
   return cost;
 }
 
-// Users who joined together have histories of like length and lie in the same shards, so chunks
-// are as unlike as users.
+// Users who joined together have equally long histories and lie in the same shards, so chunks
+// differ as much as users do.
 TEST(DealChunks, IsAThirdFasterThanDealingByIndexWhereChunksAreUnlike) {
   const Gain gain =
       GainOfDealing([](RandomStream& random) { return 640 * std::exp(random.NextNormal()); });
@@ -101,7 +102,7 @@ TEST(DealChunks, IsAThirdFasterThanDealingByIndexWhereChunksAreUnlike) {
   EXPECT_LE(gain.dearer_of_two_over_mean, 1.10);
 }
 
-// Logs of listening and clicking have a few users with hundreds of times the events of most.
+// Logs of listening and clicking have a few users with hundreds of times the usual events.
 TEST(DealChunks, IsAThirdFasterThanDealingByIndexWhereSomeUsersHaveVeryLongHistories) {
   const std::vector<std::pair<double, double>> least_gains = {{1.0, 1.05}, {1.7, 1.25}, {2.0, 1.3}};
   for (const auto& [deviation, least] : least_gains) {
@@ -124,7 +125,7 @@ TEST(DealChunks, IsWithinAThirdOfTheBestDeal) {
     for (int deal = 0; deal < 6561; ++deal) {  // 3^8
       std::vector<int64_t> loads(3);
       for (int i = 0, rest = deal; i < 8; ++i, rest /= 3) {
-        loads[static_cast<size_t>(rest % 3)] += costs[static_cast<size_t>(i)];
+        loads[rest % 3] += costs[i];
       }
       best = std::min(best, std::ranges::max(loads));
     }

@@ -16,7 +16,7 @@ using ::testing::UnorderedElementsAre;
 
 // A task of `count` events that owns its columns.
 struct OwnedTask {
-  explicit OwnedTask(int64_t count) : items(static_cast<size_t>(count)), labels(items.size()) {}
+  explicit OwnedTask(int64_t count) : items(count), labels(items.size()) {}
   explicit OwnedTask(std::vector<uint8_t> given)
       : items(given.size()), labels(given.size()), roles(std::move(given)) {}
   TaskView view() const {
@@ -82,8 +82,8 @@ TEST(EpisodeSampler, RandomOrderUsesEveryEventEquallyOften) {
   constexpr int kDraws = 10000;
   for (int i = 0; i < kDraws; ++i) {
     const Episode episode = sampler.Draw(task.view(), Stream(static_cast<uint64_t>(i)));
-    for (const int64_t position : episode.support) ++support[static_cast<size_t>(position)];
-    for (const int64_t position : episode.query) ++query[static_cast<size_t>(position)];
+    for (const int64_t position : episode.support) ++support[position];
+    for (const int64_t position : episode.query) ++query[position];
   }
   // Five standard deviations.
   for (const int count : support) EXPECT_NEAR(count, 3000, 230);
@@ -126,7 +126,7 @@ TEST(EpisodeSampler, EligibleTasksHaveEnoughEventsOfEachRole) {
   EXPECT_FALSE(given.IsEligible(OwnedTask(std::vector<uint8_t>{1, 2, 2, 2}).view()));
 }
 
-// How often each support size is drawn for a long task.
+// Counts the draws of each support size for a long task.
 std::map<int64_t, int> SupportSizes(SupportDraw draw, int draws) {
   const EpisodeSampler sampler({.support = 10, .support_min = 2, .support_draw = draw, .query = 5});
   const OwnedTask task(100);

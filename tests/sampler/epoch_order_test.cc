@@ -17,13 +17,12 @@ TEST(OrderOfEpoch, HoldsEveryTaskOnceInChunksOfOneShard) {
   for (int64_t epoch = 0; epoch < 5; ++epoch) {
     std::multiset<TaskPlace> seen;
     for (const ChunkPlace& chunk : OrderOfEpoch(counts, options, 1, epoch)) {
-      EXPECT_TRUE(chunk.end - chunk.begin == 16 ||
-                  chunk.end == counts[static_cast<size_t>(chunk.shard)]);
+      EXPECT_TRUE(chunk.end - chunk.begin == 16 || chunk.end == counts[chunk.shard]);
       for (int64_t i = chunk.begin; i < chunk.end; ++i) seen.emplace(chunk.shard, i);
     }
     std::multiset<TaskPlace> expected;
     for (int64_t shard = 0; shard < std::ssize(counts); ++shard) {
-      for (int64_t i = 0; i < counts[static_cast<size_t>(shard)]; ++i) expected.emplace(shard, i);
+      for (int64_t i = 0; i < counts[shard]; ++i) expected.emplace(shard, i);
     }
     EXPECT_EQ(seen, expected);
   }
@@ -61,7 +60,7 @@ TEST(OrderOfTasks, IsAPermutationThatChangesWithShardAndEpoch) {
   const std::vector<int64_t> order = OrderOfTasks(3, 100, 1, 2);
   std::vector<int64_t> sorted = order;
   std::ranges::sort(sorted);
-  for (int64_t i = 0; i < 100; ++i) EXPECT_EQ(sorted[static_cast<size_t>(i)], i);
+  for (int64_t i = 0; i < 100; ++i) EXPECT_EQ(sorted[i], i);
   EXPECT_NE(order, sorted);
   EXPECT_NE(order, OrderOfTasks(3, 100, 1, 1));
   EXPECT_NE(order, OrderOfTasks(2, 100, 1, 2));

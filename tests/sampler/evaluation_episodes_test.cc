@@ -25,7 +25,7 @@ struct TaskRowsOfOne {
 };
 using EpisodeMap = std::map<std::pair<int64_t, int64_t>, TaskRowsOfOne>;  // (draw, task id)
 
-// All episodes of a world, by draw and task; every episode must be on one rank only.
+// Returns the episodes of all ranks by draw and task. Every episode must be on one rank only.
 EpisodeMap AllEpisodes(const Dataset& dataset, const EvaluationEpisodesOptions& options,
                        int world_size = 1, const TaskOptions& task_options = SmallOptions()) {
   EpisodeMap all;

@@ -28,24 +28,23 @@ testing::TestData SmallData() {
   return data;
 }
 
-// Probability of each item that is drawn for the first task of a part's first shard.
-std::map<int64_t, double> ProbabilitiesOf(const Dataset& dataset, Part part,
-                                          NegativeSampling sampling) {
+// Draws often for the first task of a part's first shard. Returns the share of each item, rounded
+// to 0.05: only an error of seven standard deviations would round wrongly.
+std::map<int64_t, double> SharesOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
   const TaskNegatives negatives(dataset, part, {.negatives = 1, .negative_sampling = sampling});
   const TaskView task = dataset.Shard(dataset.ShardsOf(part).front()).task(0);
   const auto candidates = negatives.CandidatesFor(task);
   RandomStream stream(1, Purpose::kTest);
-  std::map<int64_t, double> probabilities;
-  for (int i = 0; i < 500; ++i) {
-    const auto draw = candidates.DrawOne(&stream);
-    probabilities[draw.item] = std::round(1e4 * std::exp(draw.log_probability)) / 1e4;
-  }
-  return probabilities;
+  constexpr int kDraws = 20'000;
+  std::map<int64_t, double> shares;
+  for (int i = 0; i < kDraws; ++i) ++shares[candidates.DrawOne(&stream)];
+  for (auto& [item, share] : shares) share = std::round(20 * share / kDraws) / 20;
+  return shares;
 }
 
 TEST(TaskNegatives, UniformInTrainingLeavesColdItemsOut) {
   const testing::TestDataset dataset(SmallData());
-  EXPECT_THAT(ProbabilitiesOf(*dataset, kTrainPart, NegativeSampling::kUniform),
+  EXPECT_THAT(SharesOf(*dataset, kTrainPart, NegativeSampling::kUniform),
               UnorderedElementsAre(Pair(2, 0.5), Pair(4, 0.5)));
 }
 
@@ -53,21 +52,21 @@ TEST(TaskNegatives, UniformInEvaluationTakesTheWholeCatalogue) {
   const testing::TestDataset dataset(SmallData());
   const Part part{Split::kValidation, Scenario::kUserCold};
   EXPECT_THAT(
-      ProbabilitiesOf(*dataset, part, NegativeSampling::kUniform),
+      SharesOf(*dataset, part, NegativeSampling::kUniform),
       UnorderedElementsAre(Pair(1, 0.2), Pair(2, 0.2), Pair(3, 0.2), Pair(4, 0.2), Pair(5, 0.2)));
 }
 
 TEST(TaskNegatives, PopularityCountsTrainingEvents) {
   const testing::TestDataset dataset(SmallData());
   const Part part{Split::kValidation, Scenario::kUserCold};
-  EXPECT_THAT(ProbabilitiesOf(*dataset, part, NegativeSampling::kPopularity),
+  EXPECT_THAT(SharesOf(*dataset, part, NegativeSampling::kPopularity),
               UnorderedElementsAre(Pair(1, 0.5), Pair(2, 0.25), Pair(4, 0.25)));
 }
 
 TEST(TaskNegatives, TrainingEventsOfAnEvaluatedTaskAreSeenToo) {
   const testing::TestDataset dataset(SmallData());
   const Part part{Split::kValidation, Scenario::kNonCold};
-  EXPECT_THAT(ProbabilitiesOf(*dataset, part, NegativeSampling::kPopularity),
+  EXPECT_THAT(SharesOf(*dataset, part, NegativeSampling::kPopularity),
               UnorderedElementsAre(Pair(1, 1.0)));
 }
 

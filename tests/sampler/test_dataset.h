@@ -18,7 +18,7 @@
 
 namespace hearth::testing {
 
-/// The events of one task, as a test states them.
+/// The events of one task.
 struct TestTask {
   int64_t id = 0;
   std::vector<uint32_t> items;
@@ -28,14 +28,14 @@ struct TestTask {
 struct TestData {
   int64_t user_count = 0;
   int64_t item_count = 0;
-  /// [part][shard][task]. The label of an event is its position in the task, its time 1000 + 10 *
-  /// position.
+  /// [part][shard][task]. The label of an event is its position in the task, and its time is
+  /// 1000 + 10 * position.
   std::map<std::string, std::vector<std::vector<TestTask>>> parts;
   bool has_time = true;
   bool has_roles = false;
 };
 
-/// A data set on disk for the length of a test.
+/// A data set on disk that lives as long as the test.
 class TestDataset {
  public:
   explicit TestDataset(const TestData& data) : folder_(UniqueFolder()) {
@@ -101,7 +101,7 @@ class TestDataset {
   std::unique_ptr<Dataset> dataset_;
 };
 
-/// Tasks first_id.. of 1 to `longest` distinct items each.
+/// Makes tasks with ids from first_id on and 1 to `longest` distinct items each.
 inline std::vector<TestTask> RandomTasks(int64_t first_id, int64_t count, int64_t item_count,
                                          int64_t longest) {
   std::vector<TestTask> tasks;
@@ -118,7 +118,8 @@ inline std::vector<TestTask> RandomTasks(int64_t first_id, int64_t count, int64_
   return tasks;
 }
 
-/// A training part of shards with the given task counts, and a validation part of 40 cold users.
+/// Makes a training part of shards with the given task counts, and a validation part of 40 cold
+/// users.
 inline TestData RandomData(const std::vector<int64_t>& shard_task_counts, int64_t longest = 40) {
   TestData data{.item_count = 200, .parts = {}};
   for (const int64_t count : shard_task_counts) {

@@ -215,10 +215,10 @@ class CheckpointMutation : public CheckpointFixture {
   const std::string path_, manifest_;
 };
 
-TEST_F(CheckpointMutation, APartIsRefusedOrLegal) {
+TEST_F(CheckpointMutation, APieceIsRefusedOrLegal) {
   const std::string file = path_ + "/part-00000-of-00002.h5";
   const std::string original = Slurp(file);
-  Tally damaged("damaged checkpoint part"), hostile("hostile checkpoint part");
+  Tally damaged("damaged checkpoint piece"), hostile("hostile checkpoint piece");
   for (int64_t number = 0; number < MutationCount(); ++number) {
     const bool with_hashes = number % 2 == 1;
     std::string mutated = Mutator(4, number).Mutate(original);
@@ -241,9 +241,9 @@ TEST_F(CheckpointMutation, APartIsRefusedOrLegal) {
 TEST_F(CheckpointMutation, AManifestIsRefusedOrLegal) {
   const auto read = [](const std::string& text) {
     const CheckpointManifest manifest = ParseManifest(text, "the-manifest");
-    bool legal = manifest.step >= 0 && manifest.world_size == std::ssize(manifest.parts) &&
+    bool legal = manifest.step >= 0 && manifest.world_size == std::ssize(manifest.pieces) &&
                  manifest.size_bytes() > 0;
-    for (const CheckpointPart& part : manifest.parts) legal &= IsPlainName(part.file);
+    for (const CheckpointPiece& piece : manifest.pieces) legal &= IsPlainName(piece.file);
     for (const auto& [name, spec] : manifest.Arrays("it")) {
       legal &= IsArrayName(name) && spec.row_count() >= 0 && spec.row_bytes() >= 0;
     }

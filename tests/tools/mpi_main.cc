@@ -1,5 +1,5 @@
 // Starts MPI around the tests of a *_mpi_test.cc binary. Every rank runs every test; rank 0 reports
-// and writes the XML, the others print only what fails.
+// and writes the XML, the others print failures only.
 #include <cstdio>
 #include <exception>
 #include <memory>

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-// Exported by libhdf5, in no public header.
+// libhdf5 exports this function, but no public header declares it.
 extern "C" uint32_t H5_checksum_lookup3(const void* data, size_t size, uint32_t initial);
 
 namespace hearth::testing {

@@ -4,10 +4,10 @@
 
 namespace hearth::testing {
 
-/// Absolute path of a file of the source tree, "configs/quickstart.yaml".
+/// Returns the absolute path of a file of the source tree, such as "configs/quickstart.yaml".
 std::string SourcePath(const std::string& relative);
 
-/// Absolute path of the hearth command of this build.
+/// Returns the absolute path of the hearth command of this build.
 std::string HearthBinary();
 
 }  // namespace hearth::testing

@@ -8,6 +8,7 @@
 #include "common/phase.h"
 #include "trainer/evaluate/metric_table.h"
 #include "trainer/table/sharded_tables.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -100,7 +101,7 @@ void Evaluator::VisitChunks(
                                    kChunksPerFetch};
   if (any_sharded) communicator_.AllReduce(std::span<int64_t>(rounds), ReduceOp::kMax);
   for (int64_t round = 0; round < rounds[0]; ++round) {
-    EnterPhase(Phase::kEvaluate);
+    EnterPhase(kEvaluatePhase);
     const int64_t begin = round * kChunksPerFetch;
     const int64_t end = std::min(begin + kChunksPerFetch, episodes.chunk_count());
     std::vector<Chunk> chunks;

@@ -24,11 +24,7 @@ TaskRows SelectRows(const TaskRows& rows, const std::vector<int64_t>& keep, int6
     AppendSlice(rows.items, begin, end, selected.items);
     AppendSlice(rows.labels, begin, end, selected.labels);
     AppendSlice(rows.times, begin, end, selected.times);
-    AppendSlice(rows.history_begin, begin, end, selected.history_begin);
-    AppendSlice(rows.history_end, begin, end, selected.history_end);
     AppendSlice(rows.negatives, begin * negatives, end * negatives, selected.negatives);
-    AppendSlice(rows.negative_log_probability, begin * negatives, end * negatives,
-                selected.negative_log_probability);
     selected.offsets.push_back(selected.offsets.back() + end - begin);
   }
   return selected;
@@ -102,7 +98,6 @@ Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep) {
   }
   selected.support = SelectRows(chunk.support, keep, chunk.negatives_per_row);
   selected.query = SelectRows(chunk.query, keep, chunk.negatives_per_row);
-  selected.history = chunk.history;  // rows' windows index into the whole list
   selected.negatives_per_row = chunk.negatives_per_row;
   selected.hide_item_ids = chunk.hide_item_ids;
   return selected;

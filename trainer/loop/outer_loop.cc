@@ -14,6 +14,7 @@
 #include "common/stopwatch.h"
 #include "common/usable_cores.h"
 #include "trainer/table/sharded_tables.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -87,7 +88,7 @@ RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
 
 std::future<OuterLoop::NextRows> OuterLoop::LookAhead(const NextMetaBatch& next) const {
   if (!any_sharded_) return {};
-  return std::async(BesideTheCaller(), [this, &next] {
+  return std::async(BackgroundLaunch(), [this, &next] {
     const MetaBatch* to_come = next();
     return to_come == nullptr ? NextRows{} : NextRows{to_come->step, RequestFor(*to_come)};
   });
@@ -143,20 +144,20 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& n
                         .tables = shapes_});
   FetchedRows fetched;
   {
-    EnterPhase(Phase::kFetch);
+    EnterPhase(kFetchPhase);
     const Stopwatch stopwatch(&times_.fetch);
     fetched = FetchRows(meta_batch);
   }
   std::future<NextRows> next_rows = LookAhead(next);
   {
-    EnterPhase(Phase::kCompute);
+    EnterPhase(kComputePhase);
     const Stopwatch stopwatch(&times_.compute);
     ComputeChunks(meta_batch, fetched, sums);
   }
   StepResult result;
   typename ChunkSums<Real>::Result reduced;
   {
-    EnterPhase(Phase::kReduce);
+    EnterPhase(kReducePhase);
     const Stopwatch stopwatch(&times_.reduce);
     reduced = Reduce(sums, meta_batch, next_rows.valid() ? next_rows.get() : NextRows(), result);
     AgreeOnNorm<Real>(reduced, requests, result);
@@ -166,7 +167,7 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& n
   }
   if (!result.skip_reason.empty()) return result;
   result.rate_factor = LearningRateFactor(options_.optimizer, meta_batch.step, options_.max_steps);
-  EnterPhase(Phase::kUpdate);
+  EnterPhase(kUpdatePhase);
   const Stopwatch stopwatch(&times_.update);
   Update<Real>(reduced, meta_batch.step, result);
   return result;

@@ -8,10 +8,11 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/phase.h"
-#include "sampler/deal.h"
+#include "common/rank_place.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/reader.h"
 #include "trainer/state/replica_check.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -114,7 +115,7 @@ bool RunCheckpoints::IsDue(bool is_requested) const {
 }
 
 void RunCheckpoints::Begin(const StepNotes& notes) {
-  EnterPhase(Phase::kSave);
+  EnterPhase(kSavePhase);
   Finish();
   RequireEqualRanks(state_, communicator_);
   schedule_.OnBegin(state_.counters.step);
@@ -153,7 +154,7 @@ void RunCheckpoints::Finish() {
 }
 
 void RunCheckpoints::SaveLast(const StepNotes& notes) {
-  EnterPhase(Phase::kSave);
+  EnterPhase(kSavePhase);
   Finish();
   if (schedule_.Has(state_.counters.step)) return;
   Begin(notes);

@@ -12,6 +12,7 @@
 #include "trainer/loop/skip_policy.h"
 #include "trainer/loop/step_reporter.h"
 #include "trainer/state/replica_check.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -85,13 +86,13 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       on_data_(dataset, options.learner(), tensor_options),
       state_(InitialState(options, on_data_.learner,
                           {communicator.rank(), communicator.world_size()})),
-      engine_(
-          ChooseEngine(options.train.engine, {on_data_.learner, on_data_.data.builder()},
+      engine_(ChooseEngine(options.train.engine, {on_data_.learner, on_data_.data.builder()},
                            tensor_options.device())),
       threads_(std::max(1, static_cast<int>(options.train.threads)), UseOneThreadPerOperator),
       stepper_(MakeStepper(options, *engine_.engine, on_data_.data.builder(), state_, threads_,
                            communicator_, alone_)),
-      evaluator_(on_data_.learner, on_data_.data, dataset, options.tasks, options.eval, options.seed, communicator_),
+      evaluator_(on_data_.learner, on_data_.data, dataset, options.tasks, options.eval,
+                 options.seed, communicator_),
       validation_([this] { return evaluator_.Validate(state_.parameters); }, state_.counters,
                   observer),
       checkpoints_(options_, dataset, on_data_.learner.layout(), state_, communicator_, observer) {
@@ -112,7 +113,7 @@ TrainOutcome Trainer::Run() {
   while (!IsDone() && !is_stopped) {
     const double step_begin = SteadyNowSec();
     EnterStep(state_.counters.step);
-    EnterPhase(Phase::kLoad);
+    EnterPhase(kLoadPhase);
     const MetaBatch& meta_batch = loader.Next();  // the one after it is already being prefetched
     const double load_sec = SteadyNowSec() - step_begin;
     communicator_.Clear();
@@ -187,7 +188,7 @@ void Trainer::ValidateAndSave(const StepResult& result) {
 TrainOutcome Trainer::End(bool is_stopped) {
   if (!is_stopped && !validation_.Has(state_.counters.step)) validation_.Run();
   checkpoints_.SaveLast(Notes());
-  EnterPhase(Phase::kEnd);
+  EnterPhase(kEndPhase);
   if (is_stopped && !IsDone()) return TrainOutcome::kStopped;
   if (state_.counters.step < options_.train.max_steps) return TrainOutcome::kEarlyStopped;
   return TrainOutcome::kDone;

@@ -6,8 +6,8 @@
 
 #include "cluster/counting_communicator.h"
 #include "cluster/self_communicator.h"
+#include "common/rank_place.h"
 #include "common/worker_threads.h"
-#include "sampler/deal.h"
 #include "sampler/meta_batch_loader.h"
 #include "storage/shard/dataset.h"
 #include "trainer/adapt/learner_of_dataset.h"

@@ -4,6 +4,7 @@
 
 #include "common/phase.h"
 #include "trainer/evaluate/metrics.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 
@@ -12,7 +13,7 @@ Validation::Validation(std::function<ValidationResult()> validate, TrainState& c
     : validate_(std::move(validate)), counters_(counters), observer_(observer) {}
 
 void Validation::Run() {
-  EnterPhase(Phase::kEvaluate);
+  EnterPhase(kEvaluatePhase);
   newest_ = validate_();
   newest_->step = counters_.step;
   if (newest_->task_count == 0) return;

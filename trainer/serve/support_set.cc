@@ -139,9 +139,7 @@ Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item
   RandomStream random(seed, Purpose::kNegative, Xxh3(support.user.data(), support.user.size()));
   for (TaskRows* rows : {&chunk.support, &chunk.query}) {
     for (int64_t i = 0; i < rows->row_count() * negatives_per_row; ++i) {
-      const NegativeSampler::Draw draw = candidates.DrawOne(&random);
-      rows->negatives.push_back(draw.item);
-      rows->negative_log_probability.push_back(draw.log_probability);
+      rows->negatives.push_back(candidates.DrawOne(&random));
     }
   }
   return chunk;

@@ -14,6 +14,7 @@
 #include "common/streaming_copy.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -93,7 +94,7 @@ void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<
 
 // Rank 0.
 void CheckpointSaver::Prepare() {
-  PassBeside(Phase::kSavePrepare);
+  MarkBackgroundPhase(kSavePreparePhase);
   folder_ =
       PrepareCheckpoint(options_.run_dir, manifest_.step, manifest_.run_id, options_.start_number);
 }
@@ -132,8 +133,8 @@ bool CheckpointSaver::Copy() {
 }
 
 void CheckpointSaver::Write() {
-  PassBeside(Phase::kSaveWrite);
-  part_ = WriteCheckpointPart(
+  MarkBackgroundPhase(kSaveWritePhase);
+  piece_ = WriteCheckpointPiece(
       folder_, {manifest_.run_id, manifest_.step, communicator_.rank(), communicator_.world_size()},
       arrays_);
 }
@@ -141,7 +142,7 @@ void CheckpointSaver::Write() {
 // Rank 0.
 void CheckpointSaver::Commit() {
   if (options_.require_run_dir) options_.require_run_dir();
-  PassBeside(Phase::kSaveCommit);
+  MarkBackgroundPhase(kSaveCommitPhase);
   outcome_.path = CommitCheckpoint(options_.run_dir, folder_, manifest_);
   chain_.reset();
   const std::optional<RankFailure> not_read_back =
@@ -150,7 +151,7 @@ void CheckpointSaver::Commit() {
     spdlog::warn("step {} is saved, but no delta can follow it: {}", manifest_.step,
                  not_read_back->message);
   }
-  PassBeside(Phase::kSavePrune);
+  MarkBackgroundPhase(kSavePrunePhase);
   const std::optional<RankFailure> not_pruned =
       Attempt([&] { PruneCheckpoints(options_.run_dir, options_.keep, pinned_steps_); });
   if (not_pruned) {
@@ -183,10 +184,10 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
 }
 
 void CheckpointSaver::GatherParts() {
-  EnterPhase(Phase::kSaveGather);
-  manifest_.parts.clear();
-  for (const std::string& text : AllGatherText(communicator_, SerializePart(part_))) {
-    manifest_.parts.push_back(ParsePart(text, folder_));
+  EnterPhase(kSaveGatherPhase);
+  manifest_.pieces.clear();
+  for (const std::string& text : AllGatherText(communicator_, SerializePiece(piece_))) {
+    manifest_.pieces.push_back(ParsePiece(text, folder_));
   }
 }
 

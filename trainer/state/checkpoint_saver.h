@@ -67,7 +67,7 @@ class CheckpointSaver {
   bool PrefersDelta(int64_t whole_bytes, int64_t changed_bytes);
 
   enum class Kind { kWhole, kDelta };
-  /// Begins to save. `manifest`: all but base and parts. `arrays`: of this rank; they may change
+  /// Begins to save. `manifest`: all but base and pieces. `arrays`: of this rank; they may change
   /// when this returns. `pinned_steps`: never pruned. Collective. No save may be in flight.
   void Begin(Kind kind, CheckpointManifest manifest, std::vector<NamedArray> arrays,
              std::vector<int64_t> pinned_steps);
@@ -111,7 +111,7 @@ class CheckpointSaver {
   std::vector<int64_t> pinned_steps_;
   std::optional<Chain> chain_;  // rank 0; nothing: no delta is possible
   std::string folder_;
-  CheckpointPart part_;
+  CheckpointPiece piece_;
   SaveOutcome outcome_;
   double begin_sec_ = 0.0;
   std::optional<RankFailure> failure_;  // of this rank; written by the thread

@@ -15,7 +15,7 @@
 #include "cluster/consensus.h"
 #include "cluster/row_partition.h"
 #include "common/error.h"
-#include "sampler/deal.h"
+#include "common/rank_place.h"
 #include "storage/file/durable_file.h"
 #include "trainer/state/model_arrays.h"
 #include "trainer/state/safetensors.h"

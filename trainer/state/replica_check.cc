@@ -35,7 +35,7 @@ uint64_t HashOfReplicas(RunState& state) {
 
 void RequireEqualReplicas(RunState& state, Communicator& communicator) {
   if (communicator.world_size() == 1) return;
-  const std::vector<int> ranks = RanksUnlikeMost(communicator, HashOfReplicas(state));
+  const std::vector<int> ranks = RanksWithRareValue(communicator, HashOfReplicas(state));
   if (ranks.empty()) return;
   throw NumericError(
       "after step {}: the parameters of rank {} are not those of most ranks, though all took the "
@@ -45,7 +45,7 @@ void RequireEqualReplicas(RunState& state, Communicator& communicator) {
 }
 
 void RequireEqualRanks(RunState& state, CountingCommunicator& communicator) {
-  const std::vector<int> ranks = RanksWithOtherCalls(communicator);
+  const std::vector<int> ranks = RanksWithRareCalls(communicator);
   HEARTH_CHECK(ranks.empty(), "step {}: ranks {} made other collective calls than most",
                state.counters.step, fmt::join(ranks, ", "));
   RequireEqualReplicas(state, communicator);

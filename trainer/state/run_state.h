@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "sampler/deal.h"
+#include "common/rank_place.h"
 #include "storage/checkpoint/array.h"
 #include "storage/checkpoint/reader.h"
 #include "trainer/optimize/dense_optimizer.h"

@@ -17,6 +17,7 @@
 #include "storage/file/durable_file.h"
 #include "storage/run/start_record.h"
 #include "tests/launch/command/run_hearth.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -90,7 +91,7 @@ bool IsAt(Phase phase, Phase wanted, int64_t step) {
 TEST_F(TrainRunTest, ASecondJobIsRefusedWhileTheFirstOneRuns) {
   // The first job, at an exact place, starts the second one and then asks itself to stop.
   const Outcome first = TrainWith([](Phase phase) {
-    if (!IsAt(phase, Phase::kLoad, 2)) return;
+    if (!IsAt(phase, kLoadPhase, 2)) return;
     SetPhaseHook(nullptr);
     const auto begin = std::chrono::steady_clock::now();
     const Outcome second = RunHearth(Train());
@@ -112,7 +113,7 @@ TEST_F(TrainRunTest, ASecondJobIsRefusedWhileTheFirstOneRuns) {
 
 TEST_F(TrainRunTest, AJobThatLostTheFolderCommitsNothingAndLeavesNoTrace) {
   const Outcome outcome = TrainWith([](Phase phase) {
-    if (phase != Phase::kSaveGather || PathExists(StartPath(run_folder, 2))) return;
+    if (phase != kSaveGatherPhase || PathExists(StartPath(run_folder, 2))) return;
     StartRecord other;
     other.number = 2;
     other.process = {"node3", "6f1c", "pid:[1]", 4711, 99};
@@ -126,8 +127,8 @@ TEST_F(TrainRunTest, AJobThatLostTheFolderCommitsNothingAndLeavesNoTrace) {
 }
 
 TEST_F(TrainRunTest, ToStopDuringASaveEndsWithSoundCheckpointsUpToTheLastStep) {
-  for (const Phase phase : {Phase::kSave, Phase::kSavePrepare, Phase::kSaveWrite,
-                            Phase::kSaveGather, Phase::kSaveCommit}) {
+  for (const Phase phase :
+       {kSavePhase, kSavePreparePhase, kSaveWritePhase, kSaveGatherPhase, kSaveCommitPhase}) {
     static Phase when;
     when = phase;
     fs::remove_all(run_folder);
@@ -137,19 +138,19 @@ TEST_F(TrainRunTest, ToStopDuringASaveEndsWithSoundCheckpointsUpToTheLastStep) {
       raise(SIGUSR2);
       raise(SIGTERM);
     });
-    EXPECT_EQ(outcome.code, 75) << NameOf(phase) << outcome.err;
+    EXPECT_EQ(outcome.code, 75) << phase.name << outcome.err;
     const std::vector<int64_t> steps = ListSteps(run_folder);
-    ASSERT_THAT(steps, Not(IsEmpty())) << NameOf(phase);
+    ASSERT_THAT(steps, Not(IsEmpty())) << phase.name;
     for (const int64_t step : steps) VerifyCheckpoint(CheckpointPath(run_folder, step));
-    EXPECT_LE(steps.back(), 3) << NameOf(phase) << ": the save, the step it asks in, one more";
+    EXPECT_LE(steps.back(), 3) << phase.name << ": the save, the step it asks in, one more";
     EXPECT_THAT(outcome.err, HasSubstr(fmt::format("at step {} after", steps.back())));
-    EXPECT_EQ(UnfinishedCount(), 0) << NameOf(phase);
+    EXPECT_EQ(UnfinishedCount(), 0) << phase.name;
   }
 }
 
 TEST_F(TrainRunTest, ToStopBeforeTheFirstStepEndsWithACheckpointOfIt) {
   const Outcome outcome = TrainWith([](Phase phase) {
-    if (IsAt(phase, Phase::kLoad, 0)) raise(SIGUSR2);
+    if (IsAt(phase, kLoadPhase, 0)) raise(SIGUSR2);
   });
   EXPECT_EQ(outcome.code, 75) << outcome.err;
   EXPECT_THAT(ListSteps(run_folder), ElementsAre(1));
@@ -158,7 +159,7 @@ TEST_F(TrainRunTest, ToStopBeforeTheFirstStepEndsWithACheckpointOfIt) {
 TEST_F(TrainRunTest, StartsThatDieWithoutProgressEndWithTheReason) {
   EXPECT_EQ(RunHearth(Train({"train.max_steps=2"})).code, 0);
   const auto die = [](Phase phase) {
-    if (IsAt(phase, Phase::kCompute, 2)) raise(SIGKILL);
+    if (IsAt(phase, kComputePhase, 2)) raise(SIGKILL);
   };
   for (int start = 0; start < 3; ++start) EXPECT_EQ(TrainWith(die).code, 128 + SIGKILL);
   const Outcome refused = TrainWith(die);
@@ -174,7 +175,7 @@ TEST_F(TrainRunTest, StartsThatDieWithoutProgressEndWithTheReason) {
 
 TEST_F(TrainRunTest, ASaveThatWasKilledIsTakenAwayByTheNextStart) {
   EXPECT_EQ(TrainWith([](Phase phase) {
-              if (phase == Phase::kSaveCommit) raise(SIGKILL);
+              if (phase == kSaveCommitPhase) raise(SIGKILL);
             }).code,
             128 + SIGKILL);
   EXPECT_EQ(UnfinishedCount(), 1);

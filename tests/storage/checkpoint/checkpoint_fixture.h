@@ -49,7 +49,7 @@ class CheckpointFixture : public ::testing::Test {
 
   /// Rank r of n writes rows [37 r / n, 37 (r + 1) / n) of the table; rank 0 also writes the
   /// parameters. If the step has a base (base_of_), a rank writes no table rows but the touched.
-  CheckpointPart WritePiece(const std::string& folder, int64_t step, int rank, int world_size) {
+  CheckpointPiece WritePiece(const std::string& folder, int64_t step, int rank, int world_size) {
     const std::vector<float> table = TableAt(step);
     const std::vector<double> parameters = ParametersAt(step);
     const int64_t counter = step * 1000;
@@ -74,10 +74,10 @@ class CheckpointFixture : public ::testing::Test {
       arrays.push_back(WholeArray("optimizer/counter", {1}, &counter));
       arrays.push_back(WholeArray<int32_t>("tables/items/evicted", {0}, nullptr));
     }
-    return WriteCheckpointPart(folder, {run_id_, step, rank, world_size}, arrays);
+    return WriteCheckpointPiece(folder, {run_id_, step, rank, world_size}, arrays);
   }
 
-  CheckpointManifest ManifestAt(int64_t step, std::vector<CheckpointPart> pieces) const {
+  CheckpointManifest ManifestAt(int64_t step, std::vector<CheckpointPiece> pieces) const {
     CheckpointManifest manifest;
     manifest.run_id = run_id_;
     manifest.step = step;
@@ -91,14 +91,14 @@ class CheckpointFixture : public ::testing::Test {
     manifest.tool_version = "0.1.0";
     manifest.metric = CheckpointMetric{"rmse", 1.0 / static_cast<double>(step + 1)};
     manifest.scalars = {{"sampler", {{"seed", 7}, {"step", step}}}, {"best", 0.1}};
-    manifest.parts = std::move(pieces);
+    manifest.pieces = std::move(pieces);
     return manifest;
   }
 
   /// Prepares and writes everything but does not commit.
   std::pair<std::string, CheckpointManifest> WriteAside(int64_t step, int world_size = 2) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
-    std::vector<CheckpointPart> pieces;
+    std::vector<CheckpointPiece> pieces;
     for (int rank = 0; rank < world_size; ++rank) {
       pieces.push_back(WritePiece(folder, step, rank, world_size));
     }

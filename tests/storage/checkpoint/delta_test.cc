@@ -77,10 +77,10 @@ class DeltaCheckpoint : public CheckpointFixture {
   std::string Commit(Model& model, int64_t step, int world_size,
                      std::optional<int64_t> base = std::nullopt) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
-    std::vector<CheckpointPart> pieces;
+    std::vector<CheckpointPiece> pieces;
     for (int rank = 0; rank < world_size; ++rank) {
       const RankArrays of(model, rank, world_size, base.has_value());
-      pieces.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, world_size}, of.arrays));
+      pieces.push_back(WriteCheckpointPiece(folder, {run_id_, step, rank, world_size}, of.arrays));
     }
     CheckpointManifest manifest = ManifestAt(step, std::move(pieces));
     if (base) {
@@ -200,7 +200,7 @@ TEST_F(DeltaCheckpoint, IsRefusedWithAnotherBaseOfTheSameStep) {
 
 TEST_F(DeltaCheckpoint, OfADamagedBaseIsRefused) {
   SaveChain();
-  const std::string piece = CheckpointPath(run_dir_, 2) + "/" + PartFileName(1, 2);
+  const std::string piece = CheckpointPath(run_dir_, 2) + "/" + PieceFileName(1, 2);
   std::string bytes = Slurp(piece);
   bytes.back() ^= 1;
   Overwrite(piece, bytes);
@@ -236,7 +236,7 @@ TEST_F(DeltaCheckpoint, NothingIsPrunedWhileTheNewestHasADamagedBase) {
   Model model(12);
   for (const int64_t step : {1, 2, 3}) Commit(model, step, 1);
   Commit(model, 4, 1, 3);
-  const std::string piece = CheckpointPath(run_dir_, 3) + "/" + PartFileName(0, 1);
+  const std::string piece = CheckpointPath(run_dir_, 3) + "/" + PieceFileName(0, 1);
   std::string bytes = Slurp(piece);
   bytes.back() ^= 1;
   Overwrite(piece, bytes);
@@ -260,7 +260,7 @@ TEST_F(DeltaCheckpoint, OfAnArrayThatTheBaseDoesNotHaveIsNotCommitted) {
   RankArrays of(model, 0, 1, true);
   of.arrays[0].name = "other/rows";
   CheckpointManifest manifest =
-      ManifestAt(2, {WriteCheckpointPart(folder, {run_id_, 2, 0, 1}, of.arrays)});
+      ManifestAt(2, {WriteCheckpointPiece(folder, {run_id_, 2, 0, 1}, of.arrays)});
   manifest.base = CheckpointBase{1, ReadCheckpointManifest(CheckpointPath(run_dir_, 1)).sha256};
   EXPECT_THAT(MessageOf([&] { CommitCheckpoint(run_dir_, folder, manifest); }),
               AllOf(HasSubstr("'other/rows' has touched rows of float32 [12, 4]"),
@@ -271,13 +271,13 @@ TEST_F(DeltaCheckpoint, ChainsOfAnyoneAreFollowedOnlySoFar) {
   Model model(12);
   Commit(model, 1, 1);
   CheckpointManifest manifest = ReadCheckpointManifest(CheckpointPath(run_dir_, 1));
-  const std::string piece = CheckpointPath(run_dir_, 1) + "/" + manifest.parts[0].file;
+  const std::string piece = CheckpointPath(run_dir_, 1) + "/" + manifest.pieces[0].file;
   for (int64_t step = 2; step <= CheckpointManifest::kMostDeltas + 2; ++step) {
     manifest.base = CheckpointBase{step - 1, manifest.sha256};
     manifest.step = step;
     const std::string folder = CheckpointPath(run_dir_, step);
     std::filesystem::create_directory(folder);
-    std::filesystem::copy_file(piece, folder + "/" + manifest.parts[0].file);
+    std::filesystem::copy_file(piece, folder + "/" + manifest.pieces[0].file);
     Overwrite(folder + "/" + kManifestFile, SerializeManifest(manifest));
     manifest.sha256 = ReadCheckpointManifest(folder).sha256;
   }
@@ -301,8 +301,8 @@ TEST_P(ForgedOffsets, AreRefused) {
        .rows = {0, 12},
        .data = state.data(),
        .touched = std::make_shared<TouchedRows>(TouchedRows{"table", {0, 12}, GetParam()})}};
-  CheckpointPart piece;
-  piece.file = PartFileName(0, 1);
+  CheckpointPiece piece;
+  piece.file = PieceFileName(0, 1);
   const WrittenFile written = WritePieceFile(folder + "/" + piece.file, {run_id_, 2, 0, 1}, arrays);
   piece.size_bytes = written.size_bytes;
   piece.sha256 = written.sha256;

@@ -55,7 +55,7 @@ class CheckpointFaultFixture : public CheckpointFixture {
     std::string folder;
     try {
       folder = PrepareCheckpoint(run_dir_, step, run_id_);
-      std::vector<CheckpointPart> pieces;
+      std::vector<CheckpointPiece> pieces;
       for (int rank = 0; rank < 2; ++rank) pieces.push_back(WritePiece(folder, step, rank, 2));
       CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(pieces)));
       committed_ = step;

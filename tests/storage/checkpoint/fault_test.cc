@@ -169,19 +169,19 @@ class LargeCheckpointFaults : public CheckpointFaults {
  protected:
   static constexpr int64_t kLargeRows = 30'000;
 
-  std::vector<CheckpointPart> WriteLargePieces(const std::string& folder, int64_t step) {
-    std::vector<CheckpointPart> pieces;
+  std::vector<CheckpointPiece> WriteLargePieces(const std::string& folder, int64_t step) {
+    std::vector<CheckpointPiece> pieces;
     for (int rank = 0; rank < 2; ++rank) {
       const std::vector<NamedArray> arrays = {ArraySlice(
           "tables/items/rows", {kLargeRows, 2}, rank * kLargeRows, 2 * kLargeRows, values_.data())};
-      pieces.push_back(WriteCheckpointPart(folder, {run_id_, step, rank, 2}, arrays));
+      pieces.push_back(WriteCheckpointPiece(folder, {run_id_, step, rank, 2}, arrays));
     }
     return pieces;
   }
   void SaveLarge(int64_t step) {
     const std::string folder = PrepareCheckpoint(run_dir_, step, run_id_);
     try {
-      std::vector<CheckpointPart> pieces = WriteLargePieces(folder, step);
+      std::vector<CheckpointPiece> pieces = WriteLargePieces(folder, step);
       CommitCheckpoint(run_dir_, folder, ManifestAt(step, std::move(pieces)));
     } catch (...) {
       AbandonCheckpoint(folder);
@@ -286,12 +286,12 @@ TEST_F(CheckpointFaults, StaleAttributesOfOtherHostsFilesDoNotHinderACommit) {
   StaleFileSystem stale(fast_);
   const ScopedFileSystem scope(stale);
   const std::string folder = PrepareCheckpoint(run_dir_, 30, run_id_);
-  std::vector<CheckpointPart> pieces;
+  std::vector<CheckpointPiece> pieces;
   for (int rank = 0; rank < 2; ++rank) {
     // Rank 0 asked for the names before the other host made the files.
-    EXPECT_FALSE(PathExists(folder + "/" + PartFileName(rank, 2)));
+    EXPECT_FALSE(PathExists(folder + "/" + PieceFileName(rank, 2)));
     pieces.push_back(WritePiece(folder, 30, rank, 2));
-    EXPECT_FALSE(PathExists(folder + "/" + PartFileName(rank, 2)));
+    EXPECT_FALSE(PathExists(folder + "/" + PieceFileName(rank, 2)));
   }
   const std::string path = CommitCheckpoint(run_dir_, folder, ManifestAt(30, std::move(pieces)));
   EXPECT_EQ(VerifyCheckpoint(path).step, 30);

@@ -28,13 +28,13 @@ CheckpointManifest Example() {
                       {"third", 1.0 / 3.0},
                       {"patience", {{"left", -2}, {"done", false}}}};
   for (int rank = 0; rank < 2; ++rank) {
-    CheckpointPart piece;
-    piece.file = PartFileName(rank, 2);
+    CheckpointPiece piece;
+    piece.file = PieceFileName(rank, 2);
     piece.rank = rank;
     piece.size_bytes = 4096;
     piece.sha256 = std::string(64, static_cast<char>('1' + rank));
     piece.arrays["table"] = {{ColumnType::kFloat32, {10, 4}}, {{rank * 5, rank * 5 + 5}}, {}};
-    manifest.parts.push_back(piece);
+    manifest.pieces.push_back(piece);
   }
   return manifest;
 }
@@ -126,7 +126,7 @@ TEST(CheckpointManifest, ResealedRandomEditsNeverCrash) {
 TEST(CheckpointManifest, ArraysHaveAsManyDimensionsAsHearthWrites) {
   for (const size_t dimensions : {0, 9}) {
     CheckpointManifest manifest = Example();
-    for (CheckpointPart& piece : manifest.parts) {
+    for (CheckpointPiece& piece : manifest.pieces) {
       piece.arrays["table"].spec.shape.assign(dimensions, 1);
     }
     // Writing parses its own text.
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
 CheckpointManifest DeltaExample() {
   CheckpointManifest manifest = Example();
   manifest.base = CheckpointBase{7, std::string(64, 'b')};
-  manifest.parts[1].arrays["table"] = {
+  manifest.pieces[1].arrays["table"] = {
       {ColumnType::kFloat32, {10, 4}}, {}, TouchedRecord{"rows", {5, 10}, 2}};
   return manifest;
 }
@@ -201,7 +201,7 @@ TEST(CheckpointManifest, OfADeltaRoundTrips) {
   const CheckpointManifest read = ParseManifest(text, "m");
   EXPECT_EQ(SerializeManifest(read), text);
   EXPECT_EQ(read.base, DeltaExample().base);
-  EXPECT_EQ(read.parts[1].arrays.at("table").touched, (TouchedRecord{"rows", {5, 10}, 2}));
+  EXPECT_EQ(read.pieces[1].arrays.at("table").touched, (TouchedRecord{"rows", {5, 10}, 2}));
   EXPECT_THAT(text, HasSubstr("\"format_version\": 2"));
 }
 
@@ -226,14 +226,14 @@ TEST(CheckpointManifest, OversizedTextIsRefusedBeforeParsing) {
   EXPECT_THAT(RefusalOf(text), HasSubstr("more than a manifest may have"));
 }
 
-TEST(CheckpointPart, RecordTravelsAsOneLine) {
-  const CheckpointPart piece = Example().parts[1];
-  const std::string line = SerializePart(piece);
+TEST(CheckpointPiece, RecordTravelsAsOneLine) {
+  const CheckpointPiece piece = Example().pieces[1];
+  const std::string line = SerializePiece(piece);
   EXPECT_EQ(line.find('\n'), std::string::npos);
-  const CheckpointPart read = ParsePart(line, "rank 1");
-  EXPECT_EQ(SerializePart(read), line);
+  const CheckpointPiece read = ParsePiece(line, "rank 1");
+  EXPECT_EQ(SerializePiece(read), line);
   EXPECT_EQ(read.arrays.at("table").slices, piece.arrays.at("table").slices);
-  EXPECT_THROW(ParsePart(line.substr(1), "rank 1"), DataError);
+  EXPECT_THROW(ParsePiece(line.substr(1), "rank 1"), DataError);
 }
 
 TEST(ArrayNames, AreSegmentsOfPlainCharacters) {

@@ -67,8 +67,8 @@ TEST_F(CheckpointReading, OneRankMayWriteSeveralSlicesOfAnArray) {
   const std::vector<NamedArray> even = {slice(2, 1), slice(0, 1)}, odd = {slice(1, 1), slice(3, 1)};
   const std::string path =
       CommitCheckpoint(run_dir_, folder,
-                       ManifestAt(1, {WriteCheckpointPart(folder, {run_id_, 1, 0, 2}, even),
-                                      WriteCheckpointPart(folder, {run_id_, 1, 1, 2}, odd)}));
+                       ManifestAt(1, {WriteCheckpointPiece(folder, {run_id_, 1, 0, 2}, even),
+                                      WriteCheckpointPiece(folder, {run_id_, 1, 1, 2}, odd)}));
   const CheckpointReader reader(path);
   EXPECT_EQ(reader.Read<uint8_t>("buckets"), values);
   EXPECT_THAT(reader.ReadRows<uint8_t>("buckets", {1, 3}), ElementsAre(2, 3, 4, 5));
@@ -79,8 +79,8 @@ TEST_F(CheckpointReading, ARankWithNothingToSayWritesAnEmptyPiece) {
   const int64_t value = 42;
   const std::vector<NamedArray> arrays = {WholeArray("a", {1}, &value)};
   CommitCheckpoint(run_dir_, folder,
-                   ManifestAt(1, {WriteCheckpointPart(folder, {run_id_, 1, 0, 2}, arrays),
-                                  WriteCheckpointPart(folder, {run_id_, 1, 1, 2}, {})}));
+                   ManifestAt(1, {WriteCheckpointPiece(folder, {run_id_, 1, 0, 2}, arrays),
+                                  WriteCheckpointPiece(folder, {run_id_, 1, 1, 2}, {})}));
   EXPECT_THAT(CheckpointReader(*Newest()).Read<int64_t>("a"), ElementsAre(42));
 }
 
@@ -191,7 +191,7 @@ TEST_F(CheckpointReading, PieceOfAnotherStepIsRefusedEvenUnderAManifestWithItsHa
   const std::string newest = Save(20);
   CheckpointManifest manifest = ReadCheckpointManifest(newest);
   const CheckpointManifest older = ReadCheckpointManifest(run_dir_ + "/checkpoints/step-000010");
-  manifest.parts[1] = older.parts[1];
+  manifest.pieces[1] = older.pieces[1];
   Overwrite(newest + "/MANIFEST.json", SerializeManifest(manifest));
   fs::copy_file(run_dir_ + "/checkpoints/step-000010/part-00001-of-00002.h5",
                 newest + "/part-00001-of-00002.h5", fs::copy_options::overwrite_existing);
@@ -203,7 +203,7 @@ TEST_F(CheckpointReading, PieceOfAnotherStepIsRefusedEvenUnderAManifestWithItsHa
 TEST_F(CheckpointReading, AnArrayOfAnotherTypeIsRefusedUnderItsHash) {
   const std::string path = Save(20);
   CheckpointManifest manifest = ReadCheckpointManifest(path);
-  manifest.parts[0].arrays.at("optimizer/counter").spec.type = ColumnType::kFloat64;
+  manifest.pieces[0].arrays.at("optimizer/counter").spec.type = ColumnType::kFloat64;
   Overwrite(path + "/MANIFEST.json", SerializeManifest(manifest));
   for (const Author author : {Author::kUnknown, Author::kThisJob}) {
     EXPECT_THAT(MessageOf([&] { VerifyCheckpoint(path, author); }),
@@ -220,7 +220,7 @@ TEST_F(CheckpointReading, AValueThatIsNotFiniteIsRefusedUnderItsHash) {
   bytes.replace(bytes.find(row), sizeof(float), "\xff\xff\xff\x7f");
   Overwrite(file, bytes);
   CheckpointManifest manifest = ReadCheckpointManifest(path);
-  manifest.parts[0].sha256 = Sha256Hex(bytes);
+  manifest.pieces[0].sha256 = Sha256Hex(bytes);
   Overwrite(path + "/MANIFEST.json", SerializeManifest(manifest));
   EXPECT_THAT(MessageOf([&] { CheckpointReader(path).Read<float>("tables/items/rows"); }),
               HasSubstr("'tables/items/rows' row 1 is not finite"));

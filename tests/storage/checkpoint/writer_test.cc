@@ -54,7 +54,7 @@ TEST_F(CheckpointWriter, RefusesNonFiniteValuesNamingArrayAndRow) {
     const std::vector<NamedArray> arrays = {
         ArraySlice("tables/users/rows", {4, 3}, 10, 20, values.data())};
     try {
-      WriteCheckpointPart(folder, {run_id_, 4, 0, 1}, arrays);
+      WriteCheckpointPiece(folder, {run_id_, 4, 0, 1}, arrays);
       ADD_FAILURE() << "accepted " << bad;
     } catch (const NumericError& error) {
       EXPECT_THAT(error.what(), HasSubstr("'tables/users/rows' is not finite in row 12"));
@@ -82,7 +82,7 @@ TEST_F(CheckpointWriter, CrashAfterAnySubStepLeavesThePreviousCheckpointLoadable
   for (int stop_after = 0; stop_after <= 4; ++stop_after) {
     SCOPED_TRACE(stop_after);
     const std::string folder = PrepareCheckpoint(run_dir_, 20, run_id_);
-    std::vector<CheckpointPart> pieces;
+    std::vector<CheckpointPiece> pieces;
     for (int rank = 0; rank < std::min(stop_after, 2); ++rank) {
       pieces.push_back(WritePiece(folder, 20, rank, 2));
     }
@@ -174,7 +174,7 @@ TEST_F(CheckpointWriter, WhatALaterStartTookAwayCannotBeCommitted) {
   const float value = 1.0f;
   const std::vector<NamedArray> arrays = {WholeArray("parameters/adapted", {1}, &value)};
   const CheckpointManifest manifest =
-      ManifestAt(10, {WriteCheckpointPart(folder, {run_id_, 10, 0, 1}, arrays)});
+      ManifestAt(10, {WriteCheckpointPiece(folder, {run_id_, 10, 0, 1}, arrays)});
   RemoveLeftovers(run_dir_, 2);
   EXPECT_THROW(CommitCheckpoint(run_dir_, folder, manifest), StorageError);
   EXPECT_THAT(NamesIn(run_dir_ + "/checkpoints"), IsEmpty());
@@ -217,7 +217,7 @@ TEST_F(CheckpointWriter, ACommittedStepIsNeverReplacedByOtherContent) {
   const float other = 1.0f;
   const std::vector<NamedArray> arrays = {WholeArray("parameters/adapted", {1}, &other)};
   const CheckpointManifest other_manifest =
-      ManifestAt(10, {WriteCheckpointPart(folder, {run_id_, 10, 0, 1}, arrays)});
+      ManifestAt(10, {WriteCheckpointPiece(folder, {run_id_, 10, 0, 1}, arrays)});
   EXPECT_THAT(MessageOf([&] { CommitCheckpoint(run_dir_, folder, other_manifest); }),
               HasSubstr("committed already with other content"));
   EXPECT_EQ(Slurp(path + "/MANIFEST.json"), manifest);
@@ -246,7 +246,7 @@ TEST_F(CheckpointWriter, RefusesToCommitWhatCouldNotBeReadBack) {
   }
   {
     auto [folder, manifest] = WriteAside(2, 3);
-    manifest.parts.pop_back();
+    manifest.pieces.pop_back();
     EXPECT_THAT(MessageOf([&] { CommitCheckpoint(run_dir_, folder, manifest); }),
                 HasSubstr("written by 3 ranks but lists 2 parts"));
     manifest.world_size = 2;
@@ -263,8 +263,8 @@ TEST_F(CheckpointWriter, SlicesThatLeaveAGapOrOverlapAreRefusedAtCommit) {
     const std::vector<NamedArray> second = {
         ArraySlice("a", {10 - second_begin}, second_begin, 10, values.data())};
     CommitCheckpoint(run_dir_, folder,
-                     ManifestAt(1, {WriteCheckpointPart(folder, {run_id_, 1, 0, 2}, first),
-                                    WriteCheckpointPart(folder, {run_id_, 1, 1, 2}, second)}));
+                     ManifestAt(1, {WriteCheckpointPiece(folder, {run_id_, 1, 0, 2}, first),
+                                    WriteCheckpointPiece(folder, {run_id_, 1, 1, 2}, second)}));
   };
   EXPECT_THAT(MessageOf([&] { commit(4, 6); }), HasSubstr("rows 4..6 of 'a' are in no part"));
   EXPECT_THAT(MessageOf([&] { commit(6, 4); }), HasSubstr("rows 4..6 of 'a' are in two parts"));

@@ -146,7 +146,7 @@ TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
   options.checkpoint.keep = 3;
   const std::string unbroken = TrainAlone(options);
   const std::string run = options.run_dir;
-  const std::vector<std::string> files = {"MANIFEST.json", PartFileName(0, 1)};
+  const std::vector<std::string> files = {"MANIFEST.json", PieceFileName(0, 1)};
   for (const std::string& file : files) {
     for (const bool truncate : {true, false}) {
       options.run_dir = CopyOf(run, "damaged");
@@ -176,7 +176,7 @@ TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
 TEST_F(TrainerTest, OnlyDamagedCheckpointsIsAnErrorNotAFreshStart) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 4);
   TrainAlone(options);
-  std::filesystem::resize_file(CheckpointPath(options.run_dir, 4) + "/" + PartFileName(0, 1), 100);
+  std::filesystem::resize_file(CheckpointPath(options.run_dir, 4) + "/" + PieceFileName(0, 1), 100);
   EXPECT_THROW(TrainAlone(options), DataError);
 }
 

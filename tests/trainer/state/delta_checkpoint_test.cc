@@ -116,8 +116,8 @@ TEST_F(DeltaCheckpoints, HoldTheRowsThatSteppedAndNoOthers) {
       const std::vector<float> age = now.Read<float>(name), was = before.Read<float>(name);
       int64_t stepped = 0, held = 0;
       for (size_t row = 0; row < age.size(); ++row) stepped += age[row] != was[row];
-      for (const CheckpointPart& part : now.manifest().parts) {
-        held += part.arrays.at(name).touched.value().count;
+      for (const CheckpointPiece& piece : now.manifest().pieces) {
+        held += piece.arrays.at(name).touched.value().count;
       }
       EXPECT_EQ(held, stepped) << name << " at step " << step;
       compared += stepped;

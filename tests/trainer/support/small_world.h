@@ -73,7 +73,6 @@ class SmallWorld {
           static_cast<float>(binary ? random.NextBelow(2) : 1 + random.NextBelow(5)));
       for (int64_t n = 0; n < negatives; ++n) {
         rows.negatives.push_back(static_cast<int64_t>(random.NextBelow(kItems)));
-        rows.negative_log_probability.push_back(-2.0f);
       }
     }
     rows.offsets.push_back(rows.offsets.back() + count);
