@@ -51,4 +51,10 @@ void DenseOptimizer::Step(at::Tensor& parameters, const at::Tensor& gradient, do
   parameters.is_cpu() ? StepAdamOnHost(tensors, step) : StepAdamByTensors(tensors, step);
 }
 
+void DenseOptimizer::ListState(StateList& list) {
+  const StateDomain domain = DenseDomain(first_moment_.size(0));
+  list.push_back({"first", first_moment_, domain});
+  list.push_back({"second", second_moment_, domain});
+}
+
 }  // namespace hearth

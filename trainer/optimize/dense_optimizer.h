@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "trainer/optimize/optimizer_options.h"
+#include "trainer/table/state_array.h"
 #include "trainer/tensor/parameter_layout.h"
 
 namespace hearth {
@@ -25,9 +26,11 @@ class DenseOptimizer {
   /// LearningRateFactor.
   void Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor);
 
-  /// The state, for checkpoints: moments [layout.size()] and the number of steps taken.
+  /// The state: moments [layout.size()] and the number of steps taken.
   at::Tensor& first_moment() { return first_moment_; }
   at::Tensor& second_moment() { return second_moment_; }
+  /// Lists the moments: "first", "second".
+  void ListState(StateList& list);
   int64_t step_count() const { return step_count_; }
   void set_step_count(int64_t count) { step_count_ = count; }
 

@@ -12,21 +12,21 @@ namespace hearth {
 namespace {
 
 uint64_t HashOf(const at::Tensor& tensor, uint64_t seed) {
-  if (!tensor.defined()) return seed;
   const at::Tensor bytes = tensor.to(at::kCPU).contiguous();
   return Xxh3(bytes.const_data_ptr(), bytes.nbytes(), seed);
 }
 
+// Over all state but the rows that a rank has for itself.
 uint64_t HashOfReplicas(RunState& state) {
-  uint64_t hash = HashOf(state.parameters.dense, 0);
-  hash = HashOf(state.optimizer.first_moment(), hash);
-  hash = HashOf(state.optimizer.second_moment(), hash);
+  StateList list;
+  state.optimizer.ListState(list);
   for (EmbeddingTable& table : state.parameters.tables) {
-    if (table.shape().sharded) continue;
-    hash = HashOf(table.rows(), hash);
-    hash = HashOf(table.optimizer().first_moment(), hash);
-    hash = HashOf(table.optimizer().second_moment(), hash);
-    hash = HashOf(table.optimizer().age(), hash);
+    table.ListModel(list);
+    table.ListOptimizer(list);
+  }
+  uint64_t hash = HashOf(state.parameters.dense, 0);
+  for (const StateArray& array : list) {
+    if (!array.domain.sharded) hash = HashOf(array.values, hash);
   }
   return hash;
 }

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
 #include "common/error.h"
@@ -16,11 +16,72 @@
 namespace hearth {
 namespace {
 
-// Before the name of the array whose optimizer state it is.
+// Before the name of the array that the optimizer's state belongs to.
 constexpr const char* kOptimizer = "optimizer/";
 
 // A table is read in blocks of this size.
 constexpr int64_t kReadBytes = int64_t{64} << 20;
+
+// An array of a checkpoint.
+struct CheckpointArray : StateArray {
+  std::string changed_name = {};  // of the arrays whose rows change together
+};
+using CheckpointArrays = std::vector<CheckpointArray>;
+
+// Dense values [layout.size()] as one array for each parameter.
+void AppendDense(const ParameterLayout& layout, const at::Tensor& flat, const std::string& prefix,
+                 const std::string& suffix, CheckpointArrays& arrays) {
+  for (int64_t p = 0; p < layout.parameter_count(); ++p) {
+    const ParameterSpec& spec = layout.spec(p);
+    const at::Tensor value = flat.narrow(0, spec.offset, spec.count).view(spec.shape);
+    arrays.push_back(
+        {{prefix + ParameterArray(p, spec.name) + suffix, value, DenseDomain(value.size(0))}});
+  }
+}
+
+// State of table number `number`.
+void AppendTable(size_t number, const std::string& table, StateList state,
+                 const std::string& prefix, CheckpointArrays& arrays) {
+  for (StateArray& array : state) {
+    array.name = prefix + TableArray(number, table) + "/" + array.name;
+    const bool is_slots = array.domain.kind == StateDomain::Kind::kSlots;
+    arrays.push_back(
+        {std::move(array), NumberedName(number, table) + (is_slots ? "/waiting" : "/rows")});
+  }
+}
+
+CheckpointArrays ModelArrays(const ParameterLayout& layout, MetaParameters& parameters) {
+  CheckpointArrays arrays;
+  AppendDense(layout, parameters.dense, "", "", arrays);
+  for (size_t t = 0; t < parameters.tables.size(); ++t) {
+    StateList state;
+    parameters.tables[t].ListModel(state);
+    AppendTable(t, parameters.tables[t].name(), std::move(state), "", arrays);
+  }
+  return arrays;
+}
+
+CheckpointArrays OptimizerArrays(const ParameterLayout& layout, RunState& run) {
+  CheckpointArrays arrays;
+  StateList dense;
+  run.optimizer.ListState(dense);
+  for (const StateArray& moment : dense) {
+    AppendDense(layout, moment.values, kOptimizer, "/" + moment.name, arrays);
+  }
+  for (size_t t = 0; t < run.parameters.tables.size(); ++t) {
+    EmbeddingTable& table = run.parameters.tables[t];
+    StateList state;
+    table.ListOptimizer(state);
+    AppendTable(t, table.name(), std::move(state), kOptimizer, arrays);
+  }
+  return arrays;
+}
+
+CheckpointArrays ArraysOf(const ParameterLayout& layout, RunState& run) {
+  CheckpointArrays arrays = ModelArrays(layout, run.parameters);
+  for (CheckpointArray& array : OptimizerArrays(layout, run)) arrays.push_back(std::move(array));
+  return arrays;
+}
 
 ColumnType TypeOf(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
@@ -33,115 +94,106 @@ ColumnType TypeOf(const at::Tensor& tensor) {
   }
 }
 
-// The shape of the array of all ranks that `value` holds rows of.
-std::vector<int64_t> ShapeOfAll(const at::Tensor& value, int64_t row_count) {
-  std::vector<int64_t> shape = value.sizes().vec();
-  shape[0] = row_count;
-  return shape;
+// The array over all ranks.
+ArraySpec SpecOf(const StateArray& array) {
+  std::vector<int64_t> shape = array.values.sizes().vec();
+  shape[0] = array.domain.row_count;
+  return {TypeOf(array.values), std::move(shape)};
 }
 
-// A tensor that shares the vector's memory.
-at::Tensor ViewOf(std::vector<int64_t>& values) {
-  return at::from_blob(values.data(), {std::ssize(values)}, at::TensorOptions().dtype(at::kLong));
-}
-// The same, only to be read.
-at::Tensor ViewOf(const std::vector<int64_t>& values) {
-  return ViewOf(const_cast<std::vector<int64_t>&>(values));
-}
-
-// A dense tensor [layout.size()] as one array per parameter.
-void VisitDense(const ParameterLayout& layout, at::Tensor& flat, const std::string& prefix,
-                const std::string& suffix, const auto& visit) {
-  for (size_t p = 0; p < layout.specs().size(); ++p) {
-    const ParameterSpec& spec = layout.specs()[p];
-    at::Tensor value = flat.narrow(0, spec.offset, spec.count).view(spec.shape);
-    visit(prefix + ParameterArray(p, spec.name) + suffix, value);
+// The rows that this rank saves: the rows that it alone holds, or an equal share of a table that
+// every rank holds. Rank 0 saves dense arrays; the others save nothing of them.
+std::optional<RowRange> RowsToSave(const StateDomain& domain, RankPlace place) {
+  const int64_t count = domain.row_count;
+  if (domain.kind == StateDomain::Kind::kDense) {
+    if (place.rank != 0) return {};
+    return RowRange{0, count};
   }
+  if (domain.sharded) return RowRange{domain.held.begin, domain.held.end};
+  return RowRange{count * place.rank / place.world_size,
+                  count * (place.rank + 1) / place.world_size};
 }
 
-// Rows `owned` of an array of `row_count` rows; of one that is not sharded these are all.
-struct Share {
-  PositionRange owned;
-  int64_t row_count = 0;
-  bool sharded = false;
-  const RowMarks* changed = nullptr;  // of `owned`; null: any may have
-  std::string changed_name = {};      // of the arrays whose rows change together
+bool CanTellChanges(const StateDomain& domain, RowRange rows) {
+  return domain.changed != nullptr && rows.size() <= TouchedRows::kMostRows;
+}
+
+// Makes the arrays of a save.
+class Collector {
+ public:
+  explicit Collector(SaveScope scope) : scope_(scope) {}
+
+  void Add(const CheckpointArray& array, RowRange rows) {
+    if (scope_ == SaveScope::kWhole || !CanTellChanges(array.domain, rows)) {
+      const int64_t begin = rows.begin - array.domain.held.begin;
+      return Add(array, array.values.narrow(0, begin, rows.size()), rows, {});
+    }
+    const Changed& changed = ChangedRowsOf(array, rows);
+    const at::Tensor index = changed.index.to(array.values.device());
+    Add(array, array.values.index_select(0, index), rows, changed.rows);
+  }
+  SavedArrays Take() { return std::move(saved_); }
+
+ private:
+  struct Changed {
+    std::shared_ptr<const TouchedRows> rows;
+    at::Tensor index;  // among this rank's rows
+  };
+
+  const Changed& ChangedRowsOf(const CheckpointArray& array, RowRange rows) {
+    const auto [place, is_new] = changed_.try_emplace(array.changed_name);
+    if (is_new) {
+      const int64_t begin = rows.begin - array.domain.held.begin;
+      std::vector<uint32_t> offsets = array.domain.changed->OffsetsIn(begin, begin + rows.size());
+      std::vector<int64_t> index(offsets.begin(), offsets.end());
+      for (int64_t& row : index) row += begin;
+      place->second.index = ViewOf(index).clone();
+      place->second.rows =
+          std::make_shared<TouchedRows>(TouchedRows{array.changed_name, rows, std::move(offsets)});
+    }
+    return place->second;
+  }
+
+  void Add(const CheckpointArray& array, const at::Tensor& values, RowRange rows,
+           std::shared_ptr<const TouchedRows> touched) {
+    saved_.memory.push_back(values.to(at::kCPU).contiguous());
+    saved_.arrays.push_back({.name = array.name,
+                             .spec = SpecOf(array),
+                             .rows = rows,
+                             .data = saved_.memory.back().const_data_ptr(),
+                             .touched = std::move(touched)});
+  }
+
+  const SaveScope scope_;
+  std::map<std::string, Changed> changed_;  // [CheckpointArray::changed_name]
+  SavedArrays saved_;
 };
 
-Share ShareOf(EmbeddingTable& table, const std::string& name) {
-  return {table.directory().owned(), table.directory().row_count(), table.shape().sharded,
-          &table.directory().changed(), name + "/rows"};
-}
-
-// Ids that wait for a row of the table.
-Share WaitingOf(EmbeddingTable& table, const std::string& name) {
-  return {table.directory().owned(), table.directory().row_count(), table.shape().sharded,
-          &table.directory().dynamic_ids()->waiting().changed(), name + "/waiting"};
-}
-
-// One row per bucket instead.
-Share BucketsOf(EmbeddingTable& table) {
-  const int64_t rows_per_bucket = table.directory().row_count() / RowPartition::kBuckets;
-  return {{table.directory().owned().begin / rows_per_bucket,
-           table.directory().owned().end / rows_per_bucket},
-          RowPartition::kBuckets,
-          table.shape().sharded};
-}
-
-// visit_table(name, tensor, share); visit_slots(prefix, slots, share): a table of dynamic ids.
-void VisitParameters(const ParameterLayout& layout, at::Tensor& dense,
-                     std::vector<EmbeddingTable>& tables, const auto& visit_dense,
-                     const auto& visit_table, const auto& visit_slots) {
-  VisitDense(layout, dense, "", "", visit_dense);
-  for (size_t t = 0; t < tables.size(); ++t) {
-    EmbeddingTable& table = tables[t];
-    const std::string prefix = TableArray(t, table.name());
-    const Share share = ShareOf(table, NumberedName(t, table.name()));
-    visit_table(prefix + "/rows", table.rows(), share);
-    if (table.directory().dynamic_ids() == nullptr) continue;
-    visit_slots(prefix, table.directory().dynamic_ids()->rows(), share);
-    if (table.new_rows().bucket_means().defined()) {
-      visit_table(prefix + "/means", table.new_rows().bucket_means(), BucketsOf(table));
-    }
-  }
-}
-
-void VisitOptimizer(const ParameterLayout& layout, DenseOptimizer& optimizer,
-                    std::vector<EmbeddingTable>& tables, const auto& visit_dense,
-                    const auto& visit_table, const auto& visit_slots) {
-  VisitDense(layout, optimizer.first_moment(), kOptimizer, "/first", visit_dense);
-  VisitDense(layout, optimizer.second_moment(), kOptimizer, "/second", visit_dense);
-  for (size_t t = 0; t < tables.size(); ++t) {
-    EmbeddingTable& table = tables[t];
-    const std::string name = NumberedName(t, table.name());
-    const std::string prefix = kOptimizer + TableArray(t, table.name());
-    const Share share = ShareOf(table, name);
-    if (table.optimizer().first_moment().defined())
-      visit_table(prefix + "/first", table.optimizer().first_moment(), share);
-    visit_table(prefix + "/second", table.optimizer().second_moment(), share);
-    visit_table(prefix + "/age", table.optimizer().age(), share);
-    if (table.directory().dynamic_ids() == nullptr) continue;
-    const Share waiting = WaitingOf(table, name);
-    visit_slots(prefix + "/waiting", table.directory().dynamic_ids()->waiting(), waiting);
-    at::Tensor counts = ViewOf(table.directory().dynamic_ids()->waiting_counts());
-    visit_table(prefix + "/waiting/count", counts, waiting);
-  }
-}
-
-// `value`: the rows of the share.
-void ReadInto(const CheckpointReader& checkpoint, const std::string& name, at::Tensor& value,
-              const Share& share) {
-  const PositionRange& owned = share.owned;
-  const ArraySpec& expected =
-      RequireArray(checkpoint, name, {TypeOf(value), ShapeOfAll(value, share.row_count)});
+// Reads the rows that this rank holds, in blocks.
+void Read(const CheckpointReader& checkpoint, const CheckpointArray& array) {
+  const PositionRange& held = array.domain.held;
+  const ArraySpec& expected = RequireArray(checkpoint, array.name, SpecOf(array));
   const int64_t block = std::max<int64_t>(1, kReadBytes / expected.row_bytes());
-  for (int64_t begin = owned.begin; begin < owned.end; begin += block) {
-    const int64_t end = std::min(owned.end, begin + block);
-    at::Tensor to = value.narrow(0, begin - owned.begin, end - begin);
+  for (int64_t begin = held.begin; begin < held.end; begin += block) {
+    const int64_t end = std::min(held.end, begin + block);
+    at::Tensor to = array.values.narrow(0, begin - held.begin, end - begin);
     const bool is_direct = to.is_cpu() && to.is_contiguous();
     at::Tensor buffer = is_direct ? to : at::empty(to.sizes(), to.options().device(at::kCPU));
-    checkpoint.ReadRows(name, {begin, end}, buffer.mutable_data_ptr());
+    checkpoint.ReadRows(array.name, {begin, end}, buffer.mutable_data_ptr());
     if (!is_direct) to.copy_(buffer);
+  }
+}
+
+void Load(const CheckpointReader& checkpoint, const CheckpointArrays& arrays) {
+  for (const CheckpointArray& array : arrays) Read(checkpoint, array);
+  for (const CheckpointArray& array : arrays) {
+    if (!array.on_load) continue;
+    try {
+      array.on_load();
+    } catch (const DataError& error) {
+      throw DataError("checkpoint '{}': array '{}': {}", checkpoint.path(), array.name,
+                      error.what());
+    }
   }
 }
 
@@ -165,181 +217,49 @@ TrainState TrainStateFrom(const nlohmann::json& json, const std::string& path) {
   }
 }
 
-// What this rank writes of an array: its rows, or where every rank has all of them some.
-RowRange RowsToWrite(const Share& share, RankPlace place) {
-  if (share.sharded) return {share.owned.begin, share.owned.end};
-  return {share.row_count * place.rank / place.world_size,
-          share.row_count * (place.rank + 1) / place.world_size};
-}
-
-bool CanTellChanges(const Share& share, RowRange rows) {
-  return share.changed != nullptr && rows.size() <= TouchedRows::kMostRows;
-}
-
-// Collects what the visitors name.
-class Collector {
- public:
-  Collector(RankPlace place, SaveScope scope) : place_(place), scope_(scope) {}
-
-  auto dense() {
-    return [this](const std::string& name, const at::Tensor& value) {
-      const int64_t row_count = value.size(0);
-      if (place_.rank == 0) Add(name, value, {{0, row_count}, row_count}, {0, row_count}, {});
-    };
-  }
-  auto table() {
-    return [this](const std::string& name, const at::Tensor& value, const Share& share) {
-      const RowRange rows = RowsToWrite(share, place_);
-      const int64_t begin = rows.begin - share.owned.begin;
-      if (scope_ == SaveScope::kWhole || !CanTellChanges(share, rows)) {
-        return Add(name, value.narrow(0, begin, rows.size()), share, rows, {});
-      }
-      const Changed& changed = ChangedRowsOf(share, rows);
-      Add(name, value.index_select(0, changed.index.to(value.device())), share, rows, changed.rows);
-    };
-  }
-  auto slots() {
-    return [this](const std::string& prefix, const LruSlots& of, const Share& share) {
-      table()(prefix + "/ids", ViewOf(of.ids()), share);
-      table()(prefix + "/last_step", ViewOf(of.last_steps()), share);
-    };
-  }
-
-  SavedArrays Take() { return std::move(saved_); }
-
- private:
-  struct Changed {
-    std::shared_ptr<const TouchedRows> rows;
-    at::Tensor index;  // among this rank's rows
-  };
-
-  const Changed& ChangedRowsOf(const Share& share, RowRange rows) {
-    const auto [place, is_new] = changed_.try_emplace(share.changed_name);
-    if (is_new) {
-      const int64_t begin = rows.begin - share.owned.begin;
-      std::vector<uint32_t> offsets = share.changed->OffsetsIn(begin, begin + rows.size());
-      std::vector<int64_t> index(offsets.begin(), offsets.end());
-      for (int64_t& row : index) row += begin;
-      place->second.index = ViewOf(index).clone();
-      place->second.rows =
-          std::make_shared<TouchedRows>(TouchedRows{share.changed_name, rows, std::move(offsets)});
-    }
-    return place->second;
-  }
-
-  void Add(const std::string& name, const at::Tensor& value, const Share& share, RowRange rows,
-           std::shared_ptr<const TouchedRows> touched) {
-    saved_.memory.push_back(value.to(at::kCPU).contiguous());
-    saved_.arrays.push_back({.name = name,
-                             .spec = {TypeOf(value), ShapeOfAll(value, share.row_count)},
-                             .rows = rows,
-                             .data = saved_.memory.back().const_data_ptr(),
-                             .touched = std::move(touched)});
-  }
-
-  const RankPlace place_;
-  const SaveScope scope_;
-  std::map<std::string, Changed> changed_;  // [Share::changed_name]
-  SavedArrays saved_;
-};
-
 }  // namespace
 
 SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPlace place,
                          SaveScope scope) {
-  Collector collector(place, scope);
-  VisitParameters(layout, state.parameters.dense, state.parameters.tables, collector.dense(),
-                  collector.table(), collector.slots());
-  VisitOptimizer(layout, state.optimizer, state.parameters.tables, collector.dense(),
-                 collector.table(), collector.slots());
+  Collector collector(scope);
+  for (const CheckpointArray& array : ArraysOf(layout, state)) {
+    if (const auto rows = RowsToSave(array.domain, place)) collector.Add(array, *rows);
+  }
   return collector.Take();
 }
 
 SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place) {
   SaveBytes bytes;
   std::set<std::string> counted;  // TouchedRows
-  const auto dense = [&](const std::string&, const at::Tensor& value) {
-    if (place.rank != 0) return;
-    bytes.whole += static_cast<int64_t>(value.nbytes());
-    bytes.changes += static_cast<int64_t>(value.nbytes());
-  };
-  const auto table = [&](const std::string&, const at::Tensor& value, const Share& share) {
-    const RowRange rows = RowsToWrite(share, place);
-    const int64_t row_bytes =
-        ArraySpec{TypeOf(value), ShapeOfAll(value, share.row_count)}.row_bytes();
-    bytes.whole += rows.size() * row_bytes;
-    if (!CanTellChanges(share, rows)) {
-      bytes.changes += rows.size() * row_bytes;
-      return;
+  for (const CheckpointArray& array : ArraysOf(layout, state)) {
+    const std::optional<RowRange> rows = RowsToSave(array.domain, place);
+    if (!rows) continue;
+    const int64_t row_bytes = SpecOf(array).row_bytes();
+    bytes.whole += rows->size() * row_bytes;
+    if (!CanTellChanges(array.domain, *rows)) {
+      bytes.changes += rows->size() * row_bytes;
+      continue;
     }
-    const int64_t begin = rows.begin - share.owned.begin;
-    const int64_t count = share.changed->CountIn(begin, begin + rows.size());
+    const int64_t begin = rows->begin - array.domain.held.begin;
+    const int64_t count = array.domain.changed->CountIn(begin, begin + rows->size());
     bytes.changes += count * row_bytes;
-    if (counted.insert(share.changed_name).second) {
+    if (counted.insert(array.changed_name).second) {
       bytes.changes += count * int64_t{sizeof(uint32_t)};
     }
-  };
-  const auto slots = [&](const std::string& prefix, const LruSlots& of, const Share& share) {
-    table(prefix + "/ids", ViewOf(of.ids()), share);
-    table(prefix + "/last_step", ViewOf(of.last_steps()), share);
-  };
-  VisitParameters(layout, state.parameters.dense, state.parameters.tables, dense, table, slots);
-  VisitOptimizer(layout, state.optimizer, state.parameters.tables, dense, table, slots);
+  }
   return bytes;
 }
-
-namespace {
-
-// Fills in what the visitors name from a checkpoint.
-class Loader {
- public:
-  explicit Loader(const CheckpointReader& checkpoint) : checkpoint_(checkpoint) {}
-
-  auto dense() const {
-    return [this](const std::string& name, at::Tensor& value) {
-      ReadInto(checkpoint_, name, value, {{0, value.size(0)}, value.size(0)});
-    };
-  }
-  auto table() const {
-    return [this](const std::string& name, at::Tensor& value, const Share& share) {
-      ReadInto(checkpoint_, name, value, share);
-    };
-  }
-  auto slots() const {
-    return [this](const std::string& prefix, LruSlots& to, const Share& share) {
-      std::vector<int64_t> ids(to.ids().size()), last_steps(to.ids().size());
-      at::Tensor id_view = ViewOf(ids), step_view = ViewOf(last_steps);
-      ReadInto(checkpoint_, prefix + "/ids", id_view, share);
-      ReadInto(checkpoint_, prefix + "/last_step", step_view, share);
-      try {
-        to.Restore(ids, last_steps);
-      } catch (const DataError& error) {
-        throw DataError("checkpoint '{}': array '{}/ids': {}", checkpoint_.path(), prefix,
-                        error.what());
-      }
-    };
-  }
-
- private:
-  const CheckpointReader& checkpoint_;
-};
-
-}  // namespace
 
 void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                     MetaParameters& parameters) {
   RequireRowOrder(checkpoint);
-  const Loader loader(checkpoint);
-  VisitParameters(layout, parameters.dense, parameters.tables, loader.dense(), loader.table(),
-                  loader.slots());
+  Load(checkpoint, ModelArrays(layout, parameters));
 }
 
 void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                   RunState& state) {
   LoadParameters(checkpoint, layout, state.parameters);
-  const Loader loader(checkpoint);
-  VisitOptimizer(layout, state.optimizer, state.parameters.tables, loader.dense(), loader.table(),
-                 loader.slots());
+  Load(checkpoint, OptimizerArrays(layout, state));
   for (EmbeddingTable& table : state.parameters.tables) table.ForgetChanges();
   state.counters = TrainStateFrom(checkpoint.manifest().scalars, checkpoint.path());
   state.optimizer.set_step_count(state.counters.step);

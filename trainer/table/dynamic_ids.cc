@@ -13,6 +13,15 @@ DynamicIds::DynamicIds(const TableOptions& options, int64_t first_bucket, int64_
   HEARTH_CHECK(options.admit_after >= 1, "admit after {}", options.admit_after);
 }
 
+void DynamicIds::ListRows(const StateDomain& domain, StateList& list) {
+  rows_.ListState("", domain, list);
+}
+
+void DynamicIds::ListWaiting(const StateDomain& domain, StateList& list) {
+  waiting_.ListState("waiting/", domain, list);
+  list.push_back({"waiting/count", ViewOf(waiting_counts_), domain});
+}
+
 bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
   if (options_.admit_after == 1) return true;
   int64_t slot = waiting_.Find(id);

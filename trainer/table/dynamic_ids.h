@@ -29,13 +29,14 @@ class DynamicIds {
   /// given to an id just now, whatever they held before.
   std::vector<NewRow> AdmitIds(std::span<const int64_t> ids, int64_t step);
 
-  /// The state, for checkpoints: the ids with a row and those that wait for one, how often these
-  /// were seen [slot].
+  /// The ids with a row and those that wait for one.
   LruSlots& rows() { return rows_; }
   const LruSlots& rows() const { return rows_; }
   LruSlots& waiting() { return waiting_; }
-  const LruSlots& waiting() const { return waiting_; }
-  std::vector<int64_t>& waiting_counts() { return waiting_counts_; }
+  /// Lists the state: ids with a row; ids that wait for one, and how often they were seen. The
+  /// domains are those of the table's rows and slots.
+  void ListRows(const StateDomain& domain, StateList& list);
+  void ListWaiting(const StateDomain& domain, StateList& list);
 
  private:
   // Whether an id without a row has now been seen often enough.

@@ -92,4 +92,15 @@ void EmbeddingTable::Apply(const std::vector<int64_t>& ids, const at::Tensor& gr
   }
 }
 
+void EmbeddingTable::ListModel(StateList& list) {
+  list.push_back({"rows", rows_, directory_.RowsDomain()});
+  directory_.ListIds(list);
+  new_rows_.ListState(directory_.BucketsDomain(), list);
+}
+
+void EmbeddingTable::ListOptimizer(StateList& list) {
+  optimizer_.ListState(directory_.RowsDomain(), list);
+  directory_.ListWaiting(list);
+}
+
 }  // namespace hearth

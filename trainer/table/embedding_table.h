@@ -13,6 +13,7 @@
 #include "trainer/table/row_optimizer.h"
 #include "trainer/table/row_tracker.h"
 #include "trainer/table/rows_by_id.h"
+#include "trainer/table/state_array.h"
 #include "trainer/table/table_options.h"
 
 namespace hearth {
@@ -47,8 +48,8 @@ class EmbeddingTable {
   /// each touched row.
   void Apply(const std::vector<int64_t>& ids, const at::Tensor& gradient, double lr, double l2);
 
-  /// From now on the table remembers rows as they were before Apply first changed them. A table
-  /// with a row for every id only.
+  /// Makes the table remember rows as they were before Apply first changes them. A table with a
+  /// row for every id only.
   void StartTracking() { tracker_.emplace(dim(), rows_.options()); }
   /// The rows changed since StartTracking or the last call, as they were before.
   RowsById TakeTracked() { return tracker_->Take(); }
@@ -58,12 +59,16 @@ class EmbeddingTable {
   void MarkChanged(std::span<const int64_t> rows) { directory_.MarkChanged(rows); }
   void ForgetChanges() { directory_.ForgetChanges(); }
 
-  /// The rows of this rank [row, dim], and the rest of the state.
+  /// The rows of this rank: [row, dim].
   at::Tensor& rows() { return rows_; }
   const at::Tensor& rows() const { return rows_; }
   RowOptimizer& optimizer() { return optimizer_; }
-  RowDirectory& directory() { return directory_; }
-  NewRowValues& new_rows() { return new_rows_; }
+
+  /// Lists the state that makes the model: "rows", and of a table of dynamic ids "ids", "last_step"
+  /// and, if there are any, "means".
+  void ListModel(StateList& list);
+  /// Lists the state that steps need beside: that of RowOptimizer and of waiting ids.
+  void ListOptimizer(StateList& list);
 
  private:
   RowDirectory directory_;

@@ -88,39 +88,45 @@ void LruSlots::EraseUnusedSince(int64_t step) {
   }
 }
 
-void LruSlots::Restore(std::span<const int64_t> ids, std::span<const int64_t> last_steps) {
-  HEARTH_CHECK(ids.size() == ids_.size() && last_steps.size() == ids_.size(), "{} slots of {}",
-               ids.size(), ids_.size());
-  const auto bucket_count = static_cast<int64_t>(buckets_.size());
-  *this = LruSlots(first_bucket_, bucket_count, slots_);
-  for (int64_t number = 0; number < bucket_count; ++number) {
-    std::vector<int64_t> used;
-    for (int64_t slot = number * slots_; slot < (number + 1) * slots_; ++slot) {
-      const int64_t id = ids[static_cast<size_t>(slot)];
-      if (id == kEmpty) continue;
-      if (id < 0 || RowPartition::BucketOf(id) != first_bucket_ + number ||
-          !index_.emplace(id, slot).second) {
-        throw DataError("row {}: id {} stands twice or in bucket {}, which is not its own", slot,
-                        id, first_bucket_ + number);
-      }
-      used.push_back(slot);
+void LruSlots::ListState(const std::string& prefix, const StateDomain& domain, StateList& list) {
+  list.push_back({prefix + "ids", ViewOf(ids_), domain, [this] { Rebuild(); }});
+  list.push_back({prefix + "last_step", ViewOf(last_steps_), domain});
+}
+
+void LruSlots::Rebuild() {
+  index_.clear();
+  changed_.Clear();
+  std::ranges::fill(buckets_, Bucket());
+  std::ranges::fill(before_, kEmpty);
+  std::ranges::fill(after_, kEmpty);
+  for (int64_t number = 0; number < std::ssize(buckets_); ++number) RebuildBucket(number);
+}
+
+void LruSlots::RebuildBucket(int64_t number) {
+  Bucket& bucket = buckets_[number];
+  const int64_t begin = number * slots_;
+  std::vector<int64_t> used;
+  for (int64_t slot = begin; slot < begin + slots_; ++slot) {
+    const int64_t id = ids_[slot];
+    if (id == kEmpty) {
+      last_steps_[slot] = 0;
+      continue;
     }
-    Bucket& bucket = buckets_[static_cast<size_t>(number)];
-    bucket.unused = used.empty() ? 0 : used.back() + 1 - number * slots_;
-    for (int64_t i = 0; i < bucket.unused; ++i) {
-      const int64_t slot = number * slots_ + i;
-      if (ids[static_cast<size_t>(slot)] == kEmpty) bucket.holes.push_back(slot);
+    if (id < 0 || RowPartition::BucketOf(id) != first_bucket_ + number ||
+        !index_.emplace(id, slot).second) {
+      throw DataError("row {}: id {} stands twice or in bucket {}, which is not its own", slot, id,
+                      first_bucket_ + number);
     }
-    // Ids of one step were touched in ascending order.
-    std::ranges::sort(used, {}, [&](int64_t slot) {
-      return std::pair(last_steps[static_cast<size_t>(slot)], ids[static_cast<size_t>(slot)]);
-    });
-    for (const int64_t slot : used) {
-      ids_[static_cast<size_t>(slot)] = ids[static_cast<size_t>(slot)];
-      last_steps_[static_cast<size_t>(slot)] = last_steps[static_cast<size_t>(slot)];
-      Link(slot);
-    }
+    used.push_back(slot);
   }
+  if (!used.empty()) bucket.unused = used.back() + 1 - begin;
+  for (int64_t slot = begin; slot < begin + bucket.unused; ++slot) {
+    if (ids_[slot] == kEmpty) bucket.holes.push_back(slot);
+  }
+  // Ids of one step were touched in ascending order.
+  std::ranges::sort(used, {},
+                    [&](int64_t slot) { return std::pair(last_steps_[slot], ids_[slot]); });
+  for (const int64_t slot : used) Link(slot);
 }
 
 }  // namespace hearth

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <c10/util/flat_hash_map.h>
 
 #include "trainer/table/row_marks.h"
+#include "trainer/table/state_array.h"
 
 namespace hearth {
 
@@ -44,9 +45,9 @@ class LruSlots {
   /// The slots whose id or step changed, and those marked by others.
   RowMarks& changed() { return changed_; }
   const RowMarks& changed() const { return changed_; }
-  /// Takes the place of everything held. Throws DataError when an id stands twice or in a bucket
-  /// that is not its own.
-  void Restore(std::span<const int64_t> ids, std::span<const int64_t> last_steps);
+  /// Lists the state: `prefix` + "ids", "last_step". A load throws DataError when an id stands
+  /// twice or in a bucket that is not its own, and leaves no slot marked.
+  void ListState(const std::string& prefix, const StateDomain& domain, StateList& list);
 
  private:
   struct Bucket {
@@ -54,6 +55,9 @@ class LruSlots {
     int64_t unused = 0;                        // this slot of the bucket and those above are empty
     std::vector<int64_t> holes;                // a heap: empty slots below, the lowest first
   };
+  // Makes everything else from ids_ and last_steps_.
+  void Rebuild();
+  void RebuildBucket(int64_t number);
   Bucket& BucketOf(int64_t slot) { return buckets_[static_cast<size_t>(slot / slots_)]; }
   void Link(int64_t slot);
   void Unlink(int64_t slot);

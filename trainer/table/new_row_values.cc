@@ -58,6 +58,10 @@ void NewRowValues::FillAll(const RowDirectory& directory, at::Tensor& rows) cons
   });
 }
 
+void NewRowValues::ListState(const StateDomain& buckets, StateList& list) {
+  if (bucket_means_.defined()) list.push_back({"means", bucket_means_, buckets});
+}
+
 at::Tensor NewRowValues::MeanOf(int64_t bucket, int64_t slots, const RowDirectory& directory,
                                 const at::Tensor& rows) const {
   const int64_t first = bucket * slots;

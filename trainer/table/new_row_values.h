@@ -11,8 +11,8 @@
 namespace hearth {
 
 /// The values of a table row at its start: normal with TableSpec::init_scale, a pure function of
-/// (seed, table, id); or the mean of the rows in the id's bucket, where NewRows::kMean asks for it
-/// and the bucket had rows when the mean was taken. An id without a row reads as these values.
+/// (seed, table, id); or, for NewRows::kMean, the mean of the rows in the id's bucket, if the
+/// bucket had rows when the mean was taken. An id without a row reads as these values.
 class NewRowValues {
  public:
   /// Means, if any, are kept for `buckets`. `options`: dtype of the table.
@@ -27,8 +27,10 @@ class NewRowValues {
   void RefreshMeans(int64_t step, const RowDirectory& directory, const at::Tensor& rows);
 
   /// The mean of each bucket's rows [bucket, dim + 1], the last column the number of rows it was
-  /// taken of; undefined unless NewRows::kMean. Part of the state.
-  at::Tensor& bucket_means() { return bucket_means_; }
+  /// taken of; undefined unless NewRows::kMean.
+  const at::Tensor& bucket_means() const { return bucket_means_; }
+  /// Lists the state: "means", if there are any.
+  void ListState(const StateDomain& buckets, StateList& list);
 
  private:
   template <typename Real>

@@ -82,6 +82,25 @@ void RowDirectory::MarkChanged(std::span<const int64_t> rows) {
   for (const int64_t row : rows) marks.Mark(row);
 }
 
+StateDomain RowDirectory::RowsDomain() const {
+  return {StateDomain::Kind::kTableRows, row_count(), owned_, shape_.sharded, &changed()};
+}
+
+StateDomain RowDirectory::BucketsDomain() const {
+  return {StateDomain::Kind::kBuckets, RowPartition::kBuckets, buckets_, shape_.sharded, nullptr};
+}
+
+void RowDirectory::ListIds(StateList& list) {
+  if (dynamic_) dynamic_->ListRows(RowsDomain(), list);
+}
+
+void RowDirectory::ListWaiting(StateList& list) {
+  if (!dynamic_) return;
+  const RowMarks& changed = dynamic_->waiting().changed();
+  dynamic_->ListWaiting({StateDomain::Kind::kSlots, row_count(), owned_, shape_.sharded, &changed},
+                        list);
+}
+
 void RowDirectory::ForgetChanges() {
   changed_.Clear();
   if (!dynamic_) return;

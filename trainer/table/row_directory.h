@@ -9,6 +9,7 @@
 #include "cluster/row_request.h"
 #include "trainer/table/dynamic_ids.h"
 #include "trainer/table/row_marks.h"
+#include "trainer/table/state_array.h"
 #include "trainer/table/table_options.h"
 
 namespace hearth {
@@ -57,8 +58,13 @@ class RowDirectory {
   void MarkChanged(std::span<const int64_t> rows);
   void ForgetChanges();
 
-  /// Null for a table with a row for every id.
-  DynamicIds* dynamic_ids() { return dynamic_ ? &*dynamic_ : nullptr; }
+  /// The domains of the table's state.
+  StateDomain RowsDomain() const;
+  StateDomain BucketsDomain() const;
+  /// List the state of dynamic ids; nothing for a table with a row for every id. `ListWaiting`:
+  /// the ids that wait for a row, which reading a model does not need.
+  void ListIds(StateList& list);
+  void ListWaiting(StateList& list);
 
  private:
   void RequireIds(std::span<const int64_t> ids) const;

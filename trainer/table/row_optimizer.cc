@@ -57,4 +57,10 @@ void RowOptimizer::Reset(int64_t row) {
   if (first_moment_.defined()) first_moment_.select(0, row).zero_();
 }
 
+void RowOptimizer::ListState(const StateDomain& rows, StateList& list) {
+  if (first_moment_.defined()) list.push_back({"first", first_moment_, rows});
+  list.push_back({"second", second_moment_, rows});
+  list.push_back({"age", age_, rows});
+}
+
 }  // namespace hearth

@@ -7,6 +7,7 @@
 
 #include "common/id_groups.h"
 #include "trainer/table/row_step.h"
+#include "trainer/table/state_array.h"
 
 namespace hearth {
 
@@ -40,6 +41,8 @@ class RowOptimizer {
   at::Tensor& first_moment() { return first_moment_; }
   at::Tensor& second_moment() { return second_moment_; }
   at::Tensor& age() { return age_; }
+  /// Lists the state: "first" (unless Adagrad), "second", "age".
+  void ListState(const StateDomain& rows, StateList& list);
 
  private:
   template <typename Named>

@@ -73,5 +73,22 @@ TEST(DenseOptimizer, SgdTakesTheRateAndTheDecayOfEachParameter) {
   });
 }
 
+TEST(DenseOptimizer, ListsItsMomentsAsTheyAreInMemory) {
+  const ParameterLayout layout = Layout();
+  DenseOptimizer optimizer(Options(OptimizerOptions::Type::kAdam), layout,
+                           at::TensorOptions().dtype(at::kDouble));
+  StateList list;
+  optimizer.ListState(list);
+  ASSERT_EQ(list.size(), 2);
+  EXPECT_EQ(list[0].name, "first");
+  EXPECT_EQ(list[1].name, "second");
+  EXPECT_EQ(list[0].values.data_ptr(), optimizer.first_moment().data_ptr());
+  EXPECT_EQ(list[1].values.data_ptr(), optimizer.second_moment().data_ptr());
+  for (const StateArray& array : list) {
+    EXPECT_EQ(array.domain.kind, StateDomain::Kind::kDense);
+    EXPECT_EQ(array.domain.row_count, layout.size());
+  }
+}
+
 }  // namespace
 }  // namespace hearth

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "cluster/row_partition.h"
-#include "common/error.h"
 #include "common/random.h"
 
 namespace hearth {
@@ -94,15 +93,24 @@ std::vector<int64_t> RandomIds(int64_t step) {
   return {ids.begin(), ids.end()};
 }
 
+StateList StateOf(DynamicIds& ids) {
+  StateList list;
+  ids.ListRows({}, list);
+  ids.ListWaiting({}, list);
+  return list;
+}
+
 TEST(DynamicIds, SplitOverRanksAndRestoredHoldsWhatOneRankHolds) {
   const TableOptions options = {.capacity = 2 * kBuckets, .admit_after = 2, .evict_after = 30};
   constexpr int64_t kSlots = 2, kHalf = kBuckets / 2;
   DynamicIds whole(options, 0, kBuckets, kSlots);
   DynamicIds low(options, 0, kHalf, kSlots), high(options, kHalf, kHalf, kSlots);
   const auto restored = [](DynamicIds& from, DynamicIds to) {
-    to.rows().Restore(from.rows().ids(), from.rows().last_steps());
-    to.waiting().Restore(from.waiting().ids(), from.waiting().last_steps());
-    to.waiting_counts() = from.waiting_counts();
+    const StateList state = StateOf(from), loaded = StateOf(to);
+    for (size_t i = 0; i < state.size(); ++i) loaded[i].values.copy_(state[i].values);
+    for (const StateArray& array : loaded) {
+      if (array.on_load) array.on_load();
+    }
     return to;
   };
   int64_t evictions = 0, most = 0;
@@ -128,16 +136,6 @@ TEST(DynamicIds, SplitOverRanksAndRestoredHoldsWhatOneRankHolds) {
   }
   EXPECT_GT(evictions, 100);
   EXPECT_GT(most, kBuckets / 2);
-}
-
-TEST(LruSlots, RefusesIdsThatStandTwiceOrInTheWrongBucket) {
-  LruSlots slots(0, 2, 2);
-  const std::vector<int64_t> steps = {1, 1, 1, 1};
-  slots.Restore(std::vector<int64_t>{0, kBuckets, 1, -1}, steps);
-  EXPECT_EQ(slots.size(), 3);
-  EXPECT_THROW(slots.Restore(std::vector<int64_t>{0, 0, 1, -1}, steps), DataError);
-  EXPECT_THROW(slots.Restore(std::vector<int64_t>{1, -1, 0, -1}, steps), DataError);
-  EXPECT_THROW(slots.Restore(std::vector<int64_t>{-5, -1, -1, -1}, steps), DataError);
 }
 
 }  // namespace

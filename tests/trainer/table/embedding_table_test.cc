@@ -312,5 +312,60 @@ TEST(EmbeddingTable, MarksTheRowsThatStepped) {
   EXPECT_EQ(table.directory().changed().CountIn(0, kRows), 0);
 }
 
+std::vector<std::string> NamesOf(const StateList& list) {
+  std::vector<std::string> names;
+  for (const StateArray& array : list) names.push_back(array.name);
+  return names;
+}
+
+TEST(EmbeddingTable, ListsItsStateByTheNamesOfCheckpoints) {
+  using ::testing::ElementsAre;
+  StateList model, adam, adagrad, dynamic_model, dynamic_adam;
+  MakeTable(TableOptimizer::kAdam, 2).ListModel(model);
+  EXPECT_THAT(NamesOf(model), ElementsAre("rows"));
+  MakeTable(TableOptimizer::kAdam, 2).ListOptimizer(adam);
+  EXPECT_THAT(NamesOf(adam), ElementsAre("first", "second", "age"));
+  MakeTable(TableOptimizer::kAdagrad, 2).ListOptimizer(adagrad);
+  EXPECT_THAT(NamesOf(adagrad), ElementsAre("second", "age"));
+  EmbeddingTable dynamic({.name = "t", .row_count = 5 * 1024, .dim = 3}, TableOptimizer::kAdam, 5,
+                         at::kDouble, {.capacity = 2048, .new_rows = TableOptions::NewRows::kMean});
+  dynamic.ListModel(dynamic_model);
+  EXPECT_THAT(NamesOf(dynamic_model), ElementsAre("rows", "ids", "last_step", "means"));
+  dynamic.ListOptimizer(dynamic_adam);
+  EXPECT_THAT(NamesOf(dynamic_adam), ElementsAre("first", "second", "age", "waiting/ids",
+                                                 "waiting/last_step", "waiting/count"));
+}
+
+TEST(EmbeddingTable, StateCopiedThroughItsListStepsOnInTheSameBits) {
+  const TableSpec spec = {.name = "t", .row_count = 5 * 1024, .dim = 3, .init_scale = 0.3};
+  const TableOptions options = {
+      .capacity = 1024, .admit_after = 2, .new_rows = TableOptions::NewRows::kMean};
+  EmbeddingTable table(spec, TableOptimizer::kAdam, 5, at::kDouble, options);
+  EmbeddingTable copy(spec, TableOptimizer::kAdam, 5, at::kDouble, options);
+  const auto step = [](EmbeddingTable& of, int64_t number) {
+    std::vector<int64_t> ids;
+    for (int64_t i = 0; i < 5; ++i) ids.push_back(number % 3 + i * 1024);
+    of.AdmitIds(ids, number);
+    of.Apply(ids, RandomTensor({5, 3}, static_cast<uint64_t>(number), 1.0), kLr, 0.0);
+  };
+  for (int64_t number = 0; number < 200; ++number) step(table, number);
+  StateList from, to;
+  table.ListModel(from);
+  table.ListOptimizer(from);
+  copy.ListModel(to);
+  copy.ListOptimizer(to);
+  for (size_t i = 0; i < from.size(); ++i) to[i].values.copy_(from[i].values);
+  for (const StateArray& array : to) {
+    if (array.on_load) array.on_load();
+  }
+  for (int64_t number = 200; number < 400; ++number) {
+    step(table, number);
+    step(copy, number);
+  }
+  for (size_t i = 0; i < from.size(); ++i) {
+    EXPECT_TRUE(at::equal(to[i].values, from[i].values)) << from[i].name;
+  }
+}
+
 }  // namespace
 }  // namespace hearth
