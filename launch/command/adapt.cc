@@ -24,20 +24,20 @@ int Run(const Options& options, Job& job) {
   BaseModel base = OpenBaseModel(options.model, job);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   const std::vector<SupportSet> users =
-      ReadSupportFile(options.support, *base.learner().schema(), base.data());
+      ReadSupportFile(options.support, *base.learner->schema(), *base.data);
   job.StartTogether();
   const ChosenCommunicator chosen =
       MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());
-  std::vector<TaskState> states = AdaptUsers(base.learner(), base.parameters, base.data(), users,
+  std::vector<TaskState> states = AdaptUsers(*base.learner, base.parameters, *base.data, users,
                                              {.adapt = true,
                                               .negatives = NegativesFor(base.config),
                                               .seed = static_cast<uint64_t>(base.config.run.seed)},
                                              *chosen.communicator);
   if (!job.is_root()) return 0;
-  SaveAdaptedUsers(options.output, base.data(),
-                   {base.checkpoint.path(), base.Hash(), users, std::move(states)});
-  std::printf("%zu users adapted to %s, written to %s\n", users.size(),
-              base.checkpoint.path().c_str(), options.output.c_str());
+  SaveAdaptedUsers(options.output, *base.data,
+                   {base.path(), base.Hash(), users, std::move(states)});
+  std::printf("%zu users adapted to %s, written to %s\n", users.size(), base.path().c_str(),
+              options.output.c_str());
   return 0;
 }
 

@@ -1,11 +1,15 @@
 #include "launch/command/base_model.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "common/error.h"
+#include "common/log.h"
 #include "launch/command/options.h"
 #include "launch/command/run_argument.h"
 #include "launch/command/shard_check.h"
+#include "launch/config/load.h"
+#include "launch/report/binding_report.h"
 #include "launch/report/run_folder.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/state/model_arrays.h"
@@ -17,16 +21,17 @@ namespace {
 void RequireSameData(const CheckpointReader& checkpoint, const Dataset& dataset) {
   const std::string hash = dataset.Hash();
   const std::string& trained_on = checkpoint.manifest().data_hash;
-  if (hash != trained_on) {
-    throw DataError(
-        "{}: trained on a data set with hash {:.12}, but {} has {:.12}; point at the right one "
-        "with data.path=DIR",
-        checkpoint.path(), trained_on, dataset.path(), hash);
-  }
+  if (hash == trained_on) return;
+  throw DataError(
+      "{}: trained on a data set with hash {:.12}, but {} has {:.12}; point at the right one with "
+      "data.path=DIR, or bind another data set to the model folder of the run: --model RUN/model "
+      "data.path=DIR",
+      checkpoint.path(), trained_on, dataset.path(), hash);
 }
 
-/// What a model gives for a task depends on the statistics of all training tasks.
-void LeaveOutWhatTheRunDid(const std::string& run, Dataset& dataset) {
+// The statistics of all training tasks are part of a model: shards that the run went without are
+// left out again.
+void LeaveOutShardsOfRun(const std::string& run, Dataset& dataset) {
   std::vector<BadShard> shards;
   for (const std::string& file : LeftOutShards(run)) {
     shards.push_back({file, fmt::format("the run in {} was trained without it", run)});
@@ -34,42 +39,93 @@ void LeaveOutWhatTheRunDid(const std::string& run, Dataset& dataset) {
   dataset.LeaveOut(shards);
 }
 
+TrainedModel FindRun(const BaseModelRequest& request, const Job& job) {
+  RequireRunFolder(request.run);
+  TrainedModel model;
+  model.config = ReadRunConfig(request.run, request.overrides);
+  model.checkpoint.emplace(FindCheckpoint(request.run, request.step));
+  model.dataset = std::make_unique<Dataset>(model.config.data);
+  LeaveOutShardsOfRun(request.run, *model.dataset);
+  RequireSameData(*model.checkpoint, *model.dataset);
+  if (job.is_root()) AnnounceLeftOut(*model.dataset);
+  const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
+  model.learner = std::make_unique<Learner>(
+      std::make_shared<const InputSchema>(MakeInputSchema(*model.dataset, model.config.model)),
+      model.config.learner(), tensors);
+  model.data = std::make_unique<DataBinding>(*model.learner->schema(), *model.dataset, tensors);
+  return model;
+}
+
+TrainedModel FindFolder(const BaseModelRequest& request, const Job& job) {
+  if (!std::filesystem::is_directory(request.model)) {
+    throw UsageError("--model: '{}' is no folder", request.model);
+  }
+  TrainedModel model;
+  model.folder = std::make_unique<ModelFolder>(request.model);
+  model.config = LoadConfig({{model.folder->config_path()}, request.overrides}).config;
+  const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
+  const auto& schema = model.folder->schema();
+  model.learner = std::make_unique<Learner>(schema, model.config.learner(), tensors);
+  if (!model.config.data.path.empty()) {
+    model.dataset = std::make_unique<Dataset>(model.config.data);
+    model.data = std::make_unique<DataBinding>(*schema, *model.dataset, tensors);
+    if (job.is_root()) spdlog::info("{}", BindingText(*model.data));
+  } else {
+    model.data = std::make_unique<DataBinding>(*schema, std::make_shared<const EntityTable>(),
+                                               schema->catalogue.items, tensors);
+  }
+  return model;
+}
+
 }  // namespace
 
 void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request) {
-  app->add_option("--run", request->run, "run folder")->required()->type_name("DIR");
-  AddText(app, "--step", &request->step, "best (by the validation metric), last, or a step number");
+  CLI::Option* run = app->add_option("--run", request->run, "run folder")->type_name("DIR");
+  CLI::Option* model =
+      app->add_option("--model", request->model,
+                      "model folder, as RUN/model or written by 'hearth export'; needs no data set")
+          ->type_name("DIR");
+  model->excludes(run);
+  AddText(app, "--step", &request->step,
+          "step of the run: best (by the validation metric), last, or a number")
+      ->excludes(model);
   app->add_option("settings", request->overrides,
-                  "settings other than the run's, such as data.path=DIR or eval.top_k=20")
+                  "settings that differ from the model's, such as data.path=DIR or eval.top_k=20")
       ->type_name("KEY=VALUE");
 }
 
-std::string BaseModel::Hash() const { return ContentHash(checkpoint, ModelArrayNames(checkpoint)); }
+const Dataset& TrainedModel::RequireDataset() const {
+  if (dataset) return *dataset;
+  throw UsageError("the model folder '{}' holds no events: bind a data set with data.path=DIR",
+                   path());
+}
+
+std::string BaseModel::Hash() const {
+  return folder ? folder->hash() : ContentHash(*checkpoint, ModelArrayNames(*checkpoint));
+}
 
 int64_t NegativesFor(const Config& config) {
   return config.meta.loss == MetaOptions::Loss::kBpr ? config.tasks.negatives : 0;
 }
 
 TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job) {
-  RequireRunFolder(request.run);
-  Config config = ReadRunConfig(request.run, request.overrides);
-  CheckpointReader checkpoint(FindCheckpoint(request.run, request.step));
-  auto dataset = std::make_unique<Dataset>(config.data);
-  LeaveOutWhatTheRunDid(request.run, *dataset);
-  RequireSameData(checkpoint, *dataset);
-  if (job.is_root()) AnnounceLeftOut(*dataset);
-  const at::TensorOptions tensors = TensorOptionsFor(config.train, job.local_rank());
-  auto on_data = std::make_unique<LearnerOfDataset>(*dataset, config.learner(), tensors);
-  return {std::move(config), std::move(checkpoint), std::move(dataset), std::move(on_data)};
+  if (request.run.empty() == request.model.empty()) {
+    throw UsageError("give --run DIR (a run folder) or --model DIR (a model folder)");
+  }
+  return request.run.empty() ? FindFolder(request, job) : FindRun(request, job);
 }
 
 BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job) {
   TrainedModel model = FindTrainedModel(request, job);
   const Config& config = model.config;
-  MetaParameters parameters = model.learner().InitialParameters(
+  MetaParameters parameters = model.learner->InitialParameters(
       config.optim.table_type, config.run.seed, config.tables,
       {job.rank(), job.world_size(), config.dist.replicate_bytes, config.dist.wire});
-  LoadParameters(model.checkpoint, model.learner().layout(), parameters);
+  if (model.folder) {
+    model.folder->Load(model.learner->layout(), parameters);
+  } else {
+    LoadParameters(*model.checkpoint, model.learner->layout(), parameters);
+  }
   return {std::move(model), std::move(parameters)};
 }
 

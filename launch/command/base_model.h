@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,45 +11,50 @@
 #include "launch/config/config.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/shard/dataset.h"
-#include "trainer/adapt/learner_of_dataset.h"
-#include "trainer/table/meta_parameters.h"
+#include "trainer/adapt/learner.h"
+#include "trainer/state/model_folder.h"
 
 namespace hearth {
 
-/// Which trained model a command works with.
+/// The trained model that a command works with: a step of a run, or a model folder.
 struct BaseModelRequest {
-  std::string run;
-  std::string step = "best";           ///< best (by the validation metric), last, or a step number
-  std::vector<std::string> overrides;  ///< of the run's configuration, such as data.path=DIR
+  std::string run, model;     ///< exactly one
+  std::string step = "best";  ///< of a run: best (by the validation metric), last, a number
+  std::vector<std::string> overrides;  ///< of the model's configuration, such as data.path=DIR
 };
 
-/// --run, --step and key=value arguments.
+/// Adds --run, --model, --step and key=value arguments.
 void AddBaseModelOptions(CLI::App* app, BaseModelRequest* request);
 
-/// A trained model whose parameters are on disk: its run's configuration and data.
+/// A trained model with its values still on disk. A run brings its data set. A model folder brings
+/// its catalogue, and binds a data set when data.path is among the overrides.
 struct TrainedModel {
   Config config;
-  CheckpointReader checkpoint;
-  std::unique_ptr<Dataset> dataset;
-  std::unique_ptr<LearnerOfDataset> on_data;
+  std::optional<CheckpointReader> checkpoint;  ///< of a run
+  std::unique_ptr<ModelFolder> folder;         ///< of a model folder
+  std::unique_ptr<Dataset> dataset;            ///< null: none is bound
+  std::unique_ptr<Learner> learner;
+  std::unique_ptr<DataBinding> data;
 
-  const Learner& learner() const { return on_data->learner; }
-  const DataBinding& data() const { return on_data->data; }
+  /// Path of the checkpoint or the model folder.
+  const std::string& path() const { return folder ? folder->path() : checkpoint->path(); }
+  /// Throws UsageError, with the option to give, where no data set is bound.
+  const Dataset& RequireDataset() const;
 };
 
-/// A trained model, opened.
+/// A trained model with its values.
 struct BaseModel : TrainedModel {
   MetaParameters parameters;
 
-  /// ContentHash of the parameters and tables.
+  /// The identity of parameters and tables.
   std::string Hash() const;
 };
 
 /// Negatives per support row that adaptation needs: of the run where its loss is pairwise, else 0.
 int64_t NegativesFor(const Config& config);
 
-/// Not collective. Throws UsageError (no such run), ConfigError (overrides), DataError (no
-/// checkpoint, damaged, other data), StorageError.
+/// Not collective. Throws UsageError (no such run or folder), ConfigError (overrides), DataError
+/// (no checkpoint, damaged, other data), StorageError.
 TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job);
 /// The same, and every rank reads the rows it owns.
 BaseModel OpenBaseModel(const BaseModelRequest& request, const Job& job);

@@ -26,17 +26,17 @@ struct Options {
 std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
                                           Communicator& communicator) {
   const auto seed = static_cast<uint64_t>(base.config.run.seed);
-  const Evaluator evaluator(base.learner(), base.data(), *base.dataset, base.config.tasks,
+  const Evaluator evaluator(*base.learner, *base.data, base.RequireDataset(), base.config.tasks,
                             base.config.eval, seed, communicator);
-  const auto baselines = FitBaselines(ReadTrainingLog(*base.dataset), seed);
+  const auto baselines = FitBaselines(ReadTrainingLog(base.RequireDataset()), seed);
   std::vector<ScenarioResult> results;
   for (const Scenario scenario : kAllScenarios) {
     const Part part{split, scenario};
-    if (base.dataset->ShardsOf(part).empty()) continue;
+    if (base.RequireDataset().ShardsOf(part).empty()) continue;
     results.push_back(evaluator.EvaluatePart(base.parameters, part, baselines));
   }
   if (results.empty()) {
-    throw DataError("{}: the data set has no {} part to evaluate on", base.dataset->path(),
+    throw DataError("{}: the data set has no {} part to evaluate on", base.RequireDataset().path(),
                     NameOf(split));
   }
   return results;
@@ -44,6 +44,7 @@ std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
 
 int Run(const Options& options, Job& job) {
   BaseModel base = OpenBaseModel(options.model, job);
+  base.RequireDataset();
   const Split split = ParseSplit(options.split);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   job.StartTogether();
@@ -55,9 +56,9 @@ int Run(const Options& options, Job& job) {
   }
   const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *chosen.communicator);
   if (!job.is_root()) return 0;
-  std::printf("%s, data set %s\n\n%s", base.checkpoint.path().c_str(),
-              base.dataset->manifest().name.c_str(),
-              EvaluationText(results, split, config.eval.metric, base.dataset->manifest()).c_str());
+  std::printf(
+      "%s, data set %s\n\n%s", base.path().c_str(), base.RequireDataset().manifest().name.c_str(),
+      EvaluationText(results, split, config.eval.metric, base.RequireDataset().manifest()).c_str());
   if (!options.json.empty()) {
     WriteFileDurably(options.json, EvaluationJson(results).dump(2) + "\n", kSharedFile);
   }

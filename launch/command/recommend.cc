@@ -27,13 +27,13 @@ struct Options {
 /// The users asked for, those of --adapted with their adapted parameters.
 AdaptedUsers ReadUsers(const Options& options, const BaseModel& base) {
   if (!options.adapted.empty()) {
-    return LoadAdaptedUsers(options.adapted, base.learner(), base.data(), base.parameters,
+    return LoadAdaptedUsers(options.adapted, *base.learner, *base.data, base.parameters,
                             base.Hash());
   }
   AdaptedUsers users;
   users.users = options.support.empty()
-                    ? ReadUsersFile(options.users, *base.dataset)
-                    : ReadSupportFile(options.support, *base.learner().schema(), base.data());
+                    ? ReadUsersFile(options.users, base.RequireDataset())
+                    : ReadSupportFile(options.support, *base.learner->schema(), *base.data);
   return users;
 }
 
@@ -41,21 +41,22 @@ AdaptedUsers ReadUsers(const Options& options, const BaseModel& base) {
 std::string Answers(const Options& options, BaseModel& base, AdaptedUsers users,
                     Communicator& communicator) {
   if (options.adapted.empty()) {
-    users.states = AdaptUsers(base.learner(), base.parameters, base.data(), users.users,
+    users.states = AdaptUsers(*base.learner, base.parameters, *base.data, users.users,
                               {.adapt = !options.no_adapt,
                                .negatives = NegativesFor(base.config),
                                .seed = static_cast<uint64_t>(base.config.run.seed)},
                               communicator);
   }
   const auto lists =
-      Recommend(base.learner(), base.parameters, base.data(), users.users, users.states,
+      Recommend(*base.learner, base.parameters, *base.data, users.users, users.states,
                 {.top_k = options.top_k, .exclude_seen = options.exclude_seen}, communicator);
+  const EntityTable& items = base.data->items().entities();
   const bool tsv = options.format == "tsv";
   std::string text = tsv ? RecommendationTsvHeader() : "";
   for (size_t u = 0; u < lists.size(); ++u) {
     const std::string& user = users.users[u].user;
-    text += tsv ? RecommendationTsv(user, lists[u], *base.dataset)
-                : RecommendationJson(user, lists[u], *base.dataset);
+    text +=
+        tsv ? RecommendationTsv(user, lists[u], items) : RecommendationJson(user, lists[u], items);
   }
   return text;
 }

@@ -1,26 +1,32 @@
 #include "launch/command/train_run.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include "cluster/consensus.h"
 #include "cluster/watchdog.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "launch/command/private_files.h"
+#include "launch/command/run_argument.h"
 #include "launch/command/shard_check.h"
 #include "launch/command/stop_signals.h"
+#include "launch/report/model_card.h"
 #include "launch/report/run_folder.h"
 #include "launch/report/train_reporter.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/memory_estimate.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/loop/trainer.h"
+#include "trainer/state/model_folder.h"
+#include "trainer/tensor/training_phases.h"
 
 namespace hearth {
 namespace {
@@ -84,6 +90,22 @@ std::unique_ptr<TrainReporter> BeginToReport(const CheckedConfig& config, const 
   return reporter;
 }
 
+// RUN/model: the best step as a model folder. A folder of an earlier end of the run goes first.
+// Collective: all ranks must call.
+void WriteBestModel(const Config& config, const Learner& learner, Communicator& communicator) {
+  EnterPhase(kEndPhase);
+  const std::string folder = ModelPath(config.run.dir);
+  std::string path;
+  if (communicator.is_root()) {
+    path = FindCheckpoint(config.run.dir, "best");
+    std::filesystem::remove_all(folder);
+  }
+  const CheckpointReader checkpoint(BroadcastText(communicator, path));
+  WriteModelFolder({checkpoint, learner, ModelSettings(config),
+                    ModelCard(config, *learner.schema(), checkpoint.manifest())},
+                   folder, communicator);
+}
+
 }  // namespace
 
 int DryRun(const CheckedConfig& config, Job& job) {
@@ -92,9 +114,8 @@ int DryRun(const CheckedConfig& config, Job& job) {
   const at::TensorOptions tensors = TensorOptionsFor(config->train, job.local_rank());
   // On the processor also for a GPU: nothing is trained.
   const LearnerOfDataset on_data(*dataset, config->learner(), tensors.device(at::kCPU));
-  const ChosenEngine engine =
-      ChooseEngine(config->train.engine, {on_data.learner, on_data.data.builder()},
-                   tensors.device());
+  const ChosenEngine engine = ChooseEngine(
+      config->train.engine, {on_data.learner, on_data.data.builder()}, tensors.device());
   if (!job.is_root()) return 0;
   AnnounceLeftOut(*dataset);
   at::set_num_threads(1);
@@ -127,6 +148,10 @@ int TrainRun(const CheckedConfig& config, const Invocation& invocation, const st
   const std::unique_ptr<Watchdog> watchdog = MakeWatchdog(config->dist, job);
   Trainer trainer(options, run.dataset(), run.communicator(), observer, stop_requested, tensors);
   const TrainOutcome outcome = trainer.Run();
+  // A job that has to stop has no time for it; `hearth export` makes the same folder.
+  if (outcome != TrainOutcome::kStopped) {
+    WriteBestModel(*config, trainer.learner(), run.communicator());
+  }
   if (reporter) reporter->OnEnd(outcome, trainer.state(), SteadyNowSec() - begin);
   folder.End();
   return outcome == TrainOutcome::kStopped ? static_cast<int>(ExitCode::kStopped) : 0;

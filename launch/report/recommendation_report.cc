@@ -9,8 +9,7 @@ namespace hearth {
 std::string RecommendationTsvHeader() { return "user\titem\trank\tscore\ttitle\n"; }
 
 std::string RecommendationTsv(const std::string& user, const std::vector<Recommendation>& items,
-                              const Dataset& dataset) {
-  const EntityTable& catalogue = dataset.event_entities();
+                              const EntityTable& catalogue) {
   std::string text;
   int64_t rank = 0;
   for (const Recommendation& recommended : items) {
@@ -22,8 +21,7 @@ std::string RecommendationTsv(const std::string& user, const std::vector<Recomme
 }
 
 std::string RecommendationJson(const std::string& user, const std::vector<Recommendation>& items,
-                               const Dataset& dataset) {
-  const EntityTable& catalogue = dataset.event_entities();
+                               const EntityTable& catalogue) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Recommendation& recommended : items) {
     list.push_back({{"item", catalogue.ids[recommended.item]},

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/shard/dataset.h"
+#include "storage/shard/feature_table.h"
 #include "trainer/serve/recommendation.h"
 
 namespace hearth {
@@ -13,9 +13,9 @@ namespace hearth {
 /// become '?'.
 std::string RecommendationTsvHeader();
 std::string RecommendationTsv(const std::string& user, const std::vector<Recommendation>& items,
-                              const Dataset& dataset);
+                              const EntityTable& catalogue);
 /// Returns one JSON object in one line: {"user", "items": [{"item", "score", "title"}, ...]}.
 std::string RecommendationJson(const std::string& user, const std::vector<Recommendation>& items,
-                               const Dataset& dataset);
+                               const EntityTable& catalogue);
 
 }  // namespace hearth

@@ -112,6 +112,7 @@ std::string BuildText(const Config& config, const RunStart& start) {
 std::string ConfigPath(const std::string& run_folder) { return run_folder + "/config.yaml"; }
 std::string LogPath(const std::string& run_folder) { return run_folder + "/log.txt"; }
 std::string MetricsPath(const std::string& run_folder) { return run_folder + "/metrics.jsonl"; }
+std::string ModelPath(const std::string& run_folder) { return run_folder + "/model"; }
 
 void RequireWritableRunFolder(const std::string& folder) {
   const fs::path wanted = fs::absolute(folder);

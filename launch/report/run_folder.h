@@ -14,6 +14,7 @@ namespace hearth {
 ///   metrics.jsonl  one JSON object per line (metrics_log.h)
 ///   log.txt        the log of the run
 ///   checkpoints/   the checkpoints (storage/checkpoint/folder.h)
+///   model/         the best step as a model folder, written when the run is done
 ///   exit.json      the reason for the failure of a single rank (exit_file.h)
 ///   starts/        one file for each start; they say which job holds the folder
 ///                  (storage/run/run_lease.h)
@@ -29,6 +30,7 @@ struct RunStart {
 std::string ConfigPath(const std::string& run_folder);
 std::string LogPath(const std::string& run_folder);
 std::string MetricsPath(const std::string& run_folder);
+std::string ModelPath(const std::string& run_folder);
 
 /// Refuses a folder that this process cannot make or write to. The user learns of it before the
 /// slow part of a start. Makes nothing. Throws ConfigError, StorageError or PermissionError, which

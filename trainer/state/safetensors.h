@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/checkpoint/array.h"
+#include "storage/file/file_descriptor.h"
 
 namespace hearth {
 
@@ -32,6 +33,25 @@ class SafetensorsLayout {
   std::string head_;
   std::map<std::string, int64_t> offsets_;
   int64_t size_bytes_ = 0;
+};
+
+/// A file of the format, opened for reading. Nothing in it is trusted.
+class SafetensorsFile {
+ public:
+  /// Throws DataError naming the file when its header is damaged or names values outside it.
+  explicit SafetensorsFile(FileDescriptor file);
+
+  const std::map<std::string, ArraySpec>& tensors() const { return tensors_; }
+  const std::string& path() const { return file_.path(); }
+  /// Throws DataError, with both shapes, when there is no such tensor or it is another one.
+  void Require(const std::string& name, const ArraySpec& expected) const;
+  /// Reads rows of a tensor; out has room for them.
+  void ReadRows(const std::string& name, RowRange rows, void* out) const;
+
+ private:
+  FileDescriptor file_;
+  std::map<std::string, ArraySpec> tensors_;
+  std::map<std::string, int64_t> offsets_;  // in the file
 };
 
 }  // namespace hearth

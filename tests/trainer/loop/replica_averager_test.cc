@@ -62,7 +62,7 @@ TEST(ReplicaAverager, RanksBecomeEqualAtTheMeanOfTheirChanges) {
     const auto i = static_cast<size_t>(r);
     dense[i] = ToDoubles(rank.parameters.dense);
     rows[i] = ToDoubles(rank.parameters.tables[0].rows());
-    state[i] = ToDoubles(rank.parameters.tables[0].second_moment());
+    state[i] = ToDoubles(rank.parameters.tables[0].optimizer().second_moment());
   });
   EXPECT_THAT(dense[0], ::testing::Each(2.0)) << "1 + mean(0, 1, 2)";
   for (const size_t r : {1u, 2u}) {

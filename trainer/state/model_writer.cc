@@ -1,5 +1,3 @@
-#include "trainer/state/export_model.h"
-
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -18,12 +16,13 @@
 #include "common/rank_place.h"
 #include "storage/file/durable_file.h"
 #include "trainer/state/model_arrays.h"
+#include "trainer/state/model_description.h"
+#include "trainer/state/model_folder.h"
 #include "trainer/state/safetensors.h"
 
 namespace hearth {
 namespace {
 
-constexpr int kFormatVersion = 1;
 constexpr int64_t kBlockBytes = int64_t{32} << 20;
 
 /// A tensor of the file: an array of the checkpoint.
@@ -33,11 +32,6 @@ struct Tensor {
   bool by_id = false;  ///< row i is that of id i; else rows are as in the checkpoint
 };
 using Tensors = std::map<std::string, Tensor>;  // [name]
-
-// Names of features may hold anything, but do not begin like this.
-std::string TableTensor(const std::string& table) { return "tables/" + table; }
-std::string TableIdsTensor(const std::string& table) { return "table_ids/" + table; }
-std::string TableMeansTensor(const std::string& table) { return "table_means/" + table; }
 
 void AddTable(const CheckpointReader& checkpoint, size_t number, const TableSpec& table,
               ColumnType real, Tensors& tensors) {
@@ -50,6 +44,11 @@ void AddTable(const CheckpointReader& checkpoint, size_t number, const TableSpec
   if (dynamic) {
     tensors[TableIdsTensor(table.name)] = {
         ids, RequireArray(checkpoint, ids, {ColumnType::kInt64, {row_count}})};
+  }
+  const std::string last_steps = prefix + "/last_step";
+  if (dynamic) {
+    tensors[TableLastStepsTensor(table.name)] = {
+        last_steps, RequireArray(checkpoint, last_steps, {ColumnType::kInt64, {row_count}})};
   }
   if (checkpoint.Has(means)) {
     const ArraySpec spec{real, {RowPartition::kBuckets, table.dim + 1}};
@@ -151,76 +150,17 @@ void WriteShare(const CheckpointReader& checkpoint, const Tensors& tensors,
   file.Close();
 }
 
-/// The original value of each table row of a field, row 0 being the unknown's.
-std::vector<std::string> VocabularyOf(const FieldSchema& field, const Catalogue& catalogue) {
-  if (field.kind != FieldKind::kId) return field.vocabulary;
-  std::vector<std::string> values(field.row_count);
-  for (int64_t item = 0; item < catalogue.items->size(); ++item) {
-    const int64_t row = catalogue.id_rows[item];
-    if (row > 0) values[row] = catalogue.items->ids[item];
-  }
-  return values;
-}
-
-void WriteVocabulary(const std::string& path, const std::vector<std::string>& values) {
-  PendingFile file(path, kSharedFile);
-  std::string text = "[";
-  for (size_t row = 0; row < values.size(); ++row) {
-    text += row == 0 ? "\n" : ",\n";
-    text +=
-        nlohmann::json(values[row]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (std::ssize(text) < kBlockBytes) continue;
-    file.descriptor().Write(text);
-    text.clear();
-  }
-  file.descriptor().Write(text + "\n]\n");
-  file.Commit();
-}
-
-/// Describes the fields of one side, in the model's order, and writes their vocabularies.
-nlohmann::ordered_json WriteFields(const std::vector<FieldSchema>& fields,
-                                   const Catalogue& catalogue, const std::string& folder,
-                                   size_t& table) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const FieldSchema& field : fields) {
-    nlohmann::ordered_json entry = {{"name", field.name}, {"kind", NameOf(field.kind)}};
-    if (field.is_categorical()) {
-      const std::string file = fmt::format("vocabulary/{}.json", table++);
-      WriteVocabulary(folder + "/" + file, VocabularyOf(field, catalogue));
-      entry["table"] = TableTensor(field.name);
-      entry["vocabulary"] = file;
-    } else {
-      entry["projection"] = field.name + ".projection";
-      entry["mean"] = field.mean;
-      entry["inverse_deviation"] = field.inverse_deviation;
-    }
-    list.push_back(std::move(entry));
-  }
-  return list;
-}
-
-/// All but the tensors. Rank 0.
-void WriteDescription(const ModelExport& model, const std::string& folder) {
-  const std::string vocabularies = folder + "/vocabulary";
-  MakeFolder(vocabularies, 0777);
-  const Learner& learner = model.learner;
-  const InputSchema& schema = *learner.schema();
+/// Everything but the tensors. Rank 0.
+void WriteFiles(const ModelSource& model, const std::string& folder) {
   const CheckpointManifest& manifest = model.checkpoint.manifest();
-  size_t table = 0;
-  nlohmann::ordered_json json = {
-      {"format_version", kFormatVersion},
-      {"checkpoint", {{"step", manifest.step}, {"sha256", manifest.sha256}}},
-      {"data_set", {{"name", schema.data_name}, {"sha256", manifest.data_hash}}},
-      {"tool_version", manifest.tool_version},
-      {"output_offset", learner.model().output_offset()}};
-  json["task_fields"] = WriteFields(schema.task_fields, schema.catalogue, folder, table);
-  json["item_fields"] = WriteFields(schema.row_fields, schema.catalogue, folder, table);
-  SyncFolder(vocabularies);
+  ModelDescription description{.step = manifest.step,
+                               .checkpoint_sha256 = manifest.sha256,
+                               .data_sha256 = manifest.data_hash,
+                               .tool_version = manifest.tool_version,
+                               .output_offset = model.learner.model().output_offset()};
   WriteFileDurably(folder + "/config.yaml", model.settings, kSharedFile);
-  WriteFileDurably(
-      folder + "/model.json",
-      json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n",
-      kSharedFile);
+  WriteFileDurably(folder + "/card.md", model.card, kSharedFile);
+  WriteModelDescription(*model.learner.schema(), description, folder);
 }
 
 /// The file that rank 0 has made.
@@ -240,7 +180,8 @@ void Together(Communicator& communicator, const std::function<void()>& work) {
 
 }  // namespace
 
-void ExportModel(const ModelExport& model, const std::string& folder, Communicator& communicator) {
+void WriteModelFolder(const ModelSource& model, const std::string& folder,
+                      Communicator& communicator) {
   const RankPlace place{communicator.rank(), communicator.world_size()};
   const bool is_root = communicator.is_root();
   Tensors tensors;
@@ -262,7 +203,7 @@ void ExportModel(const ModelExport& model, const std::string& folder, Communicat
   Together(communicator, [&] {
     if (!is_root) return;
     values->Commit();
-    WriteDescription(model, pending->temporary_path());
+    WriteFiles(model, pending->temporary_path());
     pending->Commit();
   });
 }

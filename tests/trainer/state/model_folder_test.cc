@@ -1,7 +1,5 @@
 // The exported files, read here as another program would read them.
 
-#include "trainer/state/export_model.h"
-
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -18,6 +16,7 @@
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
+#include "trainer/state/export_model.h"
 
 namespace hearth {
 namespace {
