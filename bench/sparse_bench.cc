@@ -3,10 +3,13 @@
 // with LibTorch's sparse embedding and two sparse optimizers, in one process on one core,
 // interleaved. The results are compared first.
 //   sparse_bench [LOOKUPS] [ROWS] [DIM] [ROUNDS]    defaults 30720 16777216 32 7
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -168,6 +171,14 @@ class LibTorchTable {
   at::Tensor rows_, state_;
 };
 
+// Copies all rows of a table in the order of ids. EmbeddingTable::rows() has another order
+// (RowPartition).
+at::Tensor CopyRowsById(const EmbeddingTable& table, int64_t row_count) {
+  std::vector<int64_t> ids(static_cast<size_t>(row_count));
+  std::iota(ids.begin(), ids.end(), int64_t{0});
+  return table.Gather(ids);
+}
+
 // Returns the largest difference of the rows that the batches touch, divided by their largest
 // element.
 double RelativeError(const EmbeddingTable& actual, const at::Tensor& expected,
@@ -208,7 +219,7 @@ int Main(int argc, char** argv) {
   KeepFreedMemory();
   const c10::InferenceMode no_graphs;
   HearthTable hearth({.name = "item.id", .row_count = rows, .dim = dim, .init_scale = 0.05});
-  LibTorchTable row_wise(hearth.table().rows().clone(), at::zeros({rows}));
+  LibTorchTable row_wise(CopyRowsById(hearth.table(), rows), at::zeros({rows}));
   LibTorchTable element_wise(row_wise.rows().clone(), at::zeros({rows, dim}));
   const std::vector<Batch> batches = MakeBatches(lookups, rows, dim);
   int64_t distinct = 0;

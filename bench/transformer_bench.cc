@@ -9,9 +9,13 @@
 //   transformer_bench [DIM] [HIDDEN] [TASKS] [INNER_STEPS] [ROUNDS] [training|libtorch]
 //   defaults          256   1024     16      1             5        training
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -26,60 +30,66 @@
 
 #include "bench/interleaved.h"
 #include "bench/process_memory.h"
-#include "common/error.h"
 #include "common/random.h"
+#include "trainer/adapt/gradient_descent.h"
 #include "trainer/adapt/task_loss.h"
-#include "trainer/gradient/generic_engine.h"
 #include "trainer/loop/tensor_setup.h"
-#include "trainer/model/field_encoder.h"
+#include "trainer/model/data_binding.h"
+#include "trainer/model/model.h"
+#include "trainer/table/meta_parameters.h"
 
 namespace hearth {
 namespace {
 
 constexpr int64_t kItems = 2000, kRows = 10, kBlocks = 2;
-using FastWeights = MetaOptions::FastWeights;
+constexpr MetaOptions::Loss kLoss = MetaOptions::Loss::kMse;
+using FastWeights = GradientDescentOptions::FastWeights;
 
 /// Each block has attention and a dense layer. Both take normalised inputs, and their outputs are
 /// added to the inputs.
-class TransformerRecommender : public Recommender {
+class Transformer : public Model {
  public:
-  TransformerRecommender(const EntityFields& items, int64_t dim, int64_t hidden)
-      : encoder_(items, dim, 1.0, FieldCombination::kConcatenate, layout_, tables_), dim_(dim) {
+  Transformer(const InputSchema& schema, int64_t dim, int64_t hidden, ParameterLayout& layout)
+      : encoder_(schema.row_fields, dim, 1.0, FieldCombination::kConcatenate, layout, tables_),
+        dim_(dim) {
     for (int64_t b = 0; b < kBlocks; ++b) {
       const std::string name = "block" + std::to_string(b) + ".";
-      blocks_.push_back({TaskLinear(layout_, name + "query", dim, dim),
-                         TaskLinear(layout_, name + "key", dim, dim),
-                         TaskLinear(layout_, name + "value", dim, dim),
-                         TaskLinear(layout_, name + "join", dim, dim),
-                         TaskLinear(layout_, name + "up", dim, hidden),
-                         TaskLinear(layout_, name + "down", hidden, dim)});
+      blocks_.push_back({TaskLinear(layout, name + "query", dim, dim),
+                         TaskLinear(layout, name + "key", dim, dim),
+                         TaskLinear(layout, name + "value", dim, dim),
+                         TaskLinear(layout, name + "join", dim, dim),
+                         TaskLinear(layout, name + "up", dim, hidden),
+                         TaskLinear(layout, name + "down", hidden, dim)});
     }
-    output_.emplace(layout_, "output", dim, 1);
-    for (int64_t p = 0; p < layout_.parameter_count(); ++p) adaptable_.push_back(p);
-    head_ = {output_->weight(), output_->bias()};
+    head_.layers.emplace_back(layout, "output", dim, 1);
+    for (int64_t p = 0; p < layout.parameter_count(); ++p) adaptable_.push_back(p);
   }
 
-  at::Tensor EncodeTasks(const ParameterValues& values, const ChunkBatch& batch,
-                         const std::vector<at::Tensor>&) const override {
-    return at::zeros({batch.tasks.count, 0}, values[0].options().requires_grad(false));
-  }
-  at::Tensor EncodeItems(const ParameterValues& values, const ChunkBatch& batch,
+  // The owner of a task has a vector of width 0.
+  EncodedEntities Encode(const ParameterValues& values, const ChunkBatch& batch,
                          const std::vector<at::Tensor>& rows) const override {
-    return encoder_.Encode(values, batch.items, rows);
+    const at::TensorOptions options = values[0].options().requires_grad(false);
+    return {.tasks = at::zeros({batch.tasks.count, 0}, options),
+            .items = encoder_.Encode(values, batch.items, rows)};
   }
-  at::Tensor MakeInputs(const at::Tensor&, const at::Tensor& items) const override { return items; }
-  at::Tensor Score(const ParameterValues& values, const at::Tensor& items) const override {
+  HeadRows MakeHeadRows(const EncodedRows& rows) const override {
+    return {.x = {.x = rows.items, .id = rows.input_id}, .shift = {}};
+  }
+  HeadRows Features(const ParameterValues& values, const HeadRows& rows,
+                    std::vector<LayerTap>* taps) const override {
     const auto normalised = [&](const at::Tensor& x) { return at::layer_norm(x, {dim_}); };
-    at::Tensor x = items;
+    at::Tensor x = rows.x.x;
     for (const Block& block : blocks_) {
       const at::Tensor u = normalised(x);
-      const at::Tensor match =
-          at::bmm(block.query.Forward(values, u), block.key.Forward(values, u).transpose(1, 2));
+      const at::Tensor match = at::bmm(block.query.Forward(values, u, taps),
+                                       block.key.Forward(values, u, taps).transpose(1, 2));
       const at::Tensor weights = at::softmax(match / std::sqrt(static_cast<double>(dim_)), -1);
-      x = x + block.join.Forward(values, at::bmm(weights, block.value.Forward(values, u)));
-      x = x + block.down.Forward(values, at::gelu(block.up.Forward(values, normalised(x))));
+      const at::Tensor mixed = at::bmm(weights, block.value.Forward(values, u, taps));
+      x = x + block.join.Forward(values, mixed, taps);
+      const at::Tensor raised = at::gelu(block.up.Forward(values, normalised(x), taps));
+      x = x + block.down.Forward(values, raised, taps);
     }
-    return output_->Forward(values, x).squeeze(2);
+    return {.x = {.x = x}, .shift = {}};
   }
 
  private:
@@ -89,7 +99,6 @@ class TransformerRecommender : public Recommender {
   FieldEncoder encoder_;
   int64_t dim_;
   std::vector<Block> blocks_;
-  std::optional<TaskLinear> output_;
 };
 
 TaskRows MakeRows(int64_t tasks, uint64_t seed) {
@@ -105,40 +114,57 @@ TaskRows MakeRows(int64_t tasks, uint64_t seed) {
   return rows;
 }
 
-EntityTable MakeEntities(int64_t count) {
+std::shared_ptr<const EntityTable> MakeEntities(int64_t count) {
   EntityTable table;
   for (int64_t e = 0; e < count; ++e) table.ids.push_back(std::to_string(e));
-  return table;
+  return std::make_shared<const EntityTable>(std::move(table));
+}
+
+// The id of the item is the only field. Every item has a table row of its own.
+InputSchema MakeSchema() {
+  InputSchema schema;
+  schema.catalogue.items = MakeEntities(kItems);
+  for (int64_t row = 1; row <= kItems; ++row) schema.catalogue.id_rows.push_back(row);
+  schema.row_fields = {{.name = "item.id", .kind = FieldKind::kId, .row_count = kItems + 1}};
+  return schema;
 }
 
 // Adapts as published: fast weights [tasks, in, out], and autograd gives a gradient of each.
-class TextbookDescent : public MetaMethod {
+class TextbookDescent : public Adaptation {
  public:
-  TextbookDescent(const MetaOptions& options, const Recommender& model)
-      : options_(options), model_(model) {}
+  TextbookDescent(const GradientDescentOptions& options, const Model& model,
+                  const ParameterLayout& layout)
+      : options_(options), model_(model), layout_(layout) {}
 
-  AdaptedTasks Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
-                     const ChunkBatch& batch, bool) const override {
-    const RowBatch& support = batch.support;
-    const RowInputs inputs = MakeRowInputs(model_, chunk.tasks, chunk.items, support);
+  TaskState Adapt(const ParameterValues& theta, const EncodedChunk& chunk, Graph) const override {
+    const LabelledRows& support = chunk.support;
+    const HeadRows rows = model_.MakeHeadRows(support.rows);
     std::vector<at::Tensor> fast;
     for (const at::Tensor& value : theta.tensors()) {
-      fast.push_back(ShareAcrossTasks(value, support.entity.size(0)));
+      fast.push_back(ShareAcrossTasks(value, chunk.batch.task_count));
     }
     for (int64_t k = 0; k < options_.inner_steps; ++k) {
-      const at::Tensor loss =
-          SupportLosses(options_, model_, ParameterValues(fast), inputs, support).sum();
+      const RowScores scores{.rows = model_.Score(ParameterValues(fast), rows), .negatives = {}};
+      const at::Tensor loss = TaskLosses(kLoss, scores, support).sum();
       const std::vector<at::Tensor> gradients =
           torch::autograd::grad({loss}, fast, {}, /*retain_graph=*/true, /*create_graph=*/true);
       for (size_t p = 0; p < fast.size(); ++p) fast[p] = fast[p] - options_.inner_lr * gradients[p];
     }
-    return {.values = ParameterValues(fast)};
+    TaskState state;
+    for (size_t p = 0; p < fast.size(); ++p) state.Add(layout_.specs()[p].name, fast[p]);
+    return state;
   }
-  const std::vector<int64_t>& adapted() const override { return model_.adaptable(); }
+  at::Tensor Score(const ParameterValues&, const TaskState& state, const ChunkBatch&,
+                   const EncodedRows& rows) const override {
+    std::vector<at::Tensor> fast;
+    for (const NamedTensor& value : state.tensors) fast.push_back(value.tensor);
+    return model_.Score(ParameterValues(fast), model_.MakeHeadRows(rows));
+  }
 
  private:
-  MetaOptions options_;
-  const Recommender& model_;
+  GradientDescentOptions options_;
+  const Model& model_;
+  const ParameterLayout& layout_;
 };
 
 enum class Form { kTextbook, kExplicit, kAuto, kRecompute };
@@ -146,41 +172,54 @@ enum class Form { kTextbook, kExplicit, kAuto, kRecompute };
 class Workload {
  public:
   Workload(int64_t dim, int64_t hidden, int64_t tasks, int64_t inner_steps, Form form)
-      : users_(MakeEntities(tasks)),
-        items_(MakeEntities(kItems)),
-        user_fields_(users_, "user", {}),
-        item_fields_(items_, "item", {}) {
-    item_fields_.AddIdField(std::vector<int64_t>(kItems, 5), 1);
-    model_ = std::make_unique<TransformerRecommender>(item_fields_, dim, hidden);
-    const MetaOptions meta{
+      : schema_(MakeSchema()),
+        data_(schema_, MakeEntities(tasks), schema_.catalogue.items, at::kFloat),
+        model_(schema_, dim, hidden, layout_) {
+    const GradientDescentOptions descent{
         .inner_steps = inner_steps,
         .inner_lr = 0.01,
-        .learn_inner_lr = MetaOptions::LearnInnerLr::kNo,
+        .learn_inner_lr = GradientDescentOptions::LearnInnerLr::kNo,
         .fast_weights = form == Form::kExplicit ? FastWeights::kExplicit : FastWeights::kAuto,
         .recompute = form == Form::kRecompute};
-    method_ = form == Form::kTextbook ? std::make_unique<TextbookDescent>(meta, *model_)
-                                      : MakeMethod(meta, *model_);
-    const auto options = at::TensorOptions().dtype(at::kFloat);
-    builder_ = std::make_unique<BatchBuilder>(user_fields_, item_fields_, options);
-    parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
-                                                 TableOptimizer::kAdam, 3, options));
+    if (form == Form::kTextbook) {
+      method_ = std::make_unique<TextbookDescent>(descent, model_, layout_);
+    } else {
+      const MetaOptions meta{.method = MetaOptions::Method::kMaml, .loss = kLoss};
+      method_ = std::make_unique<GradientDescent>(meta, descent, model_, layout_);
+    }
+    parameters_ = InitializeMetaParameters(layout_, model_.tables(), TableOptimizer::kAdam,
+                                           /*seed=*/3, at::kFloat);
     for (int64_t t = 0; t < tasks; ++t) chunk_.task_ids.push_back(t);
     chunk_.support = MakeRows(tasks, 1);
     chunk_.query = MakeRows(tasks, 2);
   }
 
+  // Computes the meta-gradient of the parameters and of the table rows as GenericEngine does, and
+  // returns the part of the parameters. A Learner would make its own model, so there is none here.
   at::Tensor Run() const {
-    const GenericEngine engine({*model_, *method_, *builder_, MetaOptions::Loss::kMse});
-    return engine.Compute(chunk_, *parameters_, {}, false).dense_gradient;
+    const ChunkBatch batch = data_.builder().Build(chunk_);
+    const ParameterValues theta = MakeLeaves(layout_, parameters_.dense);
+    std::vector<at::Tensor> inputs = theta.tensors();
+    std::vector<at::Tensor> rows = GatherTableRows(parameters_, batch.table_rows);
+    for (at::Tensor& table_rows : rows) inputs.push_back(table_rows.requires_grad_(true));
+    const EncodedChunk encoded = SelectChunk(model_.Encode(theta, batch, rows), batch);
+    const TaskState state = method_->Adapt(theta, encoded, Graph::kDifferentiable);
+    const LabelledRows& query = encoded.query;
+    const RowScores scores{.rows = method_->Score(theta, state, batch, query.rows),
+                           .negatives = {}};
+    std::vector<at::Tensor> gradients =
+        torch::autograd::grad({TaskLosses(kLoss, scores, query).sum()}, inputs);
+    gradients.resize(theta.tensors().size());
+    return FlattenGradients(layout_, gradients, parameters_.dense.options());
   }
 
  private:
-  EntityTable users_, items_;
-  EntityFields user_fields_, item_fields_;
-  std::unique_ptr<Recommender> model_;
-  std::unique_ptr<MetaMethod> method_;
-  std::unique_ptr<BatchBuilder> builder_;
-  std::optional<MetaParameters> parameters_;
+  InputSchema schema_;
+  DataBinding data_;
+  ParameterLayout layout_;
+  Transformer model_;
+  std::unique_ptr<Adaptation> method_;
+  MetaParameters parameters_;
   Chunk chunk_;
 };
 

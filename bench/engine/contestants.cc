@@ -48,8 +48,7 @@ class HearthEngine : public EngineContestant {
  public:
   HearthEngine(const Workload& workload, EngineKind kind, bool recompute)
       : workload_(workload),
-        engine_(ChooseEngine(kind, workload.context(recompute), workload.meta_options(), at::kCPU)
-                    .engine) {}
+        engine_(ChooseEngine(kind, workload.context(recompute), at::kCPU).engine) {}
 
   void Step() override { Compute(); }
   GradientErrors CompareWith(const MetaGradient& exact) override {
@@ -61,7 +60,7 @@ class HearthEngine : public EngineContestant {
       dense += results[c].dense_gradient;
       row_error = std::max(row_error, RelativeError(results[c].row_gradients, exact_rows[c]));
     }
-    const ParameterLayout& layout = workload_.context().model.layout();
+    const ParameterLayout& layout = workload_.context().learner.layout();
     return {RelativeError(ViewParameters(layout, dense).tensors(), exact.theta), row_error};
   }
 
@@ -69,8 +68,7 @@ class HearthEngine : public EngineContestant {
   std::vector<ChunkResult> Compute() const {
     std::vector<ChunkResult> results;
     for (const Chunk& chunk : workload_.chunks()) {
-      results.push_back(
-          engine_->Compute(chunk, workload_.parameters(), {}, /*hide_item_ids=*/false));
+      results.push_back(engine_->Compute(chunk, workload_.parameters()));
     }
     return results;
   }

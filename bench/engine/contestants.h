@@ -9,7 +9,7 @@
 namespace hearth {
 
 /// Largest difference from float64 over the largest element, tensor by tensor, and of that the
-/// largest over the dense parameters and over the inputs (hearth's engines: the embedding rows that
+/// largest over the dense parameters and over the inputs (hearth's engines: the table rows that
 /// the inputs are gathered from).
 struct GradientErrors {
   double dense = 0.0, inputs = 0.0;

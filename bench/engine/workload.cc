@@ -2,34 +2,69 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/random.h"
-#include "trainer/adapt/meta_method.h"
 
 namespace hearth {
 namespace {
 
 constexpr int64_t kSupportRows = 20, kLongestSupport = 200, kItems = 2000, kCategories = 50;
 
-EntityTable MakeEntities(int64_t count, uint64_t side) {
+std::shared_ptr<const EntityTable> MakeEntities(int64_t count, uint64_t side) {
   EntityTable table;
   for (int64_t e = 0; e < count; ++e) table.ids.push_back(std::to_string(e));
   for (uint64_t f = 0; f < 4; ++f) {
     FeatureColumn column;
     column.name = "f" + std::to_string(f);
-    for (int64_t v = 0; v < kCategories; ++v) column.vocabulary.push_back(std::to_string(v));
+    column.vocabulary.emplace_back();
+    for (int64_t v = 1; v < kCategories; ++v) column.vocabulary.push_back(std::to_string(v));
     RandomStream random(1, Purpose::kTest, side, f);
     for (int64_t e = 0; e < count; ++e) {
       column.categories.push_back(static_cast<int32_t>(random.NextBelow(kCategories)));
     }
     table.features.push_back(std::move(column));
   }
-  return table;
+  return std::make_shared<const EntityTable>(std::move(table));
+}
+
+// Every column becomes a field; the items have no id field.
+std::vector<FieldSchema> FieldsOf(const std::string& side, const EntityTable& entities) {
+  std::vector<FieldSchema> fields;
+  for (const FeatureColumn& column : entities.features) {
+    fields.push_back({.name = side + "." + column.name,
+                      .kind = FieldKind::kCategory,
+                      .row_count = std::ssize(column.vocabulary),
+                      .vocabulary = column.vocabulary});
+  }
+  return fields;
+}
+
+// The mean label is 0, so nothing is added to a score.
+std::shared_ptr<const InputSchema> MakeSchema(const EntityTable& users) {
+  InputSchema schema;
+  schema.catalogue.items = MakeEntities(kItems, 1);
+  schema.catalogue.id_rows.assign(kItems, 0);
+  schema.task_fields = FieldsOf("user", users);
+  schema.row_fields = FieldsOf("item", *schema.catalogue.items);
+  return std::make_shared<const InputSchema>(std::move(schema));
+}
+
+LearnerOptions OptionsOf(const WorkloadOptions& workload, bool recompute) {
+  LearnerOptions options;
+  options.model.dim = 32;
+  if (workload.order == 1) options.meta.method = MetaOptions::Method::kFomaml;
+  options.descent = {.inner_steps = workload.inner_steps,
+                     .inner_lr = Workload::kInnerLr,
+                     .learn_inner_lr = GradientDescentOptions::LearnInnerLr::kNo,
+                     .recompute = recompute};
+  return options;
 }
 
 std::vector<int64_t> DrawSupportLengths(const WorkloadOptions& options) {
@@ -115,48 +150,39 @@ PlainTasks PlainTasks::To(at::ScalarType type) const {
 }
 
 Workload::Workload(const WorkloadOptions& options)
-    : options_(options), users_(MakeEntities(options.tasks, 0)), items_(MakeEntities(kItems, 1)) {
-  user_fields_.emplace(users_, "user", std::vector<std::string>{});
-  item_fields_.emplace(items_, "item", std::vector<std::string>{});
-  meta_.method = options.order == 2 ? MetaOptions::Method::kMaml : MetaOptions::Method::kFomaml;
-  meta_.inner_steps = options.inner_steps;
-  meta_.inner_lr = kInnerLr;
-  meta_.learn_inner_lr = MetaOptions::LearnInnerLr::kNo;
-  ModelOptions model;
-  model.dim = 32;
-  model_ = MakeRecommender(model, *user_fields_, *item_fields_, /*output_offset=*/0.0);
-  method_ = MakeMethod(meta_, *model_);
-  MetaOptions recompute = meta_;
-  recompute.recompute = true;
-  recomputing_ = MakeMethod(recompute, *model_);
-  const at::TensorOptions float32 = at::TensorOptions().dtype(at::kFloat);
-  builder_ = std::make_unique<BatchBuilder>(*user_fields_, *item_fields_, float32);
-  parameters_.emplace(InitializeMetaParameters(model_->layout(), model_->tables(),
-                                               TableOptimizer::kAdam, 3, float32));
-  chunks_ = MakeChunks(options);
-  tasks_ = MakePlainTasks();
-}
+    : Workload(options, MakeEntities(options.tasks, 0)) {}
+
+Workload::Workload(const WorkloadOptions& options, std::shared_ptr<const EntityTable> users)
+    : options_(options),
+      learner_(MakeSchema(*users), OptionsOf(options, /*recompute=*/false),
+               at::TensorOptions().dtype(at::kFloat)),
+      recomputing_(learner_.schema(), OptionsOf(options, /*recompute=*/true),
+                   learner_.tensor_options()),
+      data_(*learner_.schema(), std::move(users), learner_.schema()->catalogue.items,
+            learner_.tensor_options()),
+      parameters_(learner_.InitialParameters(TableOptimizer::kAdam, /*seed=*/3)),
+      chunks_(MakeChunks(options)),
+      tasks_(MakePlainTasks()) {}
 
 Workload::ChunkInputs Workload::EncodeInputs(const Chunk& chunk, at::ScalarType type) const {
-  const BatchBuilder builder(*user_fields_, *item_fields_, at::TensorOptions().dtype(type));
+  const BatchBuilder builder(data_.tasks(), data_.items(), at::TensorOptions().dtype(type));
   ChunkInputs result{.batch = builder.Build(chunk), .rows = {}, .support = {}, .query = {}};
-  for (const at::Tensor& rows : GatherTableRows(*parameters_, result.batch.table_rows, {})) {
+  for (const at::Tensor& rows : GatherTableRows(parameters_, result.batch.table_rows)) {
     result.rows.push_back(rows.to(type).requires_grad_(true));
   }
-  const ParameterValues theta = ViewParameters(model_->layout(), parameters_->dense.to(type));
-  const EncodedChunk encoded = Encode(*model_, theta, result.batch, result.rows);
-  const auto inputs = [&](const RowBatch& of) {
-    const at::Tensor items = GatherRows(encoded.items, of.entity);
-    return at::cat({encoded.tasks.unsqueeze(1).expand({-1, items.size(1), -1}), items}, 2);
+  const ParameterValues theta = ViewParameters(learner_.layout(), parameters_.dense.to(type));
+  const EncodedChunk encoded = learner_.Encode(theta, result.batch, result.rows);
+  const auto inputs = [&](const LabelledRows& of) {
+    return learner_.model().MakeHeadRows(of.rows).x.x;
   };
-  result.support = inputs(result.batch.support);
-  result.query = inputs(result.batch.query);
+  result.support = inputs(encoded.support);
+  result.query = inputs(encoded.query);
   return result;
 }
 
 PlainTasks Workload::MakePlainTasks() const {
   PlainTasks tasks;
-  const ParameterValues theta = ViewParameters(model_->layout(), parameters_->dense);
+  const ParameterValues theta = ViewParameters(learner_.layout(), parameters_.dense);
   for (const at::Tensor& value : theta.tensors()) {
     tasks.theta.push_back(value.clone());
   }

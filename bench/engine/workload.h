@@ -1,8 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -59,14 +57,13 @@ class Workload {
   explicit Workload(const WorkloadOptions& options);
 
   const WorkloadOptions& options() const { return options_; }
-  /// For hearth's engines: what they are made from, and what they compute on.
+  /// The inputs of hearth's engines: what they are made from, and what they compute on.
   EngineContext context(bool recompute = false) const {
-    return {*model_, recompute ? *recomputing_ : *method_, *builder_, MetaOptions::Loss::kMse};
+    return {recompute ? recomputing_ : learner_, data_.builder()};
   }
-  const MetaOptions& meta_options() const { return meta_; }
   const std::vector<Chunk>& chunks() const { return chunks_; }
-  const MetaParameters& parameters() const { return *parameters_; }
-  /// For everybody else.
+  const MetaParameters& parameters() const { return parameters_; }
+  /// The inputs of all other contestants.
   const PlainTasks& tasks() const { return tasks_; }
 
   /// What ChunkResult::row_gradients must be when the gradients of the inputs are `gradient`
@@ -74,7 +71,9 @@ class Workload {
   std::vector<std::vector<at::Tensor>> RowGradients(const MetaGradient& gradient) const;
 
  private:
-  // The input vectors of a chunk's support and query rows, as a function of its embedding rows.
+  Workload(const WorkloadOptions& options, std::shared_ptr<const EntityTable> users);
+
+  // The input vectors of a chunk's support and query rows, as a function of its table rows.
   struct ChunkInputs {
     ChunkBatch batch;
     std::vector<at::Tensor> rows;  // [table] [rows, dim], leaves of the graph
@@ -85,14 +84,10 @@ class Workload {
   PlainTasks MakePlainTasks() const;
 
   WorkloadOptions options_;
-  MetaOptions meta_;
-  EntityTable users_, items_;
-  std::optional<EntityFields> user_fields_, item_fields_;
-  std::unique_ptr<Recommender> model_;
-  std::unique_ptr<MetaMethod> method_;
-  std::unique_ptr<MetaMethod> recomputing_;  // the same with MetaOptions::recompute
-  std::unique_ptr<BatchBuilder> builder_;
-  std::optional<MetaParameters> parameters_;
+  Learner learner_;
+  Learner recomputing_;  // the same with GradientDescentOptions::recompute
+  DataBinding data_;
+  MetaParameters parameters_;
   std::vector<Chunk> chunks_;
   PlainTasks tasks_;
 };
