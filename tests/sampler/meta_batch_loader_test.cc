@@ -220,6 +220,32 @@ TEST(MetaBatchLoader, SeekingToAStepEqualsRunningThere) {
   ExpectEqual(seeker.Next(), run[14]);
 }
 
+TEST(MetaBatchLoader, AShareOfChunksHidesItemIdsOnAnyRank) {
+  const testing::TestDataset dataset(testing::RandomData({40}));
+  TaskOptions options = SmallOptions();
+  options.hidden_item_share = 0.3;
+  int64_t chunks = 0, hidden = 0;
+  MetaBatchLoader alone(*dataset, kTrainPart, options, 7);
+  std::vector<std::unique_ptr<MetaBatchLoader>> ranks;
+  for (int rank = 0; rank < 3; ++rank) {
+    ranks.push_back(
+        std::make_unique<MetaBatchLoader>(*dataset, kTrainPart, options, 7, RankPlace{rank, 3}));
+  }
+  for (int step = 0; step < 100; ++step) {
+    std::map<int64_t, bool> expected, found;
+    for (const Chunk& chunk : alone.Next().chunks) {
+      expected[chunk.number] = chunk.hide_item_ids;
+      ++chunks;
+      if (chunk.hide_item_ids) ++hidden;
+    }
+    for (const auto& loader : ranks) {
+      for (const Chunk& chunk : loader->Next().chunks) found[chunk.number] = chunk.hide_item_ids;
+    }
+    EXPECT_EQ(found, expected);
+  }
+  EXPECT_NEAR(static_cast<double>(hidden) / static_cast<double>(chunks), 0.3, 0.08);
+}
+
 TEST(MetaBatchLoader, OtherSeedsGiveOtherEpisodes) {
   const testing::TestDataset dataset(testing::RandomData({40}));
   MetaBatchLoader one(*dataset, kTrainPart, SmallOptions(), 1);

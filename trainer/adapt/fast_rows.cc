@@ -16,7 +16,7 @@ at::Tensor OwnerPositions(const ChunkBatch& batch, const at::TensorOptions& inte
   return at::arange(batch.tasks.count, integer).unsqueeze(1);
 }
 
-// Positions of the items of the support rows, then of their negatives.
+// The positions of the support rows' items, then the positions of their negatives.
 at::Tensor SupportItems(const LabelledRows& support) {
   if (!support.negatives.defined()) return support.rows.entity;
   return at::cat({support.rows.entity, support.negatives.entity}, 1);

@@ -9,54 +9,56 @@
 
 namespace hearth {
 
-/// Fast weights of the encoders: table rows and projections of numbers. No fast row is formed,
-/// because a field's vector of an entity is linear in them. After gradient steps
-///   v'(e) = v(e) - sum over support rows s of gram(e, s) change[s],
-/// with the inner gradients by the vectors of the support, times inner rates, as `change`, and
-/// products of coefficients (FieldGram) that no parameter enters.
+/// The fast weights of the encoders for one field: table rows or a projection of numbers. A field's
+/// vector of an entity is linear in these weights, so the adapted weights are never formed. After
+/// gradient steps
+///   v'(e) = v(e) - sum over support rows s of gram(e, s) change[s].
+/// `change` sums the inner gradients by the support's vectors, times inner rates. gram(e, s) is a
+/// product of coefficients (FieldGram); it uses no parameter.
 struct FastField {
   std::string name;   ///< FieldSchema::name
-  FieldKeys support;  ///< keys of the support rows (task side: of the owner)
+  FieldKeys support;  ///< keys of the support rows (task side: keys of the owner)
   at::Tensor change;  ///< [tasks, support rows, dim]; undefined: no step was taken
 };
 struct FastRows {
   std::vector<FastField> tasks, items;  ///< [field]
 };
 
-/// The vectors that the head reads of some rows, before they are joined: the owner of each task,
-/// and the items of the rows, then of their negatives.
+/// The vectors of some rows before the head's inputs are made of them. `items` has the items of the
+/// rows, then the items of their negatives.
 struct RowVectors {
-  at::Tensor tasks;  ///< [tasks, 1, a]
+  at::Tensor tasks;  ///< [tasks, 1, a] the owner of each task
   at::Tensor items;  ///< [tasks, rows + rows * negatives, b]
 };
 RowVectors VectorsOf(const LabelledRows& rows);
 
-/// [field] FieldGrams of some rows with the support rows.
+/// The FieldGram of some rows with the support rows, for each field.
 struct RowGrams {
   std::vector<at::Tensor> tasks;  ///< [field] [tasks, 1, 1]
   std::vector<at::Tensor> items;  ///< [field] [tasks, rows, support rows]
 };
 
-/// Fast rows before the first step.
+/// Makes the fast rows before the first step.
 FastRows StartFastRows(const EntityEncoders& encoders, const EncodedChunk& chunk);
-/// Grams of the support rows with themselves.
+/// Computes the grams of the support rows with themselves.
 RowGrams SupportGrams(const FastRows& fast, at::TensorOptions real);
 
-/// The vectors after adaptation.
+/// Returns the vectors after adaptation.
 RowVectors MovedVectors(const EntityEncoders& encoders, const RowVectors& vectors,
                         const RowGrams& grams, const FastRows& fast);
-/// The same for rows of any chunk.
+/// Returns the vectors of rows of any chunk after adaptation.
 EncodedRows MovedRows(const EntityEncoders& encoders, const ChunkBatch& batch,
                       const EncodedRows& rows, const FastRows& fast);
 
-/// Takes an inner step, given the gradients of the loss by the support's vectors.
+/// Takes an inner step of the fast rows, given the gradients of the loss by the support's vectors.
 void DescendRows(const EntityEncoders& encoders, const InnerRates& rates,
                  const ParameterValues& values, int64_t step, const RowVectors& gradients,
                  FastRows& fast);
 
 /// Puts a field that has moved into a state.
 void AddFieldToState(const FastField& field, TaskState& state);
-/// Puts fast rows into a state and reads them from one. A state without them gives empty rows.
+/// Puts fast rows into a state, and reads them from a state. A state without fast rows gives empty
+/// ones.
 void AddToState(const FastRows& fast, TaskState& state);
 FastRows FastRowsOf(const TaskState& state, const EntityEncoders& encoders);
 

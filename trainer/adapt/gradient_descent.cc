@@ -14,11 +14,12 @@
 namespace hearth {
 namespace {
 
-// How many operations of a factored pass are worth one of a pass with explicit weights, which also
-// forms a gradient per task and moves both through memory. Measured: bench/README.md.
+// A factored pass may take this many times the operations of a pass with explicit weights and still
+// be as fast: the explicit pass also forms a gradient per task and moves weights and gradients
+// through memory. Measured: bench/README.md.
 constexpr int64_t kFactorsWorth = 2;
 
-// Names of the operators that `loss` is made of, nearest first, each once.
+// The names of the operators that computed `loss`, nearest first, each once.
 std::vector<std::string> OperatorsOf(const at::Tensor& loss) {
   std::vector<std::string> names;
   std::vector<torch::autograd::Node*> nodes = {loss.grad_fn().get()};
@@ -33,8 +34,9 @@ std::vector<std::string> OperatorsOf(const at::Tensor& loss) {
   return names;
 }
 
-// An operator whose derivative has none of its own cuts the graph without a word: what is below it
-// would get the gradient of first order.
+// Refuses a gradient without a graph. Some operators have a derivative but no second derivative;
+// such an operator cuts the graph silently, and the layers below it would get first-order
+// gradients.
 void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std::string& layer) {
   if (!gradient.defined() || gradient.requires_grad()) return;
   throw ConfigError(
@@ -44,7 +46,7 @@ void RequireGraph(const at::Tensor& gradient, const at::Tensor& loss, const std:
       layer, Join(OperatorsOf(loss), ", "));
 }
 
-// LayerInputs::id of the head's inputs.
+// Values of LayerInputs::id for the head's inputs.
 constexpr int64_t kSupportRows = 0, kSupportNegatives = 1;
 
 bool IsHeadOnly(const MetaOptions& meta, const GradientDescentOptions& options) {
@@ -68,7 +70,7 @@ bool AdaptsRows(const MetaOptions& meta, const GradientDescentOptions& options,
       "encode them by fields; use meta.adapt=dense");
 }
 
-// The adapted parameters of the head, then projections of numbers.
+// All adapted parameters: the head's parameters, then the projections of numbers.
 std::vector<int64_t> AllAdapted(std::vector<int64_t> adapted, bool adapts_rows,
                                 const Model& model) {
   if (!adapts_rows) return adapted;
@@ -92,7 +94,8 @@ std::string DeltasName(const std::string& parameter, size_t term) {
   return fmt::format("{}/deltas.{}", parameter, term);
 }
 
-// The terms of a factored weight: those in the Gram form, then all single steps as one.
+// The terms of a factored weight: first the terms in the Gram form, then one term that joins the
+// single steps.
 std::vector<FactoredTerm> JoinedTerms(const std::vector<FactoredTerm>& terms) {
   std::vector<FactoredTerm> joined;
   for (const FactoredTerm& term : terms) {
@@ -203,7 +206,7 @@ at::Tensor GradientDescent::SupportLosses(const InnerState& state, const RowVect
 void GradientDescent::Step(const Support& support, int64_t step, bool second_order,
                            InnerState& state) const {
   ParameterValues& values = state.values;
-  RowVectors moved;  // where table rows adapt
+  RowVectors moved;  // used if table rows adapt
   if (adapts_rows_) {
     moved = MovedVectors(*model_.encoders(), state.vectors, support.grams, state.fast);
     for (at::Tensor* vectors : {&moved.tasks, &moved.items}) {
@@ -213,7 +216,8 @@ void GradientDescent::Step(const Support& support, int64_t step, bool second_ord
   std::vector<at::Tensor> wanted = StartDirect(support.rows.labels.size(0), step, values);
   const int64_t direct_count = std::ssize(wanted);
   std::vector<LayerTap> taps;
-  // Tasks are independent, so the gradient of the sum of their losses is each task's own.
+  // Tasks are independent, so the gradient of the sum of losses holds the gradient of each task's
+  // loss.
   const at::Tensor loss = SupportLosses(state, moved, support.rows, &taps).sum();
   std::erase_if(taps, [&](const LayerTap& tap) {
     return !rates_.Adapts(tap.weight) && !rates_.Adapts(tap.bias);
@@ -326,7 +330,7 @@ ParameterValues GradientDescent::ValuesOf(const ParameterValues& theta,
     const std::string& name = layout_.spec(p).name;
     if (const at::Tensor* explicit_value = state.Find(name)) values[p] = *explicit_value;
     for (size_t k = 0; const at::Tensor* inputs = state.Find(InputsName(name, k)); ++k) {
-      const int64_t id = static_cast<int64_t>(k);  // keeps the terms apart
+      const int64_t id = k;  // keeps the terms apart
       values.AddTerm(p, {.inputs = *inputs, .deltas = *state.Find(DeltasName(name, k)), .id = id});
     }
   }

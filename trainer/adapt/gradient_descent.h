@@ -13,14 +13,14 @@ namespace hearth {
 
 /// Adaptation by gradient descent on the support loss:
 ///   theta_t^{k+1} = theta_t^k - alpha_{p,k} grad L(theta_t^k; S_t),  k = 0..K-1
-/// for all tasks t of a chunk at once, with inner rates alpha that are constant or learned
-/// (InnerRates). A state holds the fast weights under the names of their parameters, explicit or as
-/// factors ("NAME/inputs.K", "NAME/deltas.K"), and fast table rows (fast_rows.h).
+/// for all tasks t of a chunk at once. The inner rates alpha are constant or learned (InnerRates).
+/// A state holds the fast weights under the names of their parameters, explicit or as factors
+/// ("NAME/inputs.K", "NAME/deltas.K"), and fast table rows (fast_rows.h).
 /// Sources: MAML and its first-order form, Finn et al. 2017, Alg. 1-2; ANIL (the last layer
 /// adapts), Raghu et al. 2020; learned rates per layer and step, Antoniou et al. 2019.
 class GradientDescent : public Adaptation {
  public:
-  /// meta.method: kMaml, kFomaml or kAnil.
+  /// `meta`: its method is kMaml, kFomaml or kAnil.
   GradientDescent(const MetaOptions& meta, const GradientDescentOptions& options,
                   const Model& model, ParameterLayout& layout);
 
@@ -38,30 +38,30 @@ class GradientDescent : public Adaptation {
   // The support rows of a chunk.
   struct Support {
     LabelledRows rows;
-    RowGrams grams;  // where table rows adapt
+    RowGrams grams;  // used if table rows adapt
   };
 
   InnerState Start(const ParameterValues& theta, const EncodedChunk& chunk) const;
-  // Whether a pass is cheaper with factors of `rows` rows per task than with a weight per task.
+  // True when a pass is cheaper with factors of `rows` rows per task than with a weight per task.
   bool PrefersFactors(int64_t weight, int64_t rows) const;
-  // One inner step of all tasks. The weights of linear layers step by the gradients of the layers'
-  // outputs, so that no gradient of a weight per task is formed, and table rows by the gradients of
-  // the vectors they make.
+  // Takes one inner step of all tasks. The weights of linear layers step by the gradients of the
+  // layers' outputs, so no gradient of a weight per task is formed. Table rows step by the
+  // gradients of the vectors that they make.
   void Step(const Support& support, int64_t step, bool second_order, InnerState& state) const;
-  // The loss that the inner loop descends on: TaskLosses of the support rows, each scaled by
-  // n / (n + support_prior) for a task of n rows. [tasks]
+  // The loss of the inner loop [tasks]: TaskLosses of the support rows, scaled by
+  // n / (n + support_prior) for a task of n rows.
   at::Tensor SupportLosses(const InnerState& state, const RowVectors& moved,
                            const LabelledRows& rows, std::vector<LayerTap>* taps) const;
-  // The parameters of the head that are not of linear layers: the values to differentiate by, and
-  // their step.
+  // Handle the head's parameters outside linear layers: StartDirect returns the values to
+  // differentiate by, DescendDirect takes their step.
   std::vector<at::Tensor> StartDirect(int64_t task_count, int64_t step,
                                       ParameterValues& values) const;
   void DescendDirect(std::span<const at::Tensor> gradients, int64_t step,
                      ParameterValues& values) const;
-  // The step of linear layers, given the gradients of the taps' outputs.
+  // Takes the step of linear layers, given the gradients of the taps' outputs.
   void DescendLayers(std::span<const LayerTap> taps, std::span<const at::Tensor> gradients,
                      int64_t step, bool second_order, ParameterValues& values) const;
-  // Explicit weights of every task, without a graph.
+  // Makes all weights explicit for every task, and drops their graph.
   void Finish(int64_t task_count, InnerState& state) const;
   TaskState ToState(const InnerState& state) const;
   ParameterValues ValuesOf(const ParameterValues& theta, const TaskState& state) const;

@@ -39,8 +39,8 @@ variable_list DistinctTensors(InnerState& state) {
   return found;
 }
 
-// The tensors of a state, place by place, that are not among `known`. One that stands in several
-// places is named for each: with and without a graph, a step must make the same list.
+// The tensors of a state, place by place, that are not among `known`. A tensor that stands in
+// several places is listed for each place: a step must make the same list with and without a graph.
 std::vector<at::Tensor*> NewTensors(InnerState& state, const variable_list& known) {
   std::unordered_set<const at::TensorImpl*> old;
   for (const at::Tensor& tensor : known) old.insert(tensor.unsafeGetTensorImpl());
@@ -51,7 +51,7 @@ std::vector<at::Tensor*> NewTensors(InnerState& state, const variable_list& know
   return made;
 }
 
-// Puts to[i] wherever from[i] stands.
+// Puts to[i] in every place of from[i].
 void Replace(InnerState& state, const variable_list& from, const variable_list& to) {
   std::unordered_map<const at::TensorImpl*, at::Tensor> replacements;
   for (size_t i = 0; i < from.size(); ++i) {
@@ -71,7 +71,8 @@ variable_list Detached(const variable_list& tensors) {
 
 class StepBackward : public torch::autograd::Node {
  public:
-  // before: the state without a graph; its tensors are `leaves`, of which some want gradients.
+  // before: the state without a graph; its tensors are `leaves`. wanted: the leaves that need
+  // gradients.
   StepBackward(InnerStep step, InnerState before, variable_list leaves, std::vector<bool> wanted)
       : step_(std::move(step)),
         before_(std::move(before)),

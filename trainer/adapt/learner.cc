@@ -20,7 +20,7 @@ void CheckLabels(MetaOptions::Loss loss, const InputSchema& schema) {
       schema.data_name, schema.label_min, schema.label_max);
 }
 
-// The first `count` of each task's padded scores, task after task.
+// Drops the padding: returns each task's own scores, task after task.
 std::vector<double> WithoutPadding(const at::Tensor& scores, const std::vector<int64_t>& offsets) {
   const std::vector<double> padded = ToDoubles(scores);
   std::vector<double> rows;

@@ -13,20 +13,19 @@
 
 namespace hearth {
 
-/// Predictions for the query rows of a chunk, row by row, and the losses they give.
+/// Predictions for the query rows of a chunk, row by row, and the losses of the tasks.
 struct ChunkPredictions {
-  std::vector<double> query;       ///< [row] of Chunk::query; the number people read (PredictionOf)
+  std::vector<double> query;       ///< [row of Chunk::query] the number people read (PredictionOf)
   std::vector<double> query_loss;  ///< [task]
 };
 
-/// Everything about a base model but its parameters: schema, layout, model, adaptation and loss. It
-/// is made from a schema and options alone, and knows no data set; data is bound to it
-/// (DataBinding). Training, evaluation and serving are built of one. Immutable, thread safe.
+/// A base model without its parameters: schema, layout, model, adaptation and loss. It is made from
+/// a schema and options alone and knows no data set; a DataBinding binds data to it. Training,
+/// evaluation and serving are built on a learner. It is immutable and thread safe.
 class Learner {
  public:
-  /// `tensors`: dtype and device of all tensors.
+  /// `tensors`: dtype and device of all tensors. `make`: makes the method; tests pass their own.
   /// Throws ConfigError when model, method, loss and schema do not fit together, naming the keys.
-  /// `make`: makes the method; tests put others in its place.
   Learner(std::shared_ptr<const InputSchema> schema, const LearnerOptions& options,
           at::TensorOptions tensors, const AdaptationMaker& make = MakeAdaptation);
   Learner(const Learner&) = delete;
@@ -40,22 +39,24 @@ class Learner {
   MetaOptions::Loss loss() const { return loss_; }
   at::TensorOptions tensor_options() const { return tensors_; }
 
-  /// First values: a pure function of (learner, seed), whatever the placement.
+  /// The first values: a pure function of (learner, seed). The placement does not change them.
   MetaParameters InitialParameters(TableOptimizer optimizer, uint64_t seed,
                                    const TableOptions& options = {},
                                    const TablePlacement& placement = {}) const;
 
-  /// The vectors of a chunk's rows. rows: [table] GatherTableRows of ChunkBatch::table_rows.
+  /// Computes the vectors of a chunk's rows. rows: [table], GatherTableRows of
+  /// ChunkBatch::table_rows.
   EncodedChunk Encode(const ParameterValues& theta, const ChunkBatch& batch,
                       const std::vector<at::Tensor>& rows) const;
   /// The query loss of each task of a chunk after adaptation, [tasks].
   at::Tensor QueryLosses(const ParameterValues& theta, const TaskState& state,
                          const EncodedChunk& chunk) const;
 
-  // `fetched`: the rows of sharded tables that the chunk or the items name (FetchTableRows).
+  // The argument `fetched` of the next functions: the rows of sharded tables that the chunk or the
+  // items name (FetchTableRows).
 
-  /// Adapts to the support rows of every task (or not at all, adapt = false) and predicts its query
-  /// rows. Carries no graph.
+  /// Adapts to the support rows of every task and predicts its query rows; `adapt` = false skips
+  /// the adaptation. The result carries no graph.
   ChunkPredictions Predict(const MetaParameters& parameters, const BatchBuilder& builder,
                            const Chunk& chunk, bool adapt, const FetchedRows& fetched = {}) const;
 
@@ -63,8 +64,9 @@ class Learner {
   TaskState Adapt(const MetaParameters& parameters, const BatchBuilder& builder, const Chunk& chunk,
                   const FetchedRows& fetched = {}) const;
 
-  /// Scores of `items` for one adapted task (`state` [1, ...]) of the entity `owner` (may be
-  /// kUnknownEntity). Items pass in blocks, so that memory does not grow with the catalogue.
+  /// Scores `items` for one adapted task. `state`: [1, ...]. `owner`: the entity that owns the
+  /// task; may be kUnknownEntity. Items are scored in blocks, so memory does not grow with the
+  /// catalogue.
   std::vector<double> ScoreItems(const MetaParameters& parameters, const BatchBuilder& builder,
                                  const TaskState& state, int64_t owner,
                                  std::span<const int64_t> items,

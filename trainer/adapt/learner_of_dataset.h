@@ -4,7 +4,7 @@
 
 namespace hearth {
 
-/// A new learner for the training part of a data set, and the data set bound to it.
+/// Makes a learner for the training part of a data set, and binds the data set to the learner.
 struct LearnerOfDataset {
   LearnerOfDataset(const Dataset& dataset, const LearnerOptions& options, at::TensorOptions tensors)
       : learner(std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model)),

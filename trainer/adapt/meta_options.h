@@ -5,7 +5,7 @@
 
 namespace hearth {
 
-/// Which meta-learning method, and its loss. Config section `meta`.
+/// The meta-learning method and its loss. Config section `meta`.
 struct MetaOptions {
   enum class Method { kJoint, kMaml, kFomaml, kAnil, kRidge, kPrototypes };
   enum class Loss { kMse, kBce, kBpr };
@@ -14,7 +14,7 @@ struct MetaOptions {
   Loss loss = Loss::kMse;
 };
 
-/// Everything a learner is made from beside the schema of its data. Each family of methods has
+/// All options of a learner; the schema of its data is given apart. Each family of methods has
 /// options of its own.
 struct LearnerOptions {
   ModelOptions model;

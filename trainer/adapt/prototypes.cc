@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kLike = "prototypes.like";
 constexpr const char* kDislike = "prototypes.dislike";
 
-// |x - prototype|^2: x [tasks, rows, f], prototype [tasks or 1, f].
+// Computes |x - prototype|^2. x: [tasks, rows, f]; prototype: [tasks or 1, f].
 at::Tensor SquaredDistance(const at::Tensor& x, const at::Tensor& prototype) {
   const at::Tensor difference = x - prototype.unsqueeze(1);
   return (difference * difference).sum(2);
@@ -40,10 +40,11 @@ Prototypes::Prototypes(MetaOptions::Loss loss, double label_mean, const Model& m
   log_scale_ = declare("prototypes.log_scale", 1, 0.0, true);
 }
 
-at::Tensor Prototypes::Mean(const ParameterValues& theta, int64_t start, const Votes& votes) const {
+at::Tensor Prototypes::Mean(const ParameterValues& theta, int64_t start,
+                            const WeightedRows& rows) const {
   const at::Tensor prior = theta[log_prior_].exp();
-  const at::Tensor sum = at::bmm(votes.weight.unsqueeze(1), votes.x).squeeze(1);
-  return (sum + prior * theta[start]) / (votes.weight.sum(1, /*keepdim=*/true) + prior);
+  const at::Tensor sum = at::bmm(rows.weight.unsqueeze(1), rows.x).squeeze(1);
+  return (sum + prior * theta[start]) / (rows.weight.sum(1, /*keepdim=*/true) + prior);
 }
 
 TaskState Prototypes::Adapt(const ParameterValues& theta, const EncodedChunk& chunk,
@@ -53,8 +54,8 @@ TaskState Prototypes::Adapt(const ParameterValues& theta, const EncodedChunk& ch
   const auto features = [&](const EncodedRows& rows) {
     return model_.Features(theta, model_.MakeHeadRows(rows)).x.x;
   };
-  Votes like{.x = features(support.rows), .weight = support.mask};
-  Votes dislike = like;
+  WeightedRows like{.x = features(support.rows), .weight = support.mask};
+  WeightedRows dislike = like;
   if (pairwise_) {
     HEARTH_CHECK(support.negatives.defined(), "bpr without negatives");
     dislike.x = features(support.negatives);

@@ -48,12 +48,12 @@ TaskState RidgeHead::Adapt(const ParameterValues& theta, const EncodedChunk& chu
   const at::AutoGradMode mode(graph == Graph::kDifferentiable);
   const LabelledRows& support = chunk.support;
   const Regression rows = RegressionOf(theta, support.rows);
-  const at::Tensor x = rows.x * support.mask.unsqueeze(2);  // rows of the padding count for nothing
+  const at::Tensor x = rows.x * support.mask.unsqueeze(2);  // zeros in the padding
   const at::Tensor residual = (support.labels - rows.score) * support.mask;
   const at::Tensor normal =
       at::bmm(x.transpose(1, 2), x) + at::diag_embed(theta[log_strength_].exp());
   const at::Tensor right = at::bmm(x.transpose(1, 2), residual.unsqueeze(2));
-  // Numbers that are not finite pass through, so that an engine can leave out their task.
+  // Numbers that are not finite pass through, so an engine can leave out their task.
   const at::Tensor factor = std::get<0>(at::linalg_cholesky_ex(normal));
   TaskState state;
   state.Add(kChange, at::cholesky_solve(right, factor).squeeze(2));

@@ -18,16 +18,16 @@ AlsModel::AlsModel(const TrainingLog& log, const BiasModel& bias, const Options&
       positive_only_(log.positive_only),
       mean_(log.positive_only ? 0.0 : bias.mean()),
       item_count_(log.column_count),
-      items_(static_cast<size_t>(log.column_count) * width(), 0.0),
-      users_(static_cast<size_t>(log.row_count()) * width(), 0.0),
+      items_(log.column_count * width(), 0.0),
+      users_(log.row_count() * width(), 0.0),
       mean_user_(width(), 0.0) {
   const TrainingLog by_item = log.Transposed();
   for (int64_t item = 0; item < item_count_; ++item) {
     if (by_item.ColumnsOf(item).empty()) continue;
-    double* const vector = &items_[static_cast<size_t>(item) * width()];
+    double* const vector = &items_[item * width()];
     if (!positive_only_) vector[0] = bias.column_bias(item);
-    RandomStream random(options_.seed, Purpose::kBaseline, static_cast<uint64_t>(item));
-    for (size_t d = 1; d < width(); ++d) vector[d] = kStartScale * random.NextNormal();
+    RandomStream random(options_.seed, Purpose::kBaseline, item);
+    for (int64_t d = 1; d < width(); ++d) vector[d] = kStartScale * random.NextNormal();
   }
   for (int64_t sweep = 0; sweep < options_.sweeps; ++sweep) {
     SolveSide(log, items_, users_);
@@ -36,7 +36,7 @@ AlsModel::AlsModel(const TrainingLog& log, const BiasModel& bias, const Options&
   SolveSide(log, items_, users_);
   for (int64_t row = 0; row < log.row_count(); ++row) {
     const std::span<const double> user = UserVector(row);
-    for (size_t d = 0; d < width(); ++d) {
+    for (int64_t d = 0; d < width(); ++d) {
       mean_user_[d] += user[d] / static_cast<double>(log.row_count());
     }
   }
@@ -44,7 +44,7 @@ AlsModel::AlsModel(const TrainingLog& log, const BiasModel& bias, const Options&
 }
 
 std::span<const double> AlsModel::VectorOf(const std::vector<double>& side, int64_t index) const {
-  return std::span(side).subspan(static_cast<size_t>(index) * width(), width());
+  return std::span(side).subspan(index * width(), width());
 }
 
 std::span<const double> AlsModel::ItemVector(int64_t item) const { return VectorOf(items_, item); }
@@ -54,7 +54,7 @@ std::span<const double> AlsModel::UserVector(int64_t row) const { return VectorO
 std::vector<double> AlsModel::GramOf(const std::vector<double>& side) const {
   RidgeSystem sum(std::ssize(mean_user_));
   if (positive_only_) {
-    for (size_t begin = 0; begin < side.size(); begin += width()) {
+    for (int64_t begin = 0; begin < std::ssize(side); begin += width()) {
       sum.AddRow(std::span(side).subspan(begin, width()), 0.0);
     }
   }
@@ -62,19 +62,19 @@ std::vector<double> AlsModel::GramOf(const std::vector<double>& side) const {
 }
 
 template <typename Index>
-void AlsModel::SolveOne(std::span<const Index> others, std::span<const float> labels,
-                        const std::vector<double>& other_side, std::span<const double> gram,
-                        std::span<const double> prior, RidgeSystem& system,
-                        std::span<double> result) const {
+void AlsModel::SolveVector(std::span<const Index> others, std::span<const float> labels,
+                           const std::vector<double>& other_side, std::span<const double> gram,
+                           std::span<const double> prior, RidgeSystem& system,
+                           std::span<double> result) const {
   system.Clear();
   system.AddGram(gram, options_.unseen_weight);
   std::vector<double> x(width());
   for (size_t event = 0; event < others.size(); ++event) {
-    const std::span<const double> other = VectorOf(other_side, static_cast<int64_t>(others[event]));
+    const std::span<const double> other = VectorOf(other_side, others[event]);
     std::ranges::copy(other, x.begin());
-    // A positive-only model has no biases: their feature and hence their value stay 0.
+    // A positive-only model has no biases: the feature stays 0, hence the bias as well.
     x[0] = positive_only_ ? 0.0 : 1.0;
-    system.AddRow(x, static_cast<double>(labels[event]) - mean_ - other[0]);
+    system.AddRow(x, labels[event] - mean_ - other[0]);
   }
   std::vector<double> ridge(width(), options_.ridge);
   ridge[0] = options_.bias_ridge;
@@ -87,22 +87,22 @@ void AlsModel::SolveSide(const TrainingLog& log, const std::vector<double>& othe
   RidgeSystem system(std::ssize(prior));
   for (int64_t row = 0; row < log.row_count(); ++row) {
     if (log.ColumnsOf(row).empty()) continue;
-    SolveOne(log.ColumnsOf(row), log.LabelsOf(row), other_side, gram, prior, system,
-             std::span(side).subspan(static_cast<size_t>(row) * width(), width()));
+    SolveVector(log.ColumnsOf(row), log.LabelsOf(row), other_side, gram, prior, system,
+                std::span(side).subspan(row * width(), width()));
   }
 }
 
 std::vector<double> AlsModel::SolveUser(const Support& support) const {
   RidgeSystem system(std::ssize(mean_user_));
   std::vector<double> user(width());
-  SolveOne(support.items, support.labels, items_, item_gram_, mean_user_, system, user);
+  SolveVector(support.items, support.labels, items_, item_gram_, mean_user_, system, user);
   return user;
 }
 
 double AlsModel::Score(std::span<const double> user, int64_t item) const {
   const std::span<const double> vector = ItemVector(item);
   double score = mean_ + user[0] + vector[0];
-  for (size_t d = 1; d < width(); ++d) score += user[d] * vector[d];
+  for (int64_t d = 1; d < width(); ++d) score += user[d] * vector[d];
   return score;
 }
 

@@ -10,33 +10,33 @@
 
 namespace hearth {
 
-/// The support set of a task: what is known of a new user. Items are indexes into
+/// The support set of a task: the known events of a new user. Items are indexes into
 /// Dataset::event_entities().
 struct Support {
   std::span<const int64_t> items;
   std::span<const float> labels;
 };
 
-/// A classical recommender, fitted once on the training part, that serves a new user (task) from
-/// its support set alone, without learning to learn. Deterministic; thread safe after fitting.
+/// A classical recommender without meta-learning. It is fitted once on the training part and serves
+/// a new user (task) from its support set alone. Deterministic; thread safe after fitting.
 class Baseline {
  public:
   virtual ~Baseline() = default;
 
   virtual std::string_view name() const = 0;
-  /// False: scores order items but are not on the scale of the labels, so that only metrics with
-  /// UsesOrderOnly say something.
+  /// False: scores order the items but are not on the scale of the labels. Then metrics without
+  /// UsesOrderOnly say nothing.
   virtual bool predicts_labels() const { return true; }
-  /// One finite score per item, higher is better. Items may be unseen in training; the support may
-  /// be empty.
+  /// Returns one finite score per item; higher is better. Items may be unseen in training, and the
+  /// support may be empty.
   virtual std::vector<double> Predict(const Support& support,
                                       std::span<const int64_t> items) const = 0;
 };
 
-/// Every baseline, in the order of reports: global_mean, support_mean, bias, popularity, item_knn,
-/// als. In a positive-only log all labels are 1, so global_mean, support_mean and bias score every
-/// item alike (chance level), item_knn sums plain co-occurrence cosines, and als fits the implicit
-/// form of AlsModel; none of the last two predicts labels then.
+/// Fits every baseline, in the order of reports: global_mean, support_mean, bias, popularity,
+/// item_knn, als. All labels of a positive-only log are 1. Then global_mean, support_mean and bias
+/// score every item alike (chance level), item_knn sums plain co-occurrence cosines, and als fits
+/// the implicit form of AlsModel. Neither item_knn nor als predicts labels then.
 std::vector<std::unique_ptr<Baseline>> FitBaselines(const TrainingLog& log, uint64_t seed);
 
 }  // namespace hearth

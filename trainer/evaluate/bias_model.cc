@@ -3,7 +3,7 @@
 namespace hearth {
 namespace {
 
-/// The best bias of every row of `log`, given the mean and the other side's biases.
+// Solves for the best bias of every row of `log`, given the mean and the biases of the columns.
 void SolveBiases(const TrainingLog& log, double mean, const std::vector<double>& other_biases,
                  double ridge, std::vector<double>& biases) {
   for (int64_t row = 0; row < log.row_count(); ++row) {
@@ -11,9 +11,9 @@ void SolveBiases(const TrainingLog& log, double mean, const std::vector<double>&
     const std::span<const float> labels = log.LabelsOf(row);
     double sum = 0.0;
     for (size_t event = 0; event < columns.size(); ++event) {
-      sum += static_cast<double>(labels[event]) - mean - other_biases[columns[event]];
+      sum += labels[event] - mean - other_biases[columns[event]];
     }
-    biases[static_cast<size_t>(row)] = sum / (static_cast<double>(columns.size()) + ridge);
+    biases[row] = sum / (static_cast<double>(columns.size()) + ridge);
   }
 }
 
@@ -22,8 +22,8 @@ void SolveBiases(const TrainingLog& log, double mean, const std::vector<double>&
 BiasModel::BiasModel(const TrainingLog& log, const Options& options)
     : options_(options),
       mean_(log.MeanLabel()),
-      row_biases_(static_cast<size_t>(log.row_count()), 0.0),
-      column_biases_(static_cast<size_t>(log.column_count), 0.0) {
+      row_biases_(log.row_count(), 0.0),
+      column_biases_(log.column_count, 0.0) {
   const TrainingLog by_column = log.Transposed();
   for (int64_t sweep = 0; sweep < options.sweeps; ++sweep) {
     SolveBiases(by_column, mean_, row_biases_, options.column_ridge, column_biases_);
@@ -34,7 +34,7 @@ BiasModel::BiasModel(const TrainingLog& log, const Options& options)
 double BiasModel::BiasOf(const Support& support) const {
   double sum = 0.0;
   for (size_t event = 0; event < support.items.size(); ++event) {
-    sum += static_cast<double>(support.labels[event]) - mean_ - column_bias(support.items[event]);
+    sum += support.labels[event] - mean_ - column_bias(support.items[event]);
   }
   return sum / (static_cast<double>(support.items.size()) + options_.row_ridge);
 }

@@ -7,13 +7,14 @@
 
 namespace hearth {
 
-/// label = mean + row bias + column bias, by ridge regression: minimises
+/// The model label = mean + row bias + column bias. Ridge regression with alternating closed forms
+/// minimises
 ///   sum (y - mean - b_row - b_column)^2 + row_ridge * sum b_row^2 + column_ridge * sum b_column^2
-/// with alternating closed forms.   Source: Koren 2010, "Factor in the neighbors", section 2.1.
+/// Source: Koren 2010, "Factor in the neighbors", section 2.1.
 class BiasModel {
  public:
   struct Options {
-    double row_ridge = 3.0;     ///< > 0; acts like this many events without deviation
+    double row_ridge = 3.0;     ///< > 0; acts like this many events with the mean label
     double column_ridge = 3.0;  ///< > 0
     int64_t sweeps = 10;        ///< >= 1
   };
@@ -21,11 +22,11 @@ class BiasModel {
   BiasModel(const TrainingLog& log, const Options& options);
 
   double mean() const { return mean_; }
-  /// [row], of the training tasks.
+  /// [row] biases of the training tasks.
   const std::vector<double>& row_biases() const { return row_biases_; }
-  /// [column]; 0 for a column without events.
+  /// [column] biases of the items; 0 for a column without events.
   const std::vector<double>& column_biases() const { return column_biases_; }
-  double column_bias(int64_t column) const { return column_biases_[static_cast<size_t>(column)]; }
+  double column_bias(int64_t column) const { return column_biases_[column]; }
 
   /// The bias of a new row, in closed form; 0 without support.
   double BiasOf(const Support& support) const;

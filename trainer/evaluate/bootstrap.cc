@@ -9,7 +9,7 @@
 namespace hearth {
 namespace {
 
-/// A series without holes: undefined values count 0 tasks and add 0.
+// A series without holes: an undefined value counts as 0 tasks and adds 0.
 struct FilledSeries {
   std::vector<double> values;   // [task]
   std::vector<double> defined;  // [task] 1 or 0
@@ -18,21 +18,22 @@ struct FilledSeries {
 FilledSeries Fill(const std::vector<double>& series) {
   FilledSeries filled;
   for (const double value : series) {
-    filled.values.push_back(std::isnan(value) ? 0.0 : value);
-    filled.defined.push_back(std::isnan(value) ? 0.0 : 1.0);
+    const bool is_defined = !std::isnan(value);
+    filled.values.push_back(is_defined ? value : 0.0);
+    filled.defined.push_back(is_defined);
   }
   return filled;
 }
 
-/// How often each task is drawn in resample `number`.
+// Returns the number of times that resample `number` draws each task.
 std::vector<double> DrawWeights(size_t task_count, int64_t number, uint64_t seed) {
   std::vector<double> weights(task_count, 0.0);
-  RandomStream random(seed, Purpose::kBootstrap, static_cast<uint64_t>(number));
+  RandomStream random(seed, Purpose::kBootstrap, number);
   for (size_t draw = 0; draw < task_count; ++draw) weights[random.NextBelow(task_count)] += 1.0;
   return weights;
 }
 
-/// NaN when no defined task is drawn.
+// Returns NaN if no defined task is drawn.
 double WeightedMean(const FilledSeries& series, const std::vector<double>& weights) {
   double sum = 0.0, weight = 0.0;
   for (size_t task = 0; task < weights.size(); ++task) {
@@ -42,7 +43,7 @@ double WeightedMean(const FilledSeries& series, const std::vector<double>& weigh
   return sum / weight;
 }
 
-/// The q-quantile of sorted values, linear between them.
+// Returns the q-quantile of sorted values, interpolated linearly.
 double Quantile(const std::vector<double>& sorted, double q) {
   const double place = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(place);
@@ -76,9 +77,10 @@ std::vector<MeanInterval> BootstrapMeans(std::span<const std::vector<double>> se
   }
   for (size_t index = 0; index < series.size(); ++index) {
     std::ranges::sort(means[index]);
-    const bool any = !means[index].empty();
-    intervals[index].low = any ? Quantile(means[index], 0.025) : intervals[index].mean;
-    intervals[index].high = any ? Quantile(means[index], 0.975) : intervals[index].mean;
+    intervals[index].low = intervals[index].high = intervals[index].mean;
+    if (means[index].empty()) continue;
+    intervals[index].low = Quantile(means[index], 0.025);
+    intervals[index].high = Quantile(means[index], 0.975);
   }
   return intervals;
 }

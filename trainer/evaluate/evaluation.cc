@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kAdapted = "adapted";
 constexpr const char* kUnadapted = "unadapted";
 
-// Chunks whose rows of sharded tables are brought together.
+// Number of chunks that share one fetch of rows of sharded tables.
 constexpr int64_t kChunksPerFetch = 8;
 
 MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest& manifest) {
@@ -25,12 +25,13 @@ MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest
           .prediction_max = manifest.label_max};
 }
 
-std::vector<double> QueryLabels(const Chunk& chunk, size_t task) {
+std::vector<double> QueryLabels(const Chunk& chunk, int64_t task) {
   return {chunk.query.labels.begin() + chunk.query.offsets[task],
           chunk.query.labels.begin() + chunk.query.offsets[task + 1]};
 }
 
-// Scores that are not on the scale of the labels say nothing about errors and thresholds.
+// Sets metrics of errors and thresholds to undefined, for scores that are not on the scale of the
+// labels.
 void KeepOrderMetrics(std::span<const Metric> metrics, std::vector<double>& values) {
   for (size_t m = 0; m < metrics.size(); ++m) {
     if (metrics[m].kind != MetricKind::kLoss && !UsesOrderOnly(metrics[m].kind)) {
@@ -39,7 +40,7 @@ void KeepOrderMetrics(std::span<const Metric> metrics, std::vector<double>& valu
   }
 }
 
-MetricValues Named(std::span<const Metric> metrics, const std::vector<MeanInterval>& intervals) {
+MetricValues ByName(std::span<const Metric> metrics, const std::vector<MeanInterval>& intervals) {
   MetricValues values;
   for (size_t m = 0; m < metrics.size(); ++m) {
     if (intervals[m].task_count > 0) values[NameOf(metrics[m])] = intervals[m];
@@ -54,7 +55,7 @@ std::vector<Scenario> ChosenScenarios(const EvalOptions& options) {
   return scenarios;
 }
 
-// Of the adapted model over another row: positive where it is better.
+// Returns the improvement of the adapted model over another row: positive if the model is better.
 MetricValues ImprovementOver(const std::string& row, const MetricTable& table,
                              std::span<const Metric> metrics) {
   const std::vector<MeanInterval> lower = table.Difference(row, kAdapted);
@@ -63,12 +64,13 @@ MetricValues ImprovementOver(const std::string& row, const MetricTable& table,
   for (size_t m = 0; m < metrics.size(); ++m) {
     better.push_back(HigherIsBetter(metrics[m].kind) ? higher[m] : lower[m]);
   }
-  return Named(metrics, better);
+  return ByName(metrics, better);
 }
 
 double MeanOf(const MetricValues& values, const std::string& name) {
   const auto it = values.find(name);
-  return it == values.end() ? 0.0 : it->second.mean;
+  if (it == values.end()) return 0.0;
+  return it->second.mean;
 }
 
 }  // namespace
@@ -96,7 +98,7 @@ void Evaluator::VisitChunks(
     const MetaParameters& parameters, const EvaluationEpisodes& episodes,
     const std::function<void(const Chunk&, const FetchedRows&)>& visit) const {
   const bool any_sharded = AnySharded(parameters);
-  // Ranks with fewer chunks than others still answer them.
+  // A rank with fewer chunks than others still serves their fetches.
   std::array<int64_t, 1> rounds = {(episodes.chunk_count() + kChunksPerFetch - 1) /
                                    kChunksPerFetch};
   if (any_sharded) communicator_.AllReduce(std::span<int64_t>(rounds), ReduceOp::kMax);
@@ -119,26 +121,25 @@ void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedR
                                 std::vector<TaskValues>& out) const {
   const ChunkPredictions predictions =
       learner_.Predict(parameters, data_.builder(), chunk, adapt, fetched);
-  for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
     const std::vector<double> labels = QueryLabels(chunk, t);
     const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
                                             labels.size());
     std::vector<double> values =
         EvaluateTask(metrics, predicted, labels, metric_options_, predictions.query_loss[t]);
     if (learner_.loss() == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
-    out.push_back({chunk.number, static_cast<int64_t>(t), chunk.task_ids[t], std::move(values)});
+    out.push_back({chunk.number, t, chunk.task_ids[t], std::move(values)});
   }
 }
 
 void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
                                  std::span<const Metric> metrics,
                                  std::vector<TaskValues>& out) const {
-  const auto rows_of = [](const TaskRows& rows, const auto& column, size_t task) {
-    return std::span(column).subspan(
-        static_cast<size_t>(rows.offsets[task]),
-        static_cast<size_t>(rows.offsets[task + 1] - rows.offsets[task]));
+  const auto rows_of = [](const TaskRows& rows, const auto& column, int64_t task) {
+    const int64_t begin = rows.offsets[task], end = rows.offsets[task + 1];
+    return std::span(column).subspan(begin, end - begin);
   };
-  for (size_t t = 0; t < chunk.task_ids.size(); ++t) {
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
     const Support support{rows_of(chunk.support, chunk.support.items, t),
                           rows_of(chunk.support, chunk.support.labels, t)};
     const std::vector<double> predicted =
@@ -146,11 +147,11 @@ void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
     std::vector<double> values =
         EvaluateTask(metrics, predicted, QueryLabels(chunk, t), metric_options_);
     if (!baseline.predicts_labels()) KeepOrderMetrics(metrics, values);
-    out.push_back({chunk.number, static_cast<int64_t>(t), chunk.task_ids[t], std::move(values)});
+    out.push_back({chunk.number, t, chunk.task_ids[t], std::move(values)});
   }
 }
 
-// Every rank's values on every rank, in an order that does not depend on the number of ranks.
+// Brings the values of all ranks to every rank. Their order does not depend on the number of ranks.
 std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> local,
                                                      size_t metric_count) const {
   std::vector<int64_t> keys;
@@ -243,7 +244,7 @@ ScenarioResult Evaluator::EvaluatePart(
   }
   if (result.task_count == 0) return result;
   for (const auto& [row, intervals] : table.Summarize()) {
-    result.values[row] = Named(metrics, intervals);
+    result.values[row] = ByName(metrics, intervals);
     if (row != kAdapted) result.improvement[row] = ImprovementOver(row, table, metrics);
   }
   const double unadapted_loss = MeanOf(result.values[kUnadapted], "loss");
@@ -269,7 +270,7 @@ MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part
   for (const TaskValues& task : Gather(std::move(local), metrics.size())) {
     table.Add(kAdapted, task.task_id, task.values);
   }
-  return Named(metrics, table.Summarize()[kAdapted]);
+  return ByName(metrics, table.Summarize()[kAdapted]);
 }
 
 }  // namespace hearth

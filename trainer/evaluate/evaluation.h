@@ -21,19 +21,21 @@
 
 namespace hearth {
 
-/// One validation during training: the mean of the chosen metric and the losses around adaptation.
+/// One validation during training: the mean of the chosen metric, and the losses before and after
+/// adaptation.
 struct ValidationResult {
   int64_t step = 0;
   std::string metric;  ///< EvalOptions::metric
-  double value = 0.0;  ///< its mean over tasks, after adaptation, over all scenarios
+  double value = 0.0;  ///< mean of the metric over the tasks of all scenarios, adapted
   double adapted_loss = 0.0, unadapted_loss = 0.0;
   int64_t task_count = 0;  ///< tasks over all ranks; 0: the data set has no validation part
   std::map<std::string, double> by_scenario;  ///< the metric of each scenario that has tasks
   double seconds = 0.0;
 
-  /// (loss without adaptation - loss with) / loss without.
+  /// (loss unadapted - loss adapted) / loss unadapted.
   double loss_reduction() const {
-    return unadapted_loss > 0.0 ? (unadapted_loss - adapted_loss) / unadapted_loss : 0.0;
+    if (!(unadapted_loss > 0.0)) return 0.0;
+    return (unadapted_loss - adapted_loss) / unadapted_loss;
   }
 };
 
@@ -45,41 +47,41 @@ using MetricValues = std::map<std::string, MeanInterval>;
 struct ScenarioResult {
   Scenario scenario = Scenario::kNonCold;
   int64_t part_task_count = 0;                 ///< tasks of the part
-  int64_t task_count = 0;                      ///< those with enough events, which are evaluated
+  int64_t task_count = 0;                      ///< evaluated tasks: the ones with enough events
   std::vector<std::string> rows;               ///< in the order of reports
-  std::map<std::string, MetricValues> values;  ///< [row]
-  /// adapted against another row on the same episodes: mean over tasks of the improvement, positive
-  /// when adapted is better (lower errors, higher ranking metrics). [row]
+  std::map<std::string, MetricValues> values;  ///< [row] means over tasks
+  /// [row] the improvement of "adapted" over another row on the same episodes: the mean over tasks,
+  /// positive if "adapted" is better (lower errors, higher ranking metrics).
   std::map<std::string, MetricValues> improvement;
   double loss_reduction = 0.0;            ///< (loss unadapted - loss adapted) / loss unadapted
-  std::map<int64_t, MetricValues> shots;  ///< adapted with support sets of k rows. [k]
+  std::map<int64_t, MetricValues> shots;  ///< [k] "adapted" with support sets of k rows
 };
 
-/// Evaluates a base model on the fixed episodes of a part: a pure function of (seed, part, task,
-/// draw), whatever the number of ranks.
+/// Evaluates a base model on the fixed episodes of a part. An episode is a pure function of (seed,
+/// part, task, draw), for any number of ranks.
 class Evaluator {
  public:
-  /// All references must outlive the evaluator.
-  /// `data`: the binding of `dataset`.
+  /// All references must outlive the evaluator. `data`: the binding of `dataset`.
   Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
             const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
             Communicator& communicator);
 
-  /// Collective. The validation parts, at most EvalOptions::max_tasks tasks of each scenario.
+  /// Collective. Evaluates the validation parts, at most EvalOptions::max_tasks tasks of each
+  /// scenario.
   ValidationResult Validate(const MetaParameters& parameters);
 
-  /// Collective. All tasks of one part, EvalOptions::draws episodes each; the shots of
-  /// EvalOptions::shots beside. `baselines`: fitted, may be empty. Every rank gets the result.
+  /// Collective. Evaluates all tasks of one part, EvalOptions::draws episodes each, and the support
+  /// sizes of EvalOptions::shots. `baselines`: fitted, may be empty. Every rank gets the result.
   ScenarioResult EvaluatePart(const MetaParameters& parameters, Part part,
                               const std::vector<std::unique_ptr<Baseline>>& baselines) const;
 
  private:
   struct TaskValues {
-    int64_t chunk = 0, position = 0;  // of the task, the same for any number of ranks
+    int64_t chunk = 0, position = 0;  // place of the task, equal for any number of ranks
     int64_t task_id = 0;
     std::vector<double> values;  // [metric]
   };
-  // [row], this rank's tasks
+  // [row] values of this rank's tasks
   using LocalValues = std::map<std::string, std::vector<TaskValues>>;
 
   EvaluationEpisodes EpisodesOf(Part part, int64_t support, int64_t max_tasks) const;
@@ -90,7 +92,7 @@ class Evaluator {
                         std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
   MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support) const;
-  // Visits this rank's chunks; with the rows of sharded tables that they need. Collective.
+  // Visits this rank's chunks, with the fetched rows of sharded tables. Collective.
   void VisitChunks(const MetaParameters& parameters, const EvaluationEpisodes& episodes,
                    const std::function<void(const Chunk&, const FetchedRows&)>& visit) const;
 

@@ -7,33 +7,32 @@
 namespace hearth {
 namespace {
 
-/// The log with each label replaced by what the bias model leaves of it, long tasks cut.
+// Returns the log with each label replaced by its residual of the bias model. Long tasks are cut.
 TrainingLog Centred(const TrainingLog& log, const BiasModel& bias, int64_t max_task_events) {
   TrainingLog centred;
   centred.column_count = log.column_count;
   centred.positive_only = log.positive_only;
   std::vector<float> labels;
   for (int64_t row = 0; row < log.row_count(); ++row) {
-    const size_t all = log.ColumnsOf(row).size();
-    const size_t kept = std::min(all, static_cast<size_t>(max_task_events));
+    const int64_t kept = std::min(std::ssize(log.ColumnsOf(row)), max_task_events);
     const std::span<const uint32_t> columns = log.ColumnsOf(row).last(kept);
     const std::span<const float> raw = log.LabelsOf(row).last(kept);
     labels.assign(raw.begin(), raw.end());
-    const double base = bias.mean() + bias.row_biases()[static_cast<size_t>(row)];
-    for (size_t event = 0; event < kept && !log.positive_only; ++event) {
+    const double base = bias.mean() + bias.row_biases()[row];
+    for (int64_t event = 0; event < kept && !log.positive_only; ++event) {
       const double expected = base + bias.column_bias(columns[event]);
-      labels[event] = static_cast<float>(static_cast<double>(raw[event]) - expected);
+      labels[event] = static_cast<float>(raw[event] - expected);
     }
     centred.AddRow(columns, labels);
   }
   return centred;
 }
 
-/// Sums over the tasks that hold one item together with each other item.
+// Sums over the tasks that hold one given item: for each other item, the products of its labels and
+// the number of tasks that hold both.
 class CoOccurrence {
  public:
-  explicit CoOccurrence(int64_t item_count)
-      : products_(static_cast<size_t>(item_count)), counts_(static_cast<size_t>(item_count)) {}
+  explicit CoOccurrence(int64_t item_count) : products_(item_count), counts_(item_count) {}
 
   void Collect(const TrainingLog& by_task, const TrainingLog& by_item, int64_t item) {
     for (const uint32_t other : touched_) {
@@ -58,16 +57,16 @@ class CoOccurrence {
   int32_t count(uint32_t other) const { return counts_[other]; }
 
  private:
-  std::vector<float> products_;  // [item]
-  std::vector<int32_t> counts_;  // [item]
-  std::vector<uint32_t> touched_;
+  std::vector<float> products_;    // [item]
+  std::vector<int32_t> counts_;    // [item]
+  std::vector<uint32_t> touched_;  // items with a count > 0
 };
 
 std::vector<double> Norms(const TrainingLog& by_item) {
   std::vector<double> norms;
   for (int64_t item = 0; item < by_item.row_count(); ++item) {
     double square = 0.0;
-    for (const float label : by_item.LabelsOf(item)) square += static_cast<double>(label * label);
+    for (const float label : by_item.LabelsOf(item)) square += label * label;
     norms.push_back(std::sqrt(square));
   }
   return norms;
@@ -86,15 +85,15 @@ ItemKnn::ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options)
     together.Collect(by_task, by_item, item);
     candidates.clear();
     for (const uint32_t other : together.touched()) {
-      const double scale = norms[static_cast<size_t>(item)] * norms[other];
-      if (static_cast<int64_t>(other) == item || scale <= 0.0) continue;
+      const double scale = norms[item] * norms[other];
+      if (other == item || scale <= 0.0) continue;
       const double count = together.count(other);
-      const double similarity = static_cast<double>(together.product(other)) / scale * count /
-                                (count + options.shrinkage);
+      const double similarity =
+          together.product(other) / scale * count / (count + options.shrinkage);
       candidates.push_back({other, static_cast<float>(similarity)});
     }
-    const size_t kept = std::min(candidates.size(), static_cast<size_t>(options.neighbours));
-    std::ranges::nth_element(candidates, candidates.begin() + static_cast<int64_t>(kept),
+    const int64_t kept = std::min(std::ssize(candidates), options.neighbours);
+    std::ranges::nth_element(candidates, candidates.begin() + kept,
                              [](const Neighbour& a, const Neighbour& b) {
                                return std::pair(-std::abs(a.similarity), a.item) <
                                       std::pair(-std::abs(b.similarity), b.item);
@@ -108,7 +107,7 @@ ItemKnn::ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options)
 
 std::vector<double> ItemKnn::Predict(const Support& support, std::span<const int64_t> items) const {
   const double base = bias_.mean() + bias_.BiasOf(support);
-  std::vector<std::pair<uint32_t, double>> known;  // support item, what is left of its label
+  std::vector<std::pair<uint32_t, double>> known;  // support item, its label or residual
   for (size_t event = 0; event < support.items.size(); ++event) {
     const double label = support.labels[event];
     const double left = label - base - bias_.column_bias(support.items[event]);
@@ -119,13 +118,12 @@ std::vector<double> ItemKnn::Predict(const Support& support, std::span<const int
   for (const int64_t item : items) {
     double sum = 0.0, weight = options_.damping;
     auto next = known.begin();
-    for (int64_t at = offsets_[static_cast<size_t>(item)];
-         at < offsets_[static_cast<size_t>(item) + 1] && next != known.end(); ++at) {
-      const Neighbour& neighbour = neighbours_[static_cast<size_t>(at)];
+    for (int64_t at = offsets_[item]; at < offsets_[item + 1] && next != known.end(); ++at) {
+      const Neighbour& neighbour = neighbours_[at];
       next = std::lower_bound(next, known.end(), std::pair(neighbour.item, -HUGE_VAL));
       for (; next != known.end() && next->first == neighbour.item; ++next) {
-        sum += static_cast<double>(neighbour.similarity) * next->second;
-        weight += std::abs(static_cast<double>(neighbour.similarity));
+        sum += neighbour.similarity * next->second;
+        weight += std::abs(neighbour.similarity);
       }
     }
     scores.push_back(positive_only_ ? sum : base + bias_.column_bias(item) + sum / weight);

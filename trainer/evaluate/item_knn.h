@@ -8,21 +8,22 @@
 
 namespace hearth {
 
-/// Item-item collaborative filtering. With c = label - bias prediction (1 in a positive-only log):
+/// Item-item collaborative filtering. Let c = label - bias prediction (1 in a positive-only log).
+/// Then
 ///   similarity(i, j) = sum_u c_ui c_uj / sqrt(sum_u c_ui^2 sum_u c_uj^2) * n_ij / (n_ij +
 ///   shrinkage)
-/// over the tasks with both, n_ij of them; the strongest `neighbours` of each item are kept. A
-/// new user's score of i is the bias prediction plus
+/// Here n_ij is the number of tasks with both items; the first sum runs over these tasks. Each item
+/// keeps its strongest `neighbours`. The score of i for a new user is the bias prediction plus
 ///   sum_j similarity(i, j) c_j / (sum_j |similarity(i, j)| + damping)
-/// over the support items j among its neighbours; in a positive-only log the plain sum of
-/// similarities.   Source: Koren 2010, "Factor in the neighbors", section 2.2.
+/// over the support items j among the neighbours of i. The score in a positive-only log is the
+/// plain sum of similarities.   Source: Koren 2010, "Factor in the neighbors", section 2.2.
 class ItemKnn : public Baseline {
  public:
   struct Options {
-    int64_t neighbours = 200;       ///< kept per item, by size of similarity
+    int64_t neighbours = 200;       ///< kept per item, the largest |similarity| first
     double shrinkage = 5.0;         ///< >= 0, in tasks
     double damping = 0.5;           ///< > 0, in similarity
-    int64_t max_task_events = 500;  ///< of longer tasks the last ones; bounds the work per task
+    int64_t max_task_events = 500;  ///< longer tasks keep their last events; bounds the work
   };
 
   ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options);
@@ -42,7 +43,7 @@ class ItemKnn : public Baseline {
   bool positive_only_;
   BiasModel bias_;
   std::vector<int64_t> offsets_{0};    // [item + 1]
-  std::vector<Neighbour> neighbours_;  // of each item, by item
+  std::vector<Neighbour> neighbours_;  // the neighbours of item 0, then of item 1, ...
 };
 
 }  // namespace hearth

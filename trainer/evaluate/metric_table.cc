@@ -29,7 +29,8 @@ std::vector<double> MetricTable::SeriesOf(const std::string& row, size_t metric)
   series.reserve(tasks_.size());
   for (const int64_t task_id : tasks_) {
     const auto task = values.find(task_id);
-    const DrawSum draws = task == values.end() ? DrawSum{} : task->second[metric];
+    DrawSum draws;
+    if (task != values.end()) draws = task->second[metric];
     series.push_back(draws.count == 0 ? kUndefined : draws.sum / static_cast<double>(draws.count));
   }
   return series;

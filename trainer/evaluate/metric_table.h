@@ -12,27 +12,27 @@
 
 namespace hearth {
 
-/// Per-task metric values of several rows (the adapted model, the unadapted one, baselines) on the
-/// same tasks, and their averages: per task first, then over tasks. Filled on one rank with
-/// everybody's values; results do not depend on the order of filling between tasks.
+/// Metric values per task of several report rows (the adapted model, the unadapted model,
+/// baselines) on the same tasks, and their averages: per task first, then over tasks. The caller
+/// adds the values of all ranks. Results do not depend on the order of the tasks.
 class MetricTable {
  public:
-  /// resamples: of the bootstrap; seed: of the run.
+  /// resamples: number of bootstrap resamples; seed: the seed of the run.
   MetricTable(std::vector<Metric> metrics, int64_t resamples, uint64_t seed);
 
   const std::vector<Metric>& metrics() const { return metrics_; }
-  /// In order of first use.
+  /// The rows in order of first use.
   const std::vector<std::string>& rows() const { return rows_; }
 
-  /// `values` [metric], undefined ones NaN, from EvaluateTask. Several draws of one task are
-  /// averaged before tasks are, and count as one task.
+  /// `values` [metric] come from EvaluateTask; NaN is undefined. Several draws of one task are
+  /// averaged first and count as one task.
   void Add(const std::string& row, int64_t task_id, std::span<const double> values);
 
-  /// [row][metric]; a task_count of 0 means that the row has no value for the metric.
+  /// Returns [row][metric]. A task_count of 0 means that the row has no value for the metric.
   std::map<std::string, std::vector<MeanInterval>> Summarize() const;
 
-  /// Mean over tasks of (row - other), paired: per metric, over the tasks where both are defined.
-  /// [metric]. Both rows must have been added.
+  /// Returns [metric] the mean of (row - other) over the tasks that define the metric for both
+  /// rows. Both rows must have been added.
   std::vector<MeanInterval> Difference(const std::string& row, const std::string& other) const;
 
  private:
@@ -42,7 +42,7 @@ class MetricTable {
   };
   using TaskValues = std::map<int64_t, std::vector<DrawSum>>;  // task id -> [metric]
 
-  /// [task] over all tasks of the table; undefined where the row has no value.
+  /// Returns [task] values over all tasks of the table; undefined if the row has no value.
   std::vector<double> SeriesOf(const std::string& row, size_t metric) const;
 
   std::vector<Metric> metrics_;

@@ -37,21 +37,25 @@ constexpr std::array<KindFacts, 12> kKinds = {
 
 const KindFacts& FactsOf(MetricKind kind) { return kKinds[static_cast<size_t>(kind)]; }
 
-/// Rows with equal predictions: ranks begin..end-1 (from 0).
+// Rows with equal predictions. They share the ranks begin..end-1 (from 0).
 struct TieGroup {
   int64_t begin = 0, end = 0;
   int64_t relevant_count = 0;
   double gain_sum = 0.0;
 
   int64_t size() const { return end - begin; }
-  /// How many of the group's ranks lie before rank k.
+  // The number of the group's ranks before rank k.
   int64_t CountBefore(int64_t k) const { return std::clamp<int64_t>(k - begin, 0, size()); }
 };
 
+double Share(int64_t count, int64_t whole) {
+  return static_cast<double>(count) / static_cast<double>(whole);
+}
 double Gain(double label) { return std::exp2(label) - 1.0; }
 double Discount(int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 2.0); }
 
-/// A task as the ranking metrics see it: its tie groups in order of rank.
+// The tie groups of a task in order of rank; the ranking metrics need nothing else of the
+// predictions.
 class Ranking {
  public:
   Ranking(std::span<const double> predictions, std::span<const double> labels, double relevant_at)
@@ -60,9 +64,8 @@ class Ranking {
     std::iota(order.begin(), order.end(), size_t{0});
     std::ranges::stable_sort(order, std::greater<>(), [&](size_t row) { return predictions[row]; });
     for (int64_t rank = 0; rank < row_count_; ++rank) {
-      const size_t row = order[static_cast<size_t>(rank)];
-      const bool tied =
-          rank > 0 && predictions[row] == predictions[order[static_cast<size_t>(rank - 1)]];
+      const size_t row = order[rank];
+      const bool tied = rank > 0 && predictions[row] == predictions[order[rank - 1]];
       if (!tied) groups_.push_back({.begin = rank});
       TieGroup& group = groups_.back();
       group.end = rank + 1;
@@ -92,7 +95,7 @@ class Ranking {
     std::ranges::sort(best, std::greater<>());
     double best_dcg = 0.0;
     for (int64_t rank = 0; rank < std::min(k, row_count_); ++rank) {
-      best_dcg += Gain(best[static_cast<size_t>(rank)]) * Discount(rank);
+      best_dcg += Gain(best[rank]) * Discount(rank);
     }
     if (best_dcg <= 0.0) return kUndefined;
     double dcg = 0.0;
@@ -105,13 +108,12 @@ class Ranking {
     return dcg / best_dcg;
   }
 
-  /// Expected number of relevant rows among the first k, divided by `count`.
+  // The expected number of relevant rows among the first k, divided by `count`.
   double RelevantAmongFirst(int64_t k, int64_t count) const {
     if (relevant_count_ == 0) return kUndefined;
     double found = 0.0;
     for (const TieGroup& group : groups_) {
-      found += static_cast<double>(group.relevant_count * group.CountBefore(k)) /
-               static_cast<double>(group.size());
+      found += Share(group.relevant_count * group.CountBefore(k), group.size());
     }
     return found / static_cast<double>(count);
   }
@@ -120,7 +122,8 @@ class Ranking {
     if (relevant_count_ == 0) return kUndefined;
     double miss = 1.0;
     for (const TieGroup& group : groups_) {
-      // Drawing without replacement: no relevant row on any of the group's ranks before k.
+      // Rows are drawn without replacement; a miss has no relevant row on the group's ranks before
+      // k.
       for (int64_t drawn = 0; drawn < group.CountBefore(k); ++drawn) {
         miss *= 1.0 - HitChance(group, drawn);
       }
@@ -144,10 +147,9 @@ class Ranking {
   int64_t relevant_count() const { return relevant_count_; }
 
  private:
-  /// Chance that the next row of a group is relevant after `drawn` that were not.
+  // The chance that the next row of a group is relevant after `drawn` rows that were not relevant.
   static double HitChance(const TieGroup& group, int64_t drawn) {
-    const double left = static_cast<double>(group.size() - drawn);
-    return std::min(1.0, static_cast<double>(group.relevant_count) / left);
+    return std::min(1.0, Share(group.relevant_count, group.size() - drawn));
   }
 
   std::span<const double> labels_;
@@ -186,18 +188,20 @@ Classification Classify(std::span<const double> predictions, std::span<const dou
     predicted += is_predicted;
     relevant += is_relevant;
   }
-  const auto share = [](int64_t part, int64_t whole) {
-    return whole == 0 ? kUndefined : static_cast<double>(part) / static_cast<double>(whole);
+  const auto share = [](int64_t count, int64_t whole) {
+    return whole == 0 ? kUndefined : Share(count, whole);
   };
-  return {share(hits, predicted), share(hits, relevant),
-          relevant == 0 ? kUndefined : share(2 * hits, predicted + relevant)};
+  Classification result{share(hits, predicted), share(hits, relevant), kUndefined};
+  if (relevant > 0) result.f1 = share(2 * hits, predicted + relevant);
+  return result;
 }
 
 }  // namespace
 
 std::string NameOf(Metric metric) {
   const KindFacts& facts = FactsOf(metric.kind);
-  return facts.takes_k ? fmt::format("{}@{}", facts.name, metric.k) : std::string(facts.name);
+  if (!facts.takes_k) return std::string(facts.name);
+  return fmt::format("{}@{}", facts.name, metric.k);
 }
 
 Metric ParseMetric(std::string_view name) {

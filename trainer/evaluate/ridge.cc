@@ -8,7 +8,7 @@
 namespace hearth {
 
 RidgeSystem::RidgeSystem(int64_t size)
-    : size_(static_cast<size_t>(size)), gram_(size_ * size_, 0.0), right_(size_, 0.0) {}
+    : size_(size), gram_(size_ * size_, 0.0), right_(size_, 0.0) {}
 
 void RidgeSystem::Clear() {
   std::ranges::fill(gram_, 0.0);
@@ -16,10 +16,10 @@ void RidgeSystem::Clear() {
 }
 
 void RidgeSystem::AddRow(std::span<const double> x, double y, double weight) {
-  for (size_t row = 0; row < size_; ++row) {
+  for (int64_t row = 0; row < size_; ++row) {
     const double scaled = weight * x[row];
     right_[row] += scaled * y;
-    for (size_t column = 0; column <= row; ++column) At(row, column) += scaled * x[column];
+    for (int64_t column = 0; column <= row; ++column) At(row, column) += scaled * x[column];
   }
 }
 
@@ -29,25 +29,25 @@ void RidgeSystem::AddGram(std::span<const double> gram, double factor) {
 
 void RidgeSystem::Solve(std::span<const double> ridge, std::span<const double> prior,
                         std::span<double> result) {
-  for (size_t d = 0; d < size_; ++d) {
+  for (int64_t d = 0; d < size_; ++d) {
     At(d, d) += ridge[d];
     right_[d] += ridge[d] * prior[d];
   }
-  // In place: gram = L L^T, then L z = right, then L^T w = z.
-  for (size_t row = 0; row < size_; ++row) {
-    for (size_t column = 0; column <= row; ++column) {
+  // Solves in place: gram = L L^T, then L z = right, then L^T w = z.
+  for (int64_t row = 0; row < size_; ++row) {
+    for (int64_t column = 0; column <= row; ++column) {
       double sum = At(row, column);
-      for (size_t d = 0; d < column; ++d) sum -= At(row, d) * At(column, d);
+      for (int64_t d = 0; d < column; ++d) sum -= At(row, d) * At(column, d);
       HEARTH_CHECK(row != column || sum > 0.0, "ridge system is not positive definite");
       At(row, column) = row == column ? std::sqrt(sum) : sum / At(column, column);
     }
     double sum = right_[row];
-    for (size_t d = 0; d < row; ++d) sum -= At(row, d) * right_[d];
+    for (int64_t d = 0; d < row; ++d) sum -= At(row, d) * right_[d];
     right_[row] = sum / At(row, row);
   }
-  for (size_t row = size_; row-- > 0;) {
+  for (int64_t row = size_; row-- > 0;) {
     double sum = right_[row];
-    for (size_t d = row + 1; d < size_; ++d) sum -= At(d, row) * result[d];
+    for (int64_t d = row + 1; d < size_; ++d) sum -= At(d, row) * result[d];
     result[row] = sum / At(row, row);
   }
 }

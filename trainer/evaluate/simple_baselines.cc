@@ -16,16 +16,14 @@ std::vector<double> SupportMean::Predict(const Support& support,
   return std::vector<double>(items.size(), sum / static_cast<double>(support.labels.size()));
 }
 
-Popularity::Popularity(const TrainingLog& log) : counts_(static_cast<size_t>(log.column_count), 0) {
+Popularity::Popularity(const TrainingLog& log) : counts_(log.column_count, 0) {
   for (const uint32_t item : log.columns) ++counts_[item];
 }
 
 std::vector<double> Popularity::Predict(const Support& /*support*/,
                                         std::span<const int64_t> items) const {
   std::vector<double> scores;
-  for (const int64_t item : items) {
-    scores.push_back(static_cast<double>(counts_[static_cast<size_t>(item)]));
-  }
+  for (const int64_t item : items) scores.push_back(static_cast<double>(counts_[item]));
   return scores;
 }
 

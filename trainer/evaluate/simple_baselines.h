@@ -7,7 +7,7 @@
 
 namespace hearth {
 
-/// The mean label of all training events, for everything.
+/// Scores every item by the mean label of all training events.
 class GlobalMean : public Baseline {
  public:
   explicit GlobalMean(const TrainingLog& log) : mean_(log.MeanLabel()) {}
@@ -20,7 +20,7 @@ class GlobalMean : public Baseline {
   double mean_;
 };
 
-/// The mean label of the support set, for every item; the global mean without support.
+/// Scores every item by the mean label of the support set; by the global mean without support.
 class SupportMean : public Baseline {
  public:
   explicit SupportMean(const TrainingLog& log) : mean_(log.MeanLabel()) {}
@@ -33,7 +33,7 @@ class SupportMean : public Baseline {
   double mean_;
 };
 
-/// How many training events an item has. Orders items; says nothing about labels.
+/// Scores an item by its number of training events. The scores order items and predict no labels.
 class Popularity : public Baseline {
  public:
   explicit Popularity(const TrainingLog& log);

@@ -5,13 +5,11 @@
 namespace hearth {
 
 std::span<const uint32_t> TrainingLog::ColumnsOf(int64_t row) const {
-  const auto begin = offsets[static_cast<size_t>(row)], end = offsets[static_cast<size_t>(row) + 1];
-  return std::span(columns).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  return std::span(columns).subspan(offsets[row], offsets[row + 1] - offsets[row]);
 }
 
 std::span<const float> TrainingLog::LabelsOf(int64_t row) const {
-  const auto begin = offsets[static_cast<size_t>(row)], end = offsets[static_cast<size_t>(row) + 1];
-  return std::span(labels).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  return std::span(labels).subspan(offsets[row], offsets[row + 1] - offsets[row]);
 }
 
 double TrainingLog::MeanLabel() const {
@@ -29,19 +27,17 @@ TrainingLog TrainingLog::Transposed() const {
   TrainingLog result;
   result.column_count = row_count();
   result.positive_only = positive_only;
-  result.offsets.assign(static_cast<size_t>(column_count) + 1, 0);
+  result.offsets.assign(column_count + 1, 0);
   for (const uint32_t column : columns) ++result.offsets[column + 1];
   std::partial_sum(result.offsets.begin(), result.offsets.end(), result.offsets.begin());
   std::vector<int64_t> next(result.offsets.begin(), result.offsets.end() - 1);
   result.columns.resize(columns.size());
   result.labels.resize(labels.size());
   for (int64_t row = 0; row < row_count(); ++row) {
-    for (int64_t event = offsets[static_cast<size_t>(row)];
-         event < offsets[static_cast<size_t>(row) + 1]; ++event) {
-      const auto from = static_cast<size_t>(event);
-      const auto to = static_cast<size_t>(next[columns[from]]++);
+    for (int64_t event = offsets[row]; event < offsets[row + 1]; ++event) {
+      const int64_t to = next[columns[event]]++;
       result.columns[to] = static_cast<uint32_t>(row);
-      result.labels[to] = labels[from];
+      result.labels[to] = labels[event];
     }
   }
   return result;

@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-/// z -> the activation, its first derivative and its second.
+/// Replaces z by gelu(z); slope and bend become its first and second derivative at the old z.
 template <typename Real>
 HEARTH_HOST_DEVICE inline void Gelu(Real& z, Real& slope, Real& bend) {
   const Real density = Real(0.3989422804014327) * std::exp(Real(-0.5) * z * z);
@@ -16,7 +16,7 @@ HEARTH_HOST_DEVICE inline void Gelu(Real& z, Real& slope, Real& bend) {
   z *= probability;
 }
 
-/// See Gelu.
+/// Replaces z by tanh(z); slope and bend become its first and second derivative at the old z.
 template <typename Real>
 HEARTH_HOST_DEVICE inline void Tanh(Real& z, Real& slope, Real& bend) {
   const Real t = std::tanh(z);

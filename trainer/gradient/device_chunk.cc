@@ -1,4 +1,4 @@
-// Its object differs between the CPU and the CUDA flavour, as that of few others
+// One of the few sources whose object differs between the CPU and the CUDA flavour
 // (docs/architecture.md).
 #include "trainer/gradient/device_chunk.h"
 
@@ -26,11 +26,11 @@ namespace hearth {
 
 namespace {
 
-// Lists of numbers that travel to the device in one copy.
+// Collects lists of numbers and copies them to the device in one transfer.
 template <typename T>
 class Upload {
  public:
-  // Returns a handle of the list.
+  // Returns a handle for operator[].
   template <typename From>
   size_t Add(const std::vector<From>& list) {
     begins_.push_back(values_.size());
@@ -53,19 +53,16 @@ class Upload {
   at::Tensor on_device_;
 };
 
-// The rows of each item, in the order of the rows.
+// The rows of each item, in ascending order: places[begins[i]] to places[begins[i + 1] - 1].
 struct RowsOfItems {
   std::vector<int64_t> begins, places;
 
   RowsOfItems(const std::vector<int64_t>& item, int64_t item_count)
-      : begins(static_cast<size_t>(item_count) + 1, 0), places(item.size()) {
-    for (const int64_t i : item) ++begins[static_cast<size_t>(i) + 1];
+      : begins(item_count + 1, 0), places(item.size()) {
+    for (const int64_t i : item) ++begins[i + 1];
     std::partial_sum(begins.begin(), begins.end(), begins.begin());
     std::vector<int64_t> next = begins;
-    for (size_t row = 0; row < item.size(); ++row) {
-      places[static_cast<size_t>(next[static_cast<size_t>(item[row])]++)] =
-          static_cast<int64_t>(row);
-    }
+    for (int64_t row = 0; row < std::ssize(item); ++row) places[next[item[row]]++] = row;
   }
 };
 
@@ -106,9 +103,7 @@ class DeviceRun {
     result_.items = SumByItem(row_item_, chunk_.items.size(1));
     if (chunk_.shift.defined()) result_.shift = row_start_.select(1, 0).contiguous();
     SumShared();
-    for (const Real loss : ToHost<Real>(loss_)) {
-      result_.losses.push_back(static_cast<double>(loss));
-    }
+    for (const Real loss : ToHost<Real>(loss_)) result_.losses.push_back(loss);
     return std::move(result_);
   }
 
@@ -194,7 +189,7 @@ class DeviceRun {
     if (shape_.rate_gradient) {
       result_.rates.assign(rates, rates + rate_count);
     } else {
-      result_.rates.assign(static_cast<size_t>(rate_count), 0.0);
+      result_.rates.assign(rate_count, 0.0);
     }
   }
 

@@ -6,9 +6,10 @@
 
 namespace hearth {
 
-/// DifferentiateHead for tensors on a CUDA device, where those of the result are as well. Queued on
-/// LibTorch's current stream of that device, and finished when the call returns. The same bits
-/// every time. A CPU build has no such tensors: a call is a bug there and ends the process.
+/// DifferentiateHead for tensors on a CUDA device; the tensors of the result are on it as well. The
+/// work is queued on LibTorch's current stream of that device and is finished when the call
+/// returns. Equal inputs give equal bits. A CPU build has no CUDA tensors: there a call is a bug
+/// and ends the process.
 template <typename Real>
 HeadChunkGradient DifferentiateHeadOnDevice(const HeadShape& shape, const std::vector<Real>& tail,
                                             const std::vector<Real>& rates, double output_offset,

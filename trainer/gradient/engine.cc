@@ -19,8 +19,8 @@ void AppendSlice(const std::vector<T>& from, int64_t begin, int64_t end, std::ve
 TaskRows SelectRows(const TaskRows& rows, const std::vector<int64_t>& keep, int64_t negatives) {
   TaskRows selected;
   for (const int64_t task : keep) {
-    const int64_t begin = rows.offsets[static_cast<size_t>(task)];
-    const int64_t end = rows.offsets[static_cast<size_t>(task) + 1];
+    const int64_t begin = rows.offsets[task];
+    const int64_t end = rows.offsets[task + 1];
     AppendSlice(rows.items, begin, end, selected.items);
     AppendSlice(rows.labels, begin, end, selected.labels);
     AppendSlice(rows.times, begin, end, selected.times);
@@ -40,12 +40,12 @@ bool IsFiniteResult(const ChunkResult& result) {
   return IsFinite(result.dense_gradient);
 }
 
-// Positions of the tasks whose loss and gradient are finite on their own.
+// Returns the positions of the tasks whose loss and gradient are finite by themselves.
 std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& result,
                                      const std::function<ChunkResult(const Chunk&)>& compute) {
   std::vector<int64_t> keep;
   for (int64_t task = 0; task < chunk.task_count(); ++task) {
-    if (!std::isfinite(result.query_loss[static_cast<size_t>(task)])) continue;
+    if (!std::isfinite(result.query_loss[task])) continue;
     if (IsFiniteResult(compute(SelectTasks(chunk, {task})))) keep.push_back(task);
   }
   return keep;
@@ -56,13 +56,13 @@ std::vector<int64_t> FindFiniteTasks(const Chunk& chunk, const ChunkResult& resu
 std::vector<at::Tensor> ToRowGradients(const std::vector<at::Tensor>& gradients,
                                        const std::vector<at::Tensor>& rows) {
   const size_t first = gradients.size() - rows.size();
-  std::vector<at::Tensor> of_rows;
+  std::vector<at::Tensor> row_gradients;
   for (size_t t = 0; t < rows.size(); ++t) {
-    const at::Tensor& gradient = gradients[first + t];
-    of_rows.push_back(
-        (gradient.defined() ? gradient : at::zeros_like(rows[t])).to(at::kCPU).contiguous());
+    at::Tensor gradient = gradients[first + t];
+    if (!gradient.defined()) gradient = at::zeros_like(rows[t]);
+    row_gradients.push_back(gradient.to(at::kCPU).contiguous());
   }
-  return of_rows;
+  return row_gradients;
 }
 
 ChunkResult ComputeFiniteTasks(const Chunk& chunk,
@@ -76,9 +76,7 @@ ChunkResult ComputeFiniteTasks(const Chunk& chunk,
       for (at::Tensor& gradient : result.row_gradients) gradient.zero_();
     } else {
       result = compute(SelectTasks(chunk, keep));
-      for (size_t i = 0; i < keep.size(); ++i) {
-        losses[static_cast<size_t>(keep[i])] = result.query_loss[i];
-      }
+      for (size_t i = 0; i < keep.size(); ++i) losses[keep[i]] = result.query_loss[i];
     }
     result.query_loss = losses;
   }
@@ -93,9 +91,7 @@ ChunkResult ComputeFiniteTasks(const Chunk& chunk,
 Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep) {
   Chunk selected;
   selected.number = chunk.number;
-  for (const int64_t task : keep) {
-    selected.task_ids.push_back(chunk.task_ids[static_cast<size_t>(task)]);
-  }
+  for (const int64_t task : keep) selected.task_ids.push_back(chunk.task_ids[task]);
   selected.support = SelectRows(chunk.support, keep, chunk.negatives_per_row);
   selected.query = SelectRows(chunk.query, keep, chunk.negatives_per_row);
   selected.negatives_per_row = chunk.negatives_per_row;

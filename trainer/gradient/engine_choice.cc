@@ -11,9 +11,11 @@ ChosenEngine ChooseEngine(EngineKind kind, const EngineContext& context, at::Dev
   if (kind == EngineKind::kFused && !why_not.empty()) {
     throw ConfigError("train.engine=fused does not apply here: {}; use train.engine=auto", why_not);
   }
-  if (kind == EngineKind::kGeneric || !why_not.empty()) {
-    const std::string reason = kind == EngineKind::kGeneric ? "asked for" : why_not;
-    return {std::make_unique<GenericEngine>(context), "generic (" + reason + ")"};
+  if (kind == EngineKind::kGeneric) {
+    return {std::make_unique<GenericEngine>(context), "generic (asked for)"};
+  }
+  if (!why_not.empty()) {
+    return {std::make_unique<GenericEngine>(context), "generic (" + why_not + ")"};
   }
   auto fused = std::make_unique<FusedEngine>(context);
   std::string reason = "fused (" + fused->Describe() + ")";

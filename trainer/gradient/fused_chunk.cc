@@ -8,12 +8,12 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "trainer/gradient/head_chunk.h"
-#include "trainer/gradient/host_team.h"
+#include "trainer/gradient/host_math.h"
 
 namespace hearth {
 namespace {
 
-// Memory that a thread keeps from chunk to chunk, so that a step allocates nothing.
+// Memory that a thread keeps from chunk to chunk, so a step allocates nothing.
 template <typename Real>
 class Arena {
  public:
@@ -24,7 +24,7 @@ class Arena {
     }
     used_ = 0;
   }
-  // Not cleared.
+  // The elements are not cleared.
   Real* Take(int64_t count) {
     Real* piece = memory_.mutable_data_ptr<Real>() + used_;
     used_ += HeadShape::Padded(count);
@@ -36,8 +36,8 @@ class Arena {
   int64_t capacity_ = 0, used_ = 0;
 };
 
-// Runs one task after the other as a chunk of its own, whose results the next one overwrites: they
-// are added up while they are in the cache.
+// Runs one task after another, each as a chunk of one task. The next task overwrites the results,
+// so they are added up while they are still in the cache.
 template <typename Real>
 class HeadRun {
  public:
@@ -52,7 +52,7 @@ class HeadRun {
   }
 
   HeadChunkGradient Run() {
-    for (size_t t = 0; t < chunk_.support.size(); ++t) {
+    for (int64_t t = 0; t < std::ssize(chunk_.support); ++t) {
       RunTask(t);
       AddResults(t);
     }
@@ -60,7 +60,7 @@ class HeadRun {
   }
 
  private:
-  using Task = HeadChunkTask<Real, HostTeam<Real>>;
+  using Task = HeadChunkTask<Real, HostMath<Real>>;
   using Memory = HeadChunkMemory<Real>;
 
   void TakeMemory() {
@@ -86,28 +86,26 @@ class HeadRun {
     result_.item_start = at::zeros_like(chunk_.item_start);
     result_.tasks = at::empty_like(chunk_.tasks);
     result_.items = at::zeros_like(chunk_.items);
-    result_.tail.assign(static_cast<size_t>(shape_.tail_size()), 0.0);
-    result_.rates.assign(static_cast<size_t>(shape_.inner_steps * shape_.rate_count()), 0.0);
+    result_.tail.assign(shape_.tail_size(), 0.0);
+    result_.rates.assign(shape_.inner_steps * shape_.rate_count(), 0.0);
     if (chunk_.shift.defined()) result_.shift = at::empty_like(chunk_.shift);
   }
 
-  void RunTask(size_t t) {
+  void RunTask(int64_t t) {
     const int64_t begin[] = {0, chunk_.row_count(t)};
     const double* labels = chunk_.labels.data() + chunk_.begin[t];
-    std::transform(labels, labels + begin[1], labels_,
-                   [](double label) { return static_cast<Real>(label); });
+    std::copy_n(labels, begin[1], labels_);
     Task(shape_, parameters_, MemoryOf(t, begin), {}).Run(0, scratch_, tangent_);
   }
 
-  Memory MemoryOf(size_t t, const int64_t* begin) {
-    const auto task = static_cast<int64_t>(t);
+  Memory MemoryOf(int64_t task, const int64_t* begin) {
     return {.tasks = Row(chunk_.tasks, task),
             .items = Row(chunk_.items, 0),
             .task_start = Row(chunk_.task_start, task),
             .item_start = Row(chunk_.item_start, 0),
-            .shift = chunk_.shift.defined() ? Row(chunk_.shift, chunk_.begin[t]) : nullptr,
+            .shift = chunk_.shift.defined() ? Row(chunk_.shift, chunk_.begin[task]) : nullptr,
             .labels = labels_,
-            .item = chunk_.item.data() + chunk_.begin[t],
+            .item = chunk_.item.data() + chunk_.begin[task],
             .begin = begin,
             .support = chunk_.support.data() + task,
             .task_width = chunk_.tasks.size(1),
@@ -121,10 +119,10 @@ class HeadRun {
             .loss = &loss_};
   }
 
-  void AddResults(size_t t) {
+  void AddResults(int64_t t) {
     const int64_t width = shape_.width[1], item_row = HeadShape::Padded(item_width_);
     for (int64_t r = 0; r < chunk_.row_count(t); ++r) {
-      const int64_t row = chunk_.begin[t] + r, item = chunk_.item[static_cast<size_t>(row)];
+      const int64_t row = chunk_.begin[t] + r, item = chunk_.item[row];
       const Real* start = row_start_ + r * shape_.out(0);
       Add(start, width, Row(result_.item_start, item));
       Add(row_item_ + r * item_row, item_width_, Row(result_.items, item));
@@ -134,10 +132,10 @@ class HeadRun {
     if (shape_.rate_gradient) {
       Add(shared_ + shape_.tail_size(), std::ssize(result_.rates), result_.rates.data());
     }
-    result_.losses.push_back(static_cast<double>(loss_));
+    result_.losses.push_back(loss_);
   }
 
-  // Row of a contiguous matrix.
+  // Start of a row of a contiguous matrix.
   static Real* Row(at::Tensor& matrix, int64_t row) {
     return matrix.template mutable_data_ptr<Real>() + row * matrix.stride(0);
   }
@@ -146,14 +144,14 @@ class HeadRun {
   }
   template <typename Sum>
   static void Add(const Real* from, int64_t count, Sum* to) {
-    for (int64_t j = 0; j < count; ++j) to[j] += static_cast<Sum>(from[j]);
+    for (int64_t j = 0; j < count; ++j) to[j] += from[j];
   }
 
   const HeadShape& shape_;
   HeadParameters<Real> parameters_;
   const HeadChunk& chunk_;
   int64_t item_width_;
-  // Of one task.
+  // Memory for the inputs and results of one task.
   Real *row_start_, *row_item_, *shared_, *scratch_, *tangent_, *labels_;
   Real loss_ = 0;
   HeadChunkGradient result_;

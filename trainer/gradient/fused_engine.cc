@@ -14,9 +14,10 @@
 namespace hearth {
 namespace {
 
-// Layers of the head below those that the kernels compute: none where nothing adapts.
+// Number of layers of the head below the layers of the kernels: none if nothing adapts.
 int64_t LayersBelow(const DenseHead& head, const HeadProgram& program) {
-  return program.adapted_layers == 0 ? 0 : std::ssize(head.layers) - program.adapted_layers;
+  if (program.adapted_layers == 0) return 0;
+  return std::ssize(head.layers) - program.adapted_layers;
 }
 
 HeadShape::Activation ActivationOf(ModelOptions::Activation activation) {
@@ -38,7 +39,7 @@ const char* NameOf(HeadShape::Activation activation) {
   return kNames[static_cast<int>(activation)];
 }
 
-// The rows of the chunk without padding.
+// Packs the rows of the chunk without padding.
 HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
   const at::Tensor support = batch.support.entity.to(at::kCPU);
   const at::Tensor query = batch.query.entity.to(at::kCPU);
@@ -59,7 +60,7 @@ HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
   return packed;
 }
 
-// rows x width, between matrices whose rows are `from_row` and `to_row` apart.
+// Copies rows x width elements. Rows of `from` are from_row elements apart, rows of `to` to_row.
 template <typename From, typename To>
 void CopyMatrix(const From* from, int64_t from_row, int64_t rows, int64_t width, To* to,
                 int64_t to_row) {
@@ -76,7 +77,11 @@ std::string FusedEngine::WhyNot(const Learner& learner, at::Device device) {
   if (head == nullptr) return "the model is not a stack of dense layers";
   const HeadOffer offer = learner.adaptation().OffersHeadProgram();
   if (!offer.refusal.empty()) return offer.refusal;
-  if (learner.loss() == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
+  const MetaOptions::Loss loss = learner.loss();
+  if (loss == MetaOptions::Loss::kBpr) return "the loss bpr compares pairs of rows";
+  if (loss != MetaOptions::Loss::kMse && loss != MetaOptions::Loss::kBce) {
+    return "no kernel computes the loss";
+  }
   if (!device.is_cpu() && !device.is_cuda()) return "it has no kernels for " + device.str();
   const int64_t count = std::ssize(head->layers) - LayersBelow(*head, offer.program);
   if (count > HeadShape::kMaxLayers) {
@@ -114,9 +119,10 @@ std::string FusedEngine::Describe() const {
 ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
                                  const FetchedRows& fetched) const {
   return ComputeFiniteTasks(chunk, [&](const Chunk& tasks) {
-    return parameters.dense.scalar_type() == at::kDouble
-               ? ComputeAs<double>(tasks, parameters, fetched)
-               : ComputeAs<float>(tasks, parameters, fetched);
+    if (parameters.dense.scalar_type() == at::kDouble) {
+      return ComputeAs<double>(tasks, parameters, fetched);
+    }
+    return ComputeAs<float>(tasks, parameters, fetched);
   });
 }
 
@@ -150,7 +156,7 @@ ChunkResult FusedEngine::ComputeAs(const Chunk& chunk, const MetaParameters& par
 
 template <typename Real>
 std::vector<Real> FusedEngine::PackTail(const Real* parameters) const {
-  std::vector<Real> tail(static_cast<size_t>(shape_.tail_size()), Real(0));
+  std::vector<Real> tail(shape_.tail_size(), Real(0));
   ForEachTailMatrix([&](const TailMatrix& matrix) {
     CopyMatrix(parameters + matrix.parameter, matrix.width, matrix.rows, matrix.width,
                tail.data() + matrix.tail, matrix.tail_row);
@@ -160,14 +166,14 @@ std::vector<Real> FusedEngine::PackTail(const Real* parameters) const {
 
 template <typename Real>
 std::vector<Real> FusedEngine::Rates(const Real* parameters) const {
-  const auto count = static_cast<size_t>(shape_.inner_steps * shape_.rate_count());
+  const int64_t count = shape_.inner_steps * shape_.rate_count();
   if (program_.log_rates < 0)
     return std::vector<Real>(count, static_cast<Real>(program_.inner_rate));
   const ParameterSpec& logs = context_.learner.layout().spec(program_.log_rates);
   std::vector<Real> rates;
-  for (size_t i = 0; i < count; ++i) {
-    const auto place = logs.offset + static_cast<int64_t>(i) % logs.count;
-    rates.push_back(static_cast<Real>(std::exp(static_cast<double>(parameters[place]))));
+  for (int64_t i = 0; i < count; ++i) {
+    const double log_rate = parameters[logs.offset + i % logs.count];
+    rates.push_back(static_cast<Real>(std::exp(log_rate)));
   }
   return rates;
 }
@@ -180,13 +186,13 @@ void FusedEngine::UnpackGradients(const HeadChunkGradient& gradient, const Real*
                gradients + matrix.parameter, matrix.width);
   });
   if (program_.log_rates < 0) return;
-  // d / d log a = a d / d a; steps that share a rate add up.
+  // d / d log a = a d / d a. Steps that share a rate add up.
   const ParameterSpec& logs = context_.learner.layout().spec(program_.log_rates);
-  std::vector<double> sums(static_cast<size_t>(logs.count), 0.0);
+  std::vector<double> sums(logs.count, 0.0);
   for (size_t i = 0; i < gradient.rates.size(); ++i) sums[i % sums.size()] += gradient.rates[i];
   for (int64_t i = 0; i < logs.count; ++i) {
-    const double rate = std::exp(static_cast<double>(parameters[logs.offset + i]));
-    gradients[logs.offset + i] = static_cast<Real>(sums[static_cast<size_t>(i)] * rate);
+    const double log_rate = parameters[logs.offset + i];
+    gradients[logs.offset + i] = static_cast<Real>(sums[i] * std::exp(log_rate));
   }
 }
 

@@ -8,13 +8,15 @@
 
 namespace hearth {
 
-/// Meta-gradients of dense heads by kernels of their own: an adjoint of the inner loop derived by
-/// hand, with the first adapted layer in Gram form (trainer/gradient/head_gradient.h). Exact,
-/// second order or first. What lies below the adapted layers goes through autograd, once per chunk.
+/// Computes meta-gradients of dense heads with our own kernels: an adjoint of the inner loop
+/// derived by hand, with the first adapted layer in Gram form (trainer/gradient/head_gradient.h).
+/// It is exact, for second and for first order. The layers below the adapted ones go through
+/// autograd, once per chunk.
 class FusedEngine : public Engine {
  public:
-  /// Why the engine cannot compute this, or "": the method must offer a program, the model a dense
-  /// head, and the loss must be of single rows. `device`: of the parameters.
+  /// The reason why the engine cannot compute this, or "". The method must offer a program, the
+  /// model a dense head, and the loss must be a sum over single rows. `device`: the device of the
+  /// parameters.
   static std::string WhyNot(const Learner& learner, at::Device device);
 
   /// WhyNot must be "".
@@ -35,14 +37,14 @@ class FusedEngine : public Engine {
   std::vector<Real> PackTail(const Real* parameters) const;
   template <typename Real>
   std::vector<Real> Rates(const Real* parameters) const;
-  // Writes the gradients of the head's parameters but W_0, and of the inner rates, to their places
-  // among those of all parameters.
+  // Writes the gradients of the inner rates and of the head's parameters except W_0 to their places
+  // in `gradients`, which holds the gradients of all parameters.
   template <typename Real>
   void UnpackGradients(const HeadChunkGradient& gradient, const Real* parameters,
                        Real* gradients) const;
 
-  // A weight or bias: its offsets among all parameters and in the tail (HeadShape), where its rows
-  // are tail_row apart.
+  // A weight or bias: its offset among all parameters, and its offset in the tail (HeadShape). Its
+  // rows are tail_row elements apart in the tail.
   struct TailMatrix {
     int64_t parameter, rows, width, tail, tail_row;
   };
@@ -51,8 +53,8 @@ class FusedEngine : public Engine {
 
   EngineContext context_;
   HeadProgram program_;
-  int64_t below_;                   // layers of the head before those that adapt
-  std::vector<TaskLinear> layers_;  // those that adapt
+  int64_t below_;                   // number of layers of the head below the adapted ones
+  std::vector<TaskLinear> layers_;  // the adapted layers
   HeadShape shape_;
 };
 

@@ -21,7 +21,8 @@ at::Tensor IdTensor(const std::vector<int64_t>& ids, at::Device device) {
   return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong)).to(device);
 }
 
-// Vectors of fields side by side, times W_0: all of it linear, so written out.
+// For inputs that are vectors of fields side by side, times W_0. Every step is linear, so the
+// gradients are written out by hand.
 class FieldInputs : public HeadInputs {
  public:
   FieldInputs(const Learner& learner, const ChunkBatch& batch, std::vector<at::Tensor> rows,
@@ -35,23 +36,23 @@ class FieldInputs : public HeadInputs {
 
   void Forward(HeadChunk& head) override {
     const at::Tensor& weight = theta_[first_];
-    tasks_.Forward(TaskPart(weight), head.tasks, head.task_start);
-    items_.Forward(ItemPart(weight), head.items, head.item_start);
+    tasks_.Forward(TaskRowsOf(weight), head.tasks, head.task_start);
+    items_.Forward(ItemRowsOf(weight), head.items, head.item_start);
   }
 
   void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
     for (const at::Tensor& rows : rows_) result.row_gradients.push_back(at::zeros_like(rows));
     const at::Tensor& weight = theta_[first_];
     const ParameterValues places = ViewParameters(layout_, result.dense_gradient);
-    const at::Tensor& of_weight = places[first_];
-    tasks_.Backward(TaskPart(weight), gradient.tasks, gradient.task_start, TaskPart(of_weight),
-                    places, result.row_gradients);
-    items_.Backward(ItemPart(weight), gradient.items, gradient.item_start, ItemPart(of_weight),
-                    places, result.row_gradients);
+    const at::Tensor& weight_gradient = places[first_];
+    tasks_.Backward(TaskRowsOf(weight), gradient.tasks, gradient.task_start,
+                    TaskRowsOf(weight_gradient), places, result.row_gradients);
+    items_.Backward(ItemRowsOf(weight), gradient.items, gradient.item_start,
+                    ItemRowsOf(weight_gradient), places, result.row_gradients);
   }
 
  private:
-  // Task side or item side.
+  // The inputs of the tasks, or of the items.
   class Side {
    public:
     Side(const FieldEncoder& encoder, const EntityBatch& batch, const ParameterValues& theta,
@@ -63,7 +64,7 @@ class FieldInputs : public HeadInputs {
 
     int64_t width() const { return encoder_.width(); }
 
-    // weight: this side's rows of W_0.
+    // weight: the rows of W_0 of this side.
     void Forward(const at::Tensor& weight, at::Tensor& vectors, at::Tensor& start) const {
       if (parts_.empty()) {
         vectors = at::empty({count_, 0}, weight.options());
@@ -74,7 +75,8 @@ class FieldInputs : public HeadInputs {
       start = encoding_.ApplyTimes(parts_, weight);
     }
 
-    // dense, rows: gradients of all parameters and of the rows of all tables, to add to.
+    // Adds to dense, the gradients of all parameters, and to rows, the gradients of the rows of all
+    // tables.
     void Backward(const at::Tensor& weight, const at::Tensor& vectors, const at::Tensor& start,
                   const at::Tensor& weight_gradient, const ParameterValues& dense,
                   const std::vector<at::Tensor>& rows) const {
@@ -91,10 +93,11 @@ class FieldInputs : public HeadInputs {
     std::vector<at::Tensor> parts_;
   };
 
-  at::Tensor TaskPart(const at::Tensor& weight) const {
+  // The rows of W_0 that the task vectors, or the item vectors, are multiplied by.
+  at::Tensor TaskRowsOf(const at::Tensor& weight) const {
     return weight.narrow(0, 0, tasks_.width());
   }
-  at::Tensor ItemPart(const at::Tensor& weight) const {
+  at::Tensor ItemRowsOf(const at::Tensor& weight) const {
     return weight.narrow(0, tasks_.width(), items_.width());
   }
 
@@ -105,7 +108,7 @@ class FieldInputs : public HeadInputs {
   Side tasks_, items_;
 };
 
-// Any model, and layers of the head that do not adapt: every row has inputs of its own.
+// For any model, and for layers of the head that do not adapt: every row has its own inputs.
 class GraphInputs : public HeadInputs {
  public:
   GraphInputs(const Learner& learner, int64_t below, const ChunkBatch& batch,
@@ -115,7 +118,7 @@ class GraphInputs : public HeadInputs {
         batch_(batch),
         theta_(MakeLeaves(learner.layout(), dense)),
         rows_(std::move(rows)) {
-    for (at::Tensor& of_table : rows_) of_table.requires_grad_(true);
+    for (at::Tensor& table_rows : rows_) table_rows.requires_grad_(true);
   }
 
   void Forward(HeadChunk& head) override {
@@ -143,13 +146,13 @@ class GraphInputs : public HeadInputs {
 
   void Backward(const HeadChunkGradient& gradient, ChunkResult& result) override {
     std::vector<at::Tensor> roots = {start_}, weights = {gradient.item_start};
-    const auto enter = [&](const at::Tensor& root, const at::Tensor& weight) {
+    const auto add_root = [&](const at::Tensor& root, const at::Tensor& weight) {
       if (!root.defined() || !root.requires_grad()) return;
       roots.push_back(root);
       weights.push_back(weight);
     };
-    enter(x_, gradient.items);
-    enter(shift_, gradient.shift);
+    add_root(x_, gradient.items);
+    add_root(shift_, gradient.shift);
     std::vector<at::Tensor> inputs = theta_.tensors();
     inputs.insert(inputs.end(), rows_.begin(), rows_.end());
     const std::vector<at::Tensor> gradients =
@@ -165,8 +168,8 @@ class GraphInputs : public HeadInputs {
  private:
   static at::Tensor TaskOfRow(const HeadChunk& head, at::Device device) {
     std::vector<int64_t> task_of_row;
-    for (size_t t = 0; t + 1 < head.begin.size(); ++t) {
-      task_of_row.resize(head.begin[t + 1], static_cast<int64_t>(t));
+    for (int64_t t = 0; t + 1 < std::ssize(head.begin); ++t) {
+      task_of_row.resize(head.begin[t + 1], t);
     }
     return IdTensor(task_of_row, device);
   }
@@ -176,7 +179,7 @@ class GraphInputs : public HeadInputs {
   const ChunkBatch& batch_;
   ParameterValues theta_;
   std::vector<at::Tensor> rows_;  // [table]
-  at::Tensor x_, start_, shift_;  // of all rows, with their graph
+  at::Tensor x_, start_, shift_;  // inputs, x W_0 and shift of all rows, with their graph
 };
 
 }  // namespace

@@ -10,23 +10,23 @@
 
 namespace hearth {
 
-/// What lies between the parameters of a chunk and the inputs of its adapted head.
+/// The computation from the parameters to the inputs of the adapted head, for one chunk.
 class HeadInputs {
  public:
   virtual ~HeadInputs() = default;
 
-  /// Fills in the tensors of `head`, whose rows are packed; may give every row an item of its own.
+  /// Fills in the tensors of `head`, whose rows are packed. It may give every row its own item.
   virtual void Forward(HeadChunk& head) = 0;
 
-  /// Writes the gradients of W_0 and of every parameter below it into `result`, whose dense
-  /// gradient is zero, and makes its row gradients.
+  /// Writes the gradients of W_0 and of every parameter below it into the dense gradient of
+  /// `result`, which is zero before, and makes the row gradients of `result`.
   virtual void Backward(const HeadChunkGradient& gradient, ChunkResult& result) = 0;
 };
 
 /// The first `below` layers of the head do not adapt. rows: [table] GatherTableRows of the
 /// batch; dense: MetaParameters::dense. `batch` must outlive the inputs; all tensors are on the
-/// device of the parameters. By hand where the head says what encodes its inputs and all of its
-/// layers adapt, else by autograd.
+/// device of the parameters. The gradients are derived by hand if all layers of the head adapt and
+/// the model names the encoders of their inputs; else autograd makes them.
 std::unique_ptr<HeadInputs> MakeHeadInputs(const Learner& learner, int64_t below,
                                            const ChunkBatch& batch, std::vector<at::Tensor> rows,
                                            const at::Tensor& dense);

@@ -12,7 +12,7 @@ ChunkResult GenericEngine::ComputeAll(const Chunk& chunk, const MetaParameters& 
   const ChunkBatch batch = context_.builder.Build(chunk);
   const ParameterValues theta = MakeLeaves(layout, parameters.dense);
   std::vector<at::Tensor> rows = GatherTableRows(parameters, batch.table_rows, fetched);
-  for (at::Tensor& of_table : rows) of_table.requires_grad_(true);
+  for (at::Tensor& table_rows : rows) table_rows.requires_grad_(true);
   const EncodedChunk encoded = learner.Encode(theta, batch, rows);
   const TaskState state = learner.adaptation().Adapt(theta, encoded, Graph::kDifferentiable);
   const at::Tensor losses = learner.QueryLosses(theta, state, encoded);

@@ -4,8 +4,8 @@
 
 namespace hearth {
 
-/// LibTorch autograd over all tasks of a chunk at once: exact for any model built of the task-aware
-/// layers and any method, second order or first.
+/// Runs LibTorch autograd over all tasks of a chunk at once. It is exact for any method and for any
+/// model built from the task-aware layers, for second and for first order.
 class GenericEngine : public Engine {
  public:
   explicit GenericEngine(const EngineContext& context) : context_(context) {}
@@ -15,7 +15,7 @@ class GenericEngine : public Engine {
                       const FetchedRows& fetched = {}) const override;
 
  private:
-  // One pass over the chunk; the result is not finite when any task's is not.
+  // One pass over the chunk. One task that is not finite makes the whole result not finite.
   ChunkResult ComputeAll(const Chunk& chunk, const MetaParameters& parameters,
                          const FetchedRows& fetched) const;
 

@@ -17,11 +17,11 @@
 namespace hearth {
 namespace {
 
-// A model with its start values in one precision.
-class Subject {
+// A model at its start values, in one precision.
+class CheckedModel {
  public:
-  Subject(std::shared_ptr<const InputSchema> schema, const Dataset& dataset,
-          const LearnerOptions& options, at::ScalarType type, uint64_t seed)
+  CheckedModel(std::shared_ptr<const InputSchema> schema, const Dataset& dataset,
+               const LearnerOptions& options, at::ScalarType type, uint64_t seed)
       : learner_(std::move(schema), options, at::TensorOptions().dtype(type)),
         data_(*learner_.schema(), dataset, learner_.tensor_options()),
         parameters_(learner_.InitialParameters(TableOptimizer::kAdagrad, seed)) {}
@@ -37,11 +37,11 @@ class Subject {
 };
 
 at::Tensor Flatten(const ChunkResult& result) {
-  std::vector<at::Tensor> parts = {result.dense_gradient.to(at::kDouble)};
+  std::vector<at::Tensor> gradients = {result.dense_gradient.to(at::kDouble)};
   for (const at::Tensor& rows : result.row_gradients) {
-    parts.push_back(rows.to(at::kDouble).reshape({-1}));
+    gradients.push_back(rows.to(at::kDouble).reshape({-1}));
   }
-  return at::cat(parts);
+  return at::cat(gradients);
 }
 
 double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
@@ -49,28 +49,27 @@ double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
   return (actual - expected).abs().max().item<double>() / std::max(scale, 1e-300);
 }
 
-// One element of the parameters, and what the engine says of it.
+// One element of the parameters, and its gradient from the engine.
 struct Element {
   double* value;
   double gradient;
 };
 
-std::vector<Element> ChooseElements(Subject& subject, const ChunkResult& result, int64_t samples) {
+std::vector<Element> ChooseElements(CheckedModel& model, const ChunkResult& result,
+                                    int64_t samples) {
   RandomStream random(1, Purpose::kTest);
   std::vector<Element> elements;
-  const auto draw = [&](int64_t count) {
-    return static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(count)));
-  };
-  auto* dense = subject.parameters().dense.mutable_data_ptr<double>();
+  const auto draw = [&](int64_t count) -> int64_t { return random.NextBelow(count); };
+  auto* dense = model.parameters().dense.mutable_data_ptr<double>();
   const auto* gradient = result.dense_gradient.const_data_ptr<double>();
-  for (const ParameterSpec& spec : subject.learner().layout().specs()) {
+  for (const ParameterSpec& spec : model.learner().layout().specs()) {
     for (int64_t s = 0; s < std::min(samples, spec.count); ++s) {
       const int64_t i = spec.offset + draw(spec.count);
       elements.push_back({dense + i, gradient[i]});
     }
   }
   for (size_t t = 0; t < result.table_rows.size(); ++t) {
-    EmbeddingTable& table = subject.parameters().tables[t];
+    EmbeddingTable& table = model.parameters().tables[t];
     const at::Tensor& rows = result.row_gradients[t];
     for (int64_t s = 0; s < std::min(samples, rows.numel()); ++s) {
       const int64_t i = draw(rows.numel()), row = i / table.dim(), d = i % table.dim();
@@ -95,15 +94,15 @@ double CentralDifference(double& value, const Engine& engine, const Chunk& chunk
   return (above - below) / (2.0 * kStep);
 }
 
-// Fills in difference_error and checked_count.
-void CompareWithDifferences(Subject& subject, const Chunk& chunk, int64_t samples,
+// Fills in difference_error and checked_count of `check`.
+void CompareWithDifferences(CheckedModel& model, const Chunk& chunk, int64_t samples,
                             GradientCheck& check) {
-  const GenericEngine engine(subject.context());
-  const ChunkResult result = engine.Compute(chunk, subject.parameters());
+  const GenericEngine engine(model.context());
+  const ChunkResult result = engine.Compute(chunk, model.parameters());
   const double scale = Flatten(result).abs().max().item<double>();
   check.difference_error = 0.0;
-  for (const Element& element : ChooseElements(subject, result, samples)) {
-    const double expected = CentralDifference(*element.value, engine, chunk, subject.parameters());
+  for (const Element& element : ChooseElements(model, result, samples)) {
+    const double expected = CentralDifference(*element.value, engine, chunk, model.parameters());
     check.difference_error =
         std::max(*check.difference_error, std::abs(element.gradient - expected) / scale);
     ++check.checked_count;
@@ -120,13 +119,13 @@ bool GradientCheck::passed() const {
 GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& options,
                             const Chunk& chunk, uint64_t seed, int64_t samples) {
   const auto schema = std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model));
-  const auto subject = [&](const LearnerOptions& of, at::ScalarType type) {
-    return std::make_unique<Subject>(schema, dataset, of, type, seed);
+  const auto make_model = [&](const LearnerOptions& learner_options, at::ScalarType type) {
+    return std::make_unique<CheckedModel>(schema, dataset, learner_options, type, seed);
   };
-  const auto generic_gradient = [&](Subject& of) {
-    return Flatten(GenericEngine(of.context()).Compute(chunk, of.parameters()));
+  const auto generic_gradient = [&](CheckedModel& model) {
+    return Flatten(GenericEngine(model.context()).Compute(chunk, model.parameters()));
   };
-  const auto exact = subject(options, at::kDouble);
+  const auto exact = make_model(options, at::kDouble);
   GradientCheck check;
   check.task_count = chunk.task_count();
   if (exact->learner().adaptation().is_exact_gradient()) {
@@ -134,14 +133,14 @@ GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& option
                      options.model.activation == ModelOptions::Activation::kRelu;
     LearnerOptions smooth = options;
     if (check.smoothed) smooth.model.activation = ModelOptions::Activation::kGelu;
-    CompareWithDifferences(*subject(smooth, at::kDouble), chunk, samples, check);
+    CompareWithDifferences(*make_model(smooth, at::kDouble), chunk, samples, check);
   }
   const at::Tensor gradient = generic_gradient(*exact);
   if (FusedEngine::WhyNot(exact->learner(), at::kCPU).empty()) {
     const FusedEngine fused(exact->context());
     check.fused_error = RelativeError(Flatten(fused.Compute(chunk, exact->parameters())), gradient);
   }
-  const auto single = subject(options, at::kFloat);
+  const auto single = make_model(options, at::kFloat);
   const ChosenEngine chosen = ChooseEngine(EngineKind::kAuto, single->context(), at::kCPU);
   check.engine = chosen.reason;
   check.float32_error =
@@ -149,9 +148,9 @@ GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& option
   if (options.meta.method == MetaOptions::Method::kMaml) {
     LearnerOptions dropped = options;
     dropped.meta.method = MetaOptions::Method::kFomaml;
-    const at::Tensor of_first = generic_gradient(*subject(dropped, at::kDouble));
+    const at::Tensor first_order = generic_gradient(*make_model(dropped, at::kDouble));
     check.second_order_share =
-        (gradient - of_first).norm().item<double>() / gradient.norm().item<double>();
+        (gradient - first_order).norm().item<double>() / gradient.norm().item<double>();
   }
   return check;
 }

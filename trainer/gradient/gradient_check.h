@@ -8,30 +8,32 @@
 
 namespace hearth {
 
-/// How far the meta-gradient of a chunk is from what it should be. Errors are the largest absolute
-/// difference over the largest magnitude, dense parameters and embedding rows together.
+/// The errors of the meta-gradient of a chunk. An error is the largest absolute difference divided
+/// by the largest magnitude, over dense parameters and table rows together.
 struct GradientCheck {
-  std::string engine;  ///< the one `auto` chooses, with its reason
+  std::string engine;  ///< the engine that `auto` chooses, with the reason
   int64_t task_count = 0;
   int64_t checked_count = 0;  ///< elements compared with central differences
-  /// Generic engine against central differences of the loss, float64; nothing for first order,
-  /// whose gradient is of no loss. Differences need a smooth loss, and rows of zeros sit on the
-  /// kink of relu at the start, so relu is replaced by gelu here (`smoothed`), and only here.
+  /// Error of the generic engine against central differences of the loss, in float64. Empty for
+  /// first-order methods: their gradient is not the derivative of any loss. Differences need a
+  /// smooth loss, and table rows of zeros sit on the kink of relu at the start. So this comparison,
+  /// and no other, replaces relu by gelu (`smoothed`).
   std::optional<double> difference_error;
   bool smoothed = false;
-  std::optional<double> fused_error;    ///< fused against generic engine, float64; where it applies
-  std::optional<double> float32_error;  ///< the chosen engine in float32 against float64
+  /// Error of the fused against the generic engine, in float64; empty if the fused does not apply.
+  std::optional<double> fused_error;
+  std::optional<double> float32_error;  ///< error of the chosen engine in float32 against float64
   /// |second order - first order| / |second order|: the share of the gradient that a first-order
-  /// method drops; nothing for methods without an inner loop of second order.
+  /// method drops. Empty for methods without an inner loop of second order.
   std::optional<double> second_order_share;
 
-  /// The largest errors that still count as right, for float64 and float32.
+  /// The largest errors that still pass, for float64 and for float32.
   static constexpr double kTolerance64 = 1e-5, kTolerance32 = 1e-3;
   bool passed() const;
 };
 
-/// Checks the gradient at the start values of a model: `samples` elements of each dense parameter
-/// and of each table by central differences.
+/// Checks the gradient at the start values of a model. Central differences check `samples` elements
+/// of each dense parameter and of each table.
 GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& options,
                             const Chunk& chunk, uint64_t seed, int64_t samples);
 

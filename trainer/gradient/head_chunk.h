@@ -4,9 +4,9 @@
 
 namespace hearth {
 
-/// A chunk of tasks in one memory, and what is computed of it: HeadChunk and HeadChunkGradient of
-/// the engine as arrays, row-major and contiguous. Every result belongs to one row or one task, so
-/// no two tasks write to the same place; sums over them are taken afterwards.
+/// A chunk of tasks and its results in one memory: HeadChunk and HeadChunkGradient of the engine as
+/// arrays, row-major and contiguous. Every result belongs to one row or to one task, so no two
+/// tasks write to the same place; the caller adds the results up afterwards.
 template <typename Real>
 struct HeadChunkMemory {
   const Real* tasks;       ///< [tasks, task_width]
@@ -22,31 +22,32 @@ struct HeadChunkMemory {
   double support_prior;
 
   // Results, overwritten.
-  Real* row_start;    ///< [rows, out(0)] gradient of the row's X W_0
-  Real* row_item;     ///< [rows, Padded(item_width)] of its item's vector, as far as not by X W_0
-  Real* task_vector;  ///< [tasks, task_width] the same of the task's vector
-  Real* task_start_sum;  ///< [tasks, width[1]] the sum of its rows' row_start
-  Real* shared;          ///< [tasks, SharedSize] of what all tasks share
+  Real* row_start;  ///< [rows, out(0)] gradient of the row's X W_0
+  /// [rows, Padded(item_width)] gradient of the item vector, without the way through X W_0
+  Real* row_item;
+  Real* task_vector;     ///< [tasks, task_width] gradient of the task vector, without that way
+  Real* task_start_sum;  ///< [tasks, width[1]] sum of row_start over the rows of the task
+  Real* shared;          ///< [tasks, SharedSize] gradient of the parameters that all tasks share
   Real* loss;            ///< [tasks]
 
-  /// Of a row of `shared`: the tail, then the rates where their gradients are asked for, padded.
+  /// Size of a row of `shared`: the tail, then the padded rates if HeadShape::rate_gradient.
   HEARTH_HOST_DEVICE static int64_t SharedSize(const HeadShape& shape) {
-    const int64_t rates = shape.rate_gradient ? shape.inner_steps * shape.rate_count() : 0;
-    return shape.tail_size() + HeadShape::Padded(rates);
+    if (!shape.rate_gradient) return shape.tail_size();
+    return shape.tail_size() + HeadShape::Padded(shape.inner_steps * shape.rate_count());
   }
 };
 
-/// One task of a chunk, from its rows to their gradients: everything that HeadGradient does not
-/// see.
-template <typename Real, typename Team>
+/// Computes one task of a chunk, from its rows to their gradients: HeadGradient, with the loading
+/// of its inputs before and the gradients of the item and task vectors after.
+template <typename Real, typename Math>
 class HeadChunkTask {
  public:
   HEARTH_HOST_DEVICE HeadChunkTask(const HeadShape& shape, const HeadParameters<Real>& parameters,
-                                   const HeadChunkMemory<Real>& chunk, const Team& team)
-      : shape_(shape), parameters_(parameters), chunk_(chunk), team_(team) {}
+                                   const HeadChunkMemory<Real>& chunk, const Math& math)
+      : shape_(shape), parameters_(parameters), chunk_(chunk), math_(math) {}
 
-  /// Elements of scratch memory for a task of these many rows, beside the tangent of its
-  /// HeadWorkspace; more rows never need less.
+  /// The number of scratch elements for a task of these many rows, without the tangent of its
+  /// HeadWorkspace. It never falls with more rows.
   HEARTH_HOST_DEVICE static int64_t ScratchSize(const HeadShape& shape, int64_t item_width,
                                                 int64_t support, int64_t query) {
     const int64_t rows = support + query;
@@ -55,28 +56,29 @@ class HeadChunkTask {
            HeadShape::Padded(rows * rows);
   }
 
-  /// scratch: ScratchSize elements; tangent: HeadWorkspace::TangentSize. Aligned to 64 bytes.
+  /// scratch: ScratchSize elements; tangent: HeadWorkspace::TangentSize elements; both aligned to
+  /// 64 bytes.
   HEARTH_HOST_DEVICE void Run(int64_t task, Real* scratch, Real* tangent) {
     t_ = task;
     first_ = chunk_.begin[task];
     rows_ = chunk_.begin[task + 1] - first_;
     support_ = chunk_.support[task];
-    Place(scratch);
+    DivideScratch(scratch);
     LoadStart();
     LoadGram();
-    HeadGradient<Real, Team>(shape_, parameters_, team_).Run(MakeTask(), passes_, tangent);
+    HeadGradient<Real, Math>(shape_, parameters_, math_).Run(MakeTask(), passes_, tangent);
     SumStart();
-    MixItems();
-    MixTask();
+    MakeItemGradient();
+    MakeTaskGradient();
   }
 
  private:
-  HEARTH_HOST_DEVICE void Place(Real* scratch) {
+  HEARTH_HOST_DEVICE void DivideScratch(Real* scratch) {
     start_ = scratch;
     inputs_ = start_ + rows_ * shape_.out(0);
     gram_ = inputs_ + rows_ * item_row();
-    mixing_ = gram_ + HeadShape::Padded(rows_ * support_);
-    passes_ = mixing_ + HeadShape::Padded(rows_ * rows_);
+    coupling_ = gram_ + HeadShape::Padded(rows_ * support_);
+    passes_ = coupling_ + HeadShape::Padded(rows_ * rows_);
   }
 
   HEARTH_HOST_DEVICE int64_t item_row() const { return HeadShape::Padded(chunk_.item_width); }
@@ -94,24 +96,24 @@ class HeadChunkTask {
         static_cast<Real>(1.0 / (static_cast<double>(support_) + chunk_.support_prior));
     task.query_weight = static_cast<Real>(1.0 / static_cast<double>(task.query));
     task.adjoint = row_start();
-    task.mixing = mixing_;
+    task.coupling = coupling_;
     task.tail = chunk_.shared + t_ * HeadChunkMemory<Real>::SharedSize(shape_);
     task.rates = task.tail + shape_.tail_size();
     task.loss = chunk_.loss + t_;
     return task;
   }
 
-  // to [rows, Padded(width)] = f(row, column), zero in the padding.
+  // Fills to [rows, Padded(width)] with f(row, column), and the padding with zeros.
   template <typename F>
   HEARTH_HOST_DEVICE void LoadRows(Real* to, int64_t width, F f) {
     const int64_t padded = HeadShape::Padded(width), left = padded - width;
-    team_.EachRow(rows_, width, [=](int64_t r, int64_t j) { to[r * padded + j] = f(r, j); });
+    math_.EachRow(rows_, width, [=](int64_t r, int64_t j) { to[r * padded + j] = f(r, j); });
     if (left == 0) return;
     Real* padding = to + width;
-    team_.EachRow(rows_, left, [=](int64_t r, int64_t j) { padding[r * padded + j] = Real(0); });
+    math_.EachRow(rows_, left, [=](int64_t r, int64_t j) { padding[r * padded + j] = Real(0); });
   }
 
-  // X W_0 of the rows, with the shift.
+  // Makes X W_0 of the rows, and adds the shift.
   HEARTH_HOST_DEVICE void LoadStart() {
     const int64_t width = shape_.width[1], padded = shape_.out(0);
     const Real *of_task = chunk_.task_start + t_ * width, *of_items = chunk_.item_start;
@@ -121,56 +123,56 @@ class HeadChunkTask {
     if (chunk_.shift == nullptr) return;
     const Real* shift = chunk_.shift + first_;
     Real* start = start_;
-    team_.Each(rows_, [=](int64_t r) { start[r * padded] += shift[r]; });
+    math_.Each(rows_, [=](int64_t r) { start[r * padded] += shift[r]; });
   }
 
-  // All rows of a task share its own vector, which adds one number to every product.
+  // All rows of a task share its task vector, so the vector adds one number to every product.
   HEARTH_HOST_DEVICE void LoadGram() {
     const int64_t width = chunk_.item_width;
     const Real* items = chunk_.items;
     const int64_t* item = chunk_.item + first_;
     LoadRows(inputs_, width, [=](int64_t r, int64_t j) { return items[item[r] * width + j]; });
     const Real* own = chunk_.tasks + t_ * chunk_.task_width;
-    const Real square = team_.Sum(chunk_.task_width, [=](int64_t j) { return own[j] * own[j]; });
-    team_.Fill(gram_, square, rows_ * support_);
-    team_.GemmTransposed(gram_, support_, rows_, support_, item_row(), inputs_, inputs_, Real(1));
+    const Real square = math_.Sum(chunk_.task_width, [=](int64_t j) { return own[j] * own[j]; });
+    math_.Fill(gram_, square, rows_ * support_);
+    math_.GemmTransposed(gram_, support_, rows_, support_, item_row(), inputs_, inputs_, Real(1));
   }
 
   HEARTH_HOST_DEVICE void SumStart() {
     const int64_t width = shape_.width[1];
     Real* sum = chunk_.task_start_sum + t_ * width;
-    team_.Fill(sum, Real(0), width);
-    team_.AddColumnSums(sum, row_start(), shape_.out(0), rows_, width, Real(1));
+    math_.Fill(sum, Real(0), width);
+    math_.AddColumnSums(sum, row_start(), shape_.out(0), rows_, width, Real(1));
   }
 
-  // C X, leaving out the blocks of C that are zero (HeadTask::mixing).
-  HEARTH_HOST_DEVICE void MixItems() {
+  // Makes C X, leaving out the blocks of C that are zero (HeadTask::coupling).
+  HEARTH_HOST_DEVICE void MakeItemGradient() {
     const int64_t query = rows_ - support_, width = item_row();
-    team_.Fill(row_item(), Real(0), rows_ * width);
+    math_.Fill(row_item(), Real(0), rows_ * width);
     if (shape_.inner_steps == 0) return;
-    team_.Gemm(row_item() + support_ * width, query, width, support_, mixing_ + support_ * rows_,
+    math_.Gemm(row_item() + support_ * width, query, width, support_, coupling_ + support_ * rows_,
                rows_, 1, inputs_, Real(1));
     if (!shape_.second_order) return;
-    team_.Gemm(row_item(), support_, width, query, mixing_ + support_, rows_, 1,
+    math_.Gemm(row_item(), support_, width, query, coupling_ + support_, rows_, 1,
                inputs_ + support_ * width, Real(1));
     if (shape_.inner_steps == 1) return;
-    team_.Gemm(row_item(), support_, width, support_, mixing_, rows_, 1, inputs_, Real(1));
+    math_.Gemm(row_item(), support_, width, support_, coupling_, rows_, 1, inputs_, Real(1));
   }
 
-  HEARTH_HOST_DEVICE void MixTask() {
-    const Real* mixing = mixing_;
-    const Real sum = team_.Sum(rows_ * rows_, [=](int64_t i) { return mixing[i]; });
+  HEARTH_HOST_DEVICE void MakeTaskGradient() {
+    const Real* coupling = coupling_;
+    const Real sum = math_.Sum(rows_ * rows_, [=](int64_t i) { return coupling[i]; });
     const Real* own = chunk_.tasks + t_ * chunk_.task_width;
     Real* to = chunk_.task_vector + t_ * chunk_.task_width;
-    team_.Each(chunk_.task_width, [=](int64_t j) { to[j] = sum * own[j]; });
+    math_.Each(chunk_.task_width, [=](int64_t j) { to[j] = sum * own[j]; });
   }
 
   HeadShape shape_;
   HeadParameters<Real> parameters_;
   HeadChunkMemory<Real> chunk_;
-  Team team_;
+  Math math_;
   int64_t t_ = 0, first_ = 0, rows_ = 0, support_ = 0;
-  Real *start_ = nullptr, *inputs_ = nullptr, *gram_ = nullptr, *mixing_ = nullptr,
+  Real *start_ = nullptr, *inputs_ = nullptr, *gram_ = nullptr, *coupling_ = nullptr,
        *passes_ = nullptr;
 };
 

@@ -2,27 +2,27 @@
 
 #include <cuda_runtime.h>
 
-#include "trainer/gradient/device_team.h"
+#include "trainer/gradient/device_math.h"
 #include "trainer/gradient/head_gradient_cuda.h"
 
 namespace hearth {
 namespace {
 
 constexpr int kWarp = 32;
-// Few threads and several blocks on a multiprocessor: the products of a task are small, and while
+// A multiprocessor runs several blocks of few threads: the products of a task are small, and while
 // one block waits at a barrier another computes. A fourth block would leave too few registers.
 constexpr int kThreads = 128;
 constexpr int kBlocksAtOnce = 3;
-// A tangent lies in shared memory where kBlocksAtOnce of them leave part of it to the cache.
-constexpr int64_t kMostShared = 47 * 1024;  // more than 48 KB would have to be asked for
+// A tangent lies in shared memory if kBlocksAtOnce tangents leave a share of it to the cache.
+constexpr int64_t kMostShared = 47 * 1024;  // more than 48 KB needs a request to the runtime
 
-// The threads of a block.
+// The threads of a block, for DeviceMath.
 template <typename Real>
 struct BlockLanes {
   static constexpr int kNeighbours = 8;
   Real* terms;  // [kThreads / kWarp] in shared memory
 
-  __device__ int index() const { return static_cast<int>(threadIdx.x); }
+  __device__ int index() const { return threadIdx.x; }
   __device__ int count() const { return kThreads; }
   __device__ void Barrier() const { __syncthreads(); }
   __device__ Real NeighbourSum(Real x) const { return SumAcross<kNeighbours>(x); }
@@ -54,8 +54,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
   extern __shared__ __align__(64) unsigned char shared[];
   __shared__ Real terms[kThreads / kWarp];
   __shared__ int taken;
-  using Team = DeviceTeam<Real, BlockLanes<Real>>;
-  HeadChunkTask<Real, Team> run(shape, parameters, chunk, Team(BlockLanes<Real>{terms}));
+  using Math = DeviceMath<Real, BlockLanes<Real>>;
+  HeadChunkTask<Real, Math> run(shape, parameters, chunk, Math(BlockLanes<Real>{terms}));
   Real* own = scratch + blockIdx.x * plan.scratch_size;
   Real* tangent = plan.shared_bytes > 0 ? reinterpret_cast<Real*>(shared)
                                         : own + plan.scratch_size - plan.tangent_size;
@@ -63,13 +63,13 @@ __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     if (threadIdx.x == 0) taken = atomicAdd(next, 1);
     __syncthreads();
     const int place = taken;
-    __syncthreads();  // the next one may be taken
+    __syncthreads();  // thread 0 may overwrite `taken`
     if (place >= task_count) return;
     run.Run(order[place], own, tangent);
   }
 }
 
-constexpr int kSumLanes = 8;  // which share the rows of a column
+constexpr int kSumLanes = 8;  // lanes that share the rows of a column
 
 template <typename Real>
 __global__ void SumRowsKernel(const Real* rows, int64_t row_count, int64_t width, double* sums) {
@@ -77,7 +77,7 @@ __global__ void SumRowsKernel(const Real* rows, int64_t row_count, int64_t width
   const int64_t column = int64_t{blockIdx.x} * kWarp + threadIdx.x;
   double sum = 0;
   for (int64_t r = threadIdx.y; column < width && r < row_count; r += kSumLanes) {
-    sum += static_cast<double>(rows[r * width + column]);
+    sum += rows[r * width + column];
   }
   terms[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
@@ -111,10 +111,10 @@ int64_t Blocks(int64_t count, int64_t per_block) { return (count + per_block - 1
 template <typename Real>
 const char* PlanHeadTasks(const HeadShape& shape, int64_t item_width, int64_t task_count,
                           int64_t support, int64_t query, HeadPlan* plan) {
-  using Task = HeadChunkTask<Real, DeviceTeam<Real, BlockLanes<Real>>>;
+  using Task = HeadChunkTask<Real, DeviceMath<Real, BlockLanes<Real>>>;
   plan->tangent_size = HeadWorkspace<Real>::TangentSize(shape, support, query);
   plan->scratch_size = Task::ScratchSize(shape, item_width, support, query);
-  const int64_t tangent_bytes = plan->tangent_size * static_cast<int64_t>(sizeof(Real));
+  const int64_t tangent_bytes = plan->tangent_size * sizeof(Real);
   if (tangent_bytes <= kMostShared) {
     plan->shared_bytes = tangent_bytes;
   } else {
@@ -127,7 +127,7 @@ const char* PlanHeadTasks(const HeadShape& shape, int64_t item_width, int64_t ta
   }
   if (error == cudaSuccess) {
     error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, HeadTasksKernel<Real>, kThreads,
-                                                          static_cast<size_t>(plan->shared_bytes));
+                                                          plan->shared_bytes);
   }
   plan->blocks = std::min(task_count, int64_t{blocks} * multiprocessors);
   return Describe(error);
@@ -139,8 +139,8 @@ const char* LaunchHeadTasks(const HeadPlan& plan, const HeadShape& shape,
                             const HeadChunkMemory<Real>& chunk, int64_t task_count,
                             const int64_t* order, Real* scratch, int* next, CUstream_st* stream) {
   HeadTasksKernel<Real>
-      <<<static_cast<unsigned>(plan.blocks), kThreads, static_cast<size_t>(plan.shared_bytes),
-         stream>>>(plan, shape, parameters, chunk, task_count, order, scratch, next);
+      <<<static_cast<unsigned>(plan.blocks), kThreads, plan.shared_bytes, stream>>>(
+          plan, shape, parameters, chunk, task_count, order, scratch, next);
   return Describe(cudaGetLastError());
 }
 

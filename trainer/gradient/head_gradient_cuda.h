@@ -4,30 +4,32 @@
 
 #include "trainer/gradient/head_chunk.h"
 
-// As the CUDA runtime declares it; the headers of CUDA stay out of the room's other sources.
+// Declared here like in the CUDA runtime: the room's other sources do not see the headers of CUDA.
 struct CUstream_st;
 
 namespace hearth {
 
 /// The kernels of the fused engine on a CUDA device. All pointers are device pointers of the
-/// current device; work is queued on `stream`, so nothing is finished when a launch returns. All
-/// return the runtime's description of an error, else null. No result depends on the schedule.
+/// current device. The work is queued on `stream`, so nothing is finished when a launch returns.
+/// All functions return the runtime's description of an error, else null. No result depends on the
+/// schedule.
 
-/// How many blocks work on a chunk, and the memory they need. A block takes one task at a time.
+/// The number of blocks for a chunk, and their memory. A block takes one task at a time.
 struct HeadPlan {
   int64_t blocks = 0;
-  int64_t scratch_size = 0;  ///< elements of each block, in device memory
-  int64_t tangent_size = 0;  ///< elements of each block; part of the scratch, or shared memory
-  int64_t shared_bytes = 0;  ///< of dynamic shared memory
+  int64_t scratch_size = 0;  ///< elements for each block, in device memory
+  int64_t tangent_size = 0;  ///< elements for each block; inside the scratch, or in shared memory
+  int64_t shared_bytes = 0;  ///< dynamic shared memory of a block; 0: the tangent is in the scratch
 };
 
-/// For tasks of at most these many rows.
+/// Fills in *plan for tasks of at most `support` and `query` rows.
 template <typename Real>
 const char* PlanHeadTasks(const HeadShape& shape, int64_t item_width, int64_t task_count,
                           int64_t support, int64_t query, HeadPlan* plan);
 
-/// The tasks of a chunk (HeadChunkTask).
-/// order: [tasks] in which they are taken, the longest first so that none is left over at the end.
+/// Runs the tasks of a chunk (HeadChunkTask).
+/// order: [tasks] in the order to take them. The longest come first, so that no long task is left
+/// over at the end.
 /// scratch: [blocks, scratch_size], aligned to 64 bytes; next: [1], zero.
 template <typename Real>
 const char* LaunchHeadTasks(const HeadPlan& plan, const HeadShape& shape,
@@ -35,13 +37,13 @@ const char* LaunchHeadTasks(const HeadPlan& plan, const HeadShape& shape,
                             const HeadChunkMemory<Real>& chunk, int64_t task_count,
                             const int64_t* order, Real* scratch, int* next, CUstream_st* stream);
 
-/// sums [width] = sum over rows of `rows` [row_count, width], in double.
+/// sums [width] = sum over the rows of `rows` [row_count, width], added in double.
 template <typename Real>
 const char* LaunchSumRows(const Real* rows, int64_t row_count, int64_t width, double* sums,
                           CUstream_st* stream);
 
-/// sums [groups, width]: of group g the rows places[begins[g]] to places[begins[g + 1] - 1], added
-/// in that order; rows lie row_size apart.
+/// Makes sums [groups, width]. The sum of group g adds the rows places[begins[g]] to
+/// places[begins[g + 1] - 1], in that order. Rows lie row_size elements apart.
 template <typename Real>
 const char* LaunchSumGroups(const Real* rows, int64_t row_size, int64_t width,
                             const int64_t* begins, const int64_t* places, int64_t groups,

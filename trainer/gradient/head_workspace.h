@@ -4,43 +4,45 @@
 
 namespace hearth {
 
-/// What one forward and backward pass over some rows leaves behind. "Layer l" runs over the layers
-/// below the output; a head of one layer has layer 0 alone, without activation.
+/// The results of one forward and backward pass over some rows. Layers l run over the layers below
+/// the output. A head of one layer has layer 0 alone, without activation.
 template <typename Real>
 struct HeadPass {
-  Real* tail = nullptr;                      ///< the parameters it ran with
+  Real* tail = nullptr;                      ///< parameters of the pass, [tail_size]
   Real* drift = nullptr;                     ///< D_k [support, out(0)]
   Real* output_delta = nullptr;              ///< [rows] gradient by the output
   Real* curvature = nullptr;                 ///< [rows] second derivative of the loss by the output
   Real* hidden[HeadShape::kMaxLayers] = {};  ///< [rows, out(l)] after the activation
   Real* slope[HeadShape::kMaxLayers] = {};   ///< [rows, out(l)] derivative of the activation
-  /// [rows, out(l)] second derivative of the activation times what came from above; null where it
-  /// is zero everywhere
+  /// [rows, out(l)] second derivative of the activation times the gradient from the layer above;
+  /// null for activations whose second derivative is zero everywhere
   Real* bend[HeadShape::kMaxLayers] = {};
   Real* delta[HeadShape::kMaxLayers] = {};       ///< [rows, out(l)] gradient by pre-activations
   Real* transposed[HeadShape::kMaxLayers] = {};  ///< W_l' [out, Padded(in)], inner layers l >= 1
 };
 
-/// The R of a pass over support rows, and scratch of the same sizes.
+/// The R-operator (head_gradient.h) applied to a pass over support rows, and scratch of the same
+/// sizes.
 template <typename Real>
 struct HeadTangent {
   Real* hidden[HeadShape::kMaxLayers] = {};
-  Real* before[HeadShape::kMaxLayers] = {};  ///< of the pre-activations; null as HeadPass::bend
+  Real* before[HeadShape::kMaxLayers] =
+      {};  ///< R of the pre-activations; null if HeadPass::bend is
   Real* delta[HeadShape::kMaxLayers] = {};
-  Real* transposed[HeadShape::kMaxLayers] = {};  ///< of the adjoint's weights
+  Real* transposed[HeadShape::kMaxLayers] = {};  ///< transposed weights of the adjoint
   Real* output_delta = nullptr;                  ///< [rows]
   Real* row = nullptr;                           ///< [rows] scratch
   Real* pull = nullptr;                          ///< Xs lambda_W0 [support, out(0)]
-  Real* query_pull = nullptr;                    ///< its part from the query rows
+  Real* query_pull = nullptr;                    ///< the share of `pull` that the query rows give
 };
 
-/// Hands out the memory of one task: inner_steps passes over the support rows and one over the
-/// query rows, and apart from them one tangent, which is smaller and used in every step back.
+/// Divides the memory of one task: inner_steps passes over the support rows and one pass over the
+/// query rows. The tangent has its own memory: it is smaller, and every step back uses it.
 template <typename Real>
 class HeadWorkspace {
  public:
   HEARTH_HOST_DEVICE HeadWorkspace() {}
-  /// passes: PassesSize elements, tangent: TangentSize.
+  /// passes: PassesSize elements; tangent: TangentSize elements.
   HEARTH_HOST_DEVICE HeadWorkspace(const HeadShape& shape, int64_t support, int64_t query,
                                    Real* passes, Real* tangent)
       : shape_(shape), support_(support), query_(query), passes_(passes), tangent_(tangent) {
@@ -48,7 +50,7 @@ class HeadWorkspace {
     pass_size_ = PlacePass(nullptr, support, unused);
   }
 
-  /// Elements needed for a task of these many rows; more rows never need less.
+  /// The number of elements for a task of these many rows; it never falls with more rows.
   HEARTH_HOST_DEVICE static int64_t PassesSize(const HeadShape& shape, int64_t support,
                                                int64_t query) {
     const HeadWorkspace counting(shape, support, query, nullptr, nullptr);
@@ -61,7 +63,7 @@ class HeadWorkspace {
     return HeadWorkspace(shape, support, query, nullptr, nullptr).PlaceTangent(nullptr, unused);
   }
 
-  /// Of inner step k < inner_steps, or of the query rows.
+  /// The pass of inner step k < inner_steps; k = inner_steps is the pass over the query rows.
   HEARTH_HOST_DEVICE HeadPass<Real> pass(int k) const {
     HeadPass<Real> pass;
     PlacePass(passes_ + k * pass_size_, k < shape_.inner_steps ? support_ : query_, pass);
@@ -75,7 +77,7 @@ class HeadWorkspace {
   }
 
  private:
-  // Takes pieces of a memory that may be null, to count.
+  // Takes pieces of a memory one after another. Null memory: only counts the elements.
   struct Pieces {
     Real* memory;
     int64_t used = 0;
@@ -87,13 +89,14 @@ class HeadWorkspace {
   };
 
   HEARTH_HOST_DEVICE int hidden_count() const {
-    return shape_.layer_count > 1 ? shape_.layer_count - 1 : 1;
+    if (shape_.layer_count == 1) return 1;
+    return shape_.layer_count - 1;
   }
   HEARTH_HOST_DEVICE int64_t transposed_size(int l) const {
     return shape_.width[l + 1] * HeadShape::Padded(shape_.width[l]);
   }
 
-  // Returns the elements used.
+  // Returns the number of elements used.
   HEARTH_HOST_DEVICE int64_t PlacePass(Real* memory, int64_t rows, HeadPass<Real>& pass) const {
     Pieces pieces{memory};
     pass.tail = pieces.Take(shape_.tail_size());

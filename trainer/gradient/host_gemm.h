@@ -6,8 +6,8 @@
 
 namespace hearth {
 
-// Small matrix products in registers. A library call costs as much as one of these products takes
-// (20 x 64 x 64), so they are written out here; the large shared ones go to BLAS.
+// Small matrix products in registers. A library call alone costs as much time as one of these
+// products (20 x 64 x 64), so they are written out here; the large shared products go to BLAS.
 
 #if defined(__AVX2__)
 inline constexpr int kVectorBytes = 32;
@@ -22,13 +22,18 @@ using Vector __attribute__((vector_size(kVectorBytes), aligned(alignof(Real)), m
 template <typename Real>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
 
-/// A tile is kPad columns wide and as high as 16 registers allow.
+/// The height of a tile of `vectors` registers a row: as many rows as 16 registers allow.
+constexpr int TileRows(int vectors) {
+  if (vectors <= 2) return 6;
+  if (vectors <= 4) return 3;
+  return 1;
+}
+
+/// A tile is kPad columns wide and kTileRows rows high.
 template <typename Real>
 inline constexpr int kTileVectors = static_cast<int>(HeadShape::kPad) / kLanes<Real>;
 template <typename Real>
-inline constexpr int kTileRows = kTileVectors<Real> <= 2   ? 6
-                                 : kTileVectors<Real> <= 4 ? 3
-                                                           : 1;
+inline constexpr int kTileRows = TileRows(kTileVectors<Real>);
 
 template <int kRows, typename Real>
 inline void AddTile(Real* c, int64_t n, int64_t k, const Real* a, int64_t a_row, int64_t a_col,
@@ -53,7 +58,7 @@ inline void AddTile(Real* c, int64_t n, int64_t k, const Real* a, int64_t a_row,
   }
 }
 
-// Tiles of `rows` <= kTileRows rows.
+// Adds a tile of `rows` rows, at most kTileRows.
 template <typename Real, int kRows = kTileRows<Real>>
 inline void AddTileOf(int64_t rows, Real* c, int64_t n, int64_t k, const Real* a, int64_t a_row,
                       int64_t a_col, const Real* b, Real alpha) {
@@ -66,8 +71,8 @@ inline void AddTileOf(int64_t rows, Real* c, int64_t n, int64_t k, const Real* a
   }
 }
 
-/// HostTeam::Gemm. Rows are cut into tiles of nearly equal height, since a low tile leaves the
-/// multipliers idle.
+/// HostMath::Gemm. The rows are cut into tiles of nearly equal height, because a low tile leaves
+/// the multipliers idle.
 template <typename Real>
 void AddProduct(Real* c, int64_t m, int64_t n, int64_t k, const Real* a, int64_t a_row,
                 int64_t a_col, const Real* b, Real alpha) {
@@ -122,7 +127,7 @@ inline void AddDots(Real* c, int64_t c_row, int64_t k, const Real* a, const Real
   }
 }
 
-/// HostTeam::GemmTransposed: few rows and columns, a long inner dimension.
+/// HostMath::GemmTransposed: few rows and columns, a long inner dimension.
 template <typename Real>
 void AddProductTransposed(Real* c, int64_t c_row, int64_t m, int64_t n, int64_t k, const Real* a,
                           const Real* b, Real alpha) {

@@ -27,7 +27,7 @@ StepResult AloneStepper::Step(const MetaBatch& meta_batch, const NextMetaBatch&,
                               const StepRequests& requests) {
   StepResult result = StepAlone(meta_batch);
   const int64_t step = meta_batch.step + 1;
-  optimizer_.set_step_count(step);  // also of a rank without a chunk
+  optimizer_.set_step_count(step);  // a rank without a chunk counts too
   unshared_tasks_ += std::exchange(result.task_count, 0);
   unshared_skipped_tasks_ += std::exchange(result.skipped_task_count, 0);
   if (!RanksAgreeAfter(step)) return result;

@@ -9,14 +9,14 @@
 
 namespace hearth {
 
-/// Lets each rank step alone and average its replica with the others now and then
-/// (dist.local_steps): for links so slow that an exchange in every outer step costs more than it
-/// gives. Losses and norms are the rank's own. Counts of tasks arrive when the ranks agree, summed
-/// over all ranks and all steps since the last time.
+/// Lets each rank step alone, and averages the replicas of all ranks now and then
+/// (dist.local_steps). It is for links so slow that an exchange in every outer step costs more than
+/// it gives. Losses and norms are the rank's own. Task counts are reported when the ranks agree:
+/// summed over all ranks and over all steps since they last agreed.
 class AloneStepper : public Stepper {
  public:
   /// Ranks average after every multiple of `local_steps`, after the last step, and before every
-  /// validation and periodic save. 0: there is none.
+  /// validation and periodic save. 0 stands for no validation or no periodic save.
   struct Options {
     int64_t local_steps = 1;
     int64_t max_steps = 1;
@@ -29,8 +29,8 @@ class AloneStepper : public Stepper {
   AloneStepper(const Options& options, std::unique_ptr<Stepper> own, MetaParameters& parameters,
                DenseOptimizer& optimizer, Communicator& communicator);
 
-  /// Throws NumericError when a step of this rank cannot be taken: ranks that are apart cannot
-  /// agree to leave it out.
+  /// Throws NumericError when a step of this rank cannot be taken: ranks that step alone cannot
+  /// agree to skip it.
   StepResult Step(const MetaBatch& meta_batch, const NextMetaBatch& next,
                   const StepRequests& requests) override;
   bool RanksAgreeAfter(int64_t step) const override;
@@ -45,7 +45,7 @@ class AloneStepper : public Stepper {
   DenseOptimizer& optimizer_;
   Communicator& communicator_;
   ReplicaAverager averager_;
-  // Tasks of this rank that the others have not heard of.
+  // Tasks of this rank since the ranks last agreed.
   int64_t unshared_tasks_ = 0, unshared_skipped_tasks_ = 0;
 };
 

@@ -26,9 +26,7 @@ void StartUserVector(const ParameterLayout& layout, const std::vector<double>& m
     if (spec.name == "user_vector.bias") value.fill_(mean_user[0]);
     if (spec.name != "user_vector.weight") continue;
     value.zero_();
-    for (size_t k = 1; k < mean_user.size(); ++k) {
-      value[static_cast<int64_t>(k) - 1].fill_(mean_user[k]);
-    }
+    for (int64_t k = 1; k < std::ssize(mean_user); ++k) value[k - 1].fill_(mean_user[k]);
   }
 }
 

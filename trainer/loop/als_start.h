@@ -7,11 +7,12 @@
 
 namespace hearth {
 
-/// Start values from a biased matrix factorisation of the training part (ModelOptions::start =
-/// als): row r of table "item.id" becomes the item's factors and, last, its bias. For embedding_dot
-/// that is what a row means, and the adaptable user vector starts at the mean training user; for
-/// embedding_mlp it is an informed input. Deterministic, so every rank computes the same.
-/// Throws ConfigError when the model has no item id table, or its width leaves no room for factors.
+/// Sets start values from a biased matrix factorisation of the training part (ModelOptions::start =
+/// als): each row of table "item.id" becomes its item's factors followed by the bias. The rows of
+/// embedding_dot have exactly this meaning, and its adaptable user vector starts at the mean
+/// training user. For embedding_mlp the rows are an informed input. The values are deterministic,
+/// so every rank computes the same ones.
+/// Throws ConfigError when the model has no item id table, or the table is too narrow for factors.
 void StartFromAls(const Dataset& dataset, const ModelOptions& options, const BoundEntities& items,
                   const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters);
 

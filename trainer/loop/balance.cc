@@ -17,7 +17,7 @@ double MedianOf(const std::vector<RankTimes>& ranks, const auto& value_of) {
   return hearth::MedianOf(std::move(values));
 }
 
-// The phase of a rank furthest above the median of all.
+// The phase of `rank` that lies furthest above the median of all ranks.
 std::string SlowestPhase(const std::vector<RankTimes>& ranks, const RankTimes& rank) {
   const auto load = [](const RankTimes& times) { return times.load; };
   const auto compute = [](const RankTimes& times) { return times.step.compute; };
@@ -34,7 +34,7 @@ std::string SlowestPhase(const std::vector<RankTimes>& ranks, const RankTimes& r
 BalanceWatch::BalanceWatch(int64_t window_steps, Communicator& communicator)
     : window_steps_(window_steps),
       communicator_(communicator),
-      slow_windows_(static_cast<size_t>(communicator.world_size()), 0) {
+      slow_windows_(communicator.world_size(), 0) {
   HEARTH_CHECK(window_steps >= 1, "{} steps", window_steps);
 }
 
@@ -77,11 +77,11 @@ std::vector<BalanceReport::Straggler> BalanceWatch::FindStragglers(
     const std::vector<RankTimes>& ranks) {
   const double median = MedianOf(ranks, [](const RankTimes& times) { return times.own_work(); });
   std::vector<BalanceReport::Straggler> stragglers;
-  for (size_t rank = 0; rank < ranks.size(); ++rank) {
+  for (int rank = 0; rank < std::ssize(ranks); ++rank) {
     const bool is_slow = ranks[rank].own_work() > kSlow * median;
     slow_windows_[rank] = is_slow ? slow_windows_[rank] + 1 : 0;
     if (slow_windows_[rank] < kWindows) continue;
-    stragglers.push_back({static_cast<int>(rank), SlowestPhase(ranks, ranks[rank]),
+    stragglers.push_back({rank, SlowestPhase(ranks, ranks[rank]),
                           median > 0.0 ? ranks[rank].own_work() / median : 0.0});
   }
   return stragglers;

@@ -16,7 +16,7 @@ struct RankTimes {
   double load = 0.0;  ///< waiting for meta-batches
   StepTimes step;
 
-  /// Without waiting for other ranks: what makes a rank slow.
+  /// The time that makes a rank slow: all but the wait for other ranks.
   double own_work() const { return load + step.compute + step.update; }
 };
 
@@ -24,7 +24,7 @@ struct RankTimes {
 struct BalanceReport {
   int64_t step_count = 0;
   std::vector<RankTimes> ranks;
-  /// Greatest own work of a rank over the mean: 1 when all have the same.
+  /// The greatest own work of a rank over the mean of all ranks: 1 when all are equal.
   double max_over_mean = 1.0;
   /// Ranks slower than BalanceWatch::kSlow times the median for kWindows windows in a row, and the
   /// phase that is furthest above its median.
@@ -45,8 +45,8 @@ class BalanceWatch {
   /// Windows of `window_steps` steps, >= 1. The communicator must outlive the watch.
   BalanceWatch(int64_t window_steps, Communicator& communicator);
 
-  /// After every outer step. Collective: all ranks must call. A report at the end of a window,
-  /// nothing at one rank.
+  /// Call after every outer step. Returns a report at the end of each window, and nothing in
+  /// between or when there is one rank. Collective: all ranks must call.
   std::optional<BalanceReport> OnStep(double load_sec, const StepTimes& times);
 
  private:
@@ -55,10 +55,10 @@ class BalanceWatch {
 
   int64_t window_steps_;
   Communicator& communicator_;
-  std::vector<std::string> hosts_;  // [rank], after the first window
+  std::vector<std::string> hosts_;  // [rank]; known after the first window
   int64_t step_count_ = 0;          // in the window
   RankTimes own_;
-  std::vector<int> slow_windows_;  // [rank] in a row
+  std::vector<int> slow_windows_;  // [rank] slow windows in a row
 };
 
 }  // namespace hearth

@@ -21,7 +21,8 @@ std::optional<LossSpike> LossWatch::Add(double loss) {
     std::vector<double> deviations;
     for (const double before : window_) deviations.push_back(std::abs(before - median));
     const double limit = median + kDeviations * MedianOf(std::move(deviations));
-    // How many before this one lie above; one more than needed were told before.
+    // Counts the losses right before this one that lie above the limit. If there are kInARow of
+    // them, an earlier call has reported the spike.
     size_t above = 0;
     while (above < kInARow && window_[window_.size() - 1 - above] > limit) ++above;
     if (loss > limit && above == kInARow - 1) spike = LossSpike{loss, median};

@@ -6,22 +6,22 @@
 
 namespace hearth {
 
-/// A loss far above those before it.
+/// A loss far above the losses before it.
 struct LossSpike {
   double loss = 0.0;
   double median = 0.0;  ///< of the window before
 };
 
 /// Notices when the losses of four outer steps in a row lie far above the window before: a sign of
-/// bad data or of a learning rate that is too high. One step alone may just have met odd tasks.
+/// bad data or of a learning rate that is too high. A single high loss may come from unusual tasks.
 class LossWatch {
  public:
   static constexpr int64_t kWindow = 64;
-  /// Median absolute deviations above the median that make a spike.
+  /// A spike lies this many median absolute deviations above the median.
   static constexpr double kDeviations = 12.0;
 
-  /// The next step's loss. A spike, once, at the fourth in a row, when the window is full. A loss
-  /// that is not finite is left out.
+  /// Adds the loss of the next step. Returns a spike once, at the fourth high loss in a row, if the
+  /// window is full. Ignores a loss that is not finite.
   std::optional<LossSpike> Add(double loss);
 
  private:

@@ -14,10 +14,10 @@ namespace {
 
 constexpr int64_t kMaxRehearsedTasks = 8;
 
-// Of one rank.
+// The bytes of one rank.
 int64_t ParametersBytes(const Learner& learner, const TrainerOptions& options,
                         int64_t element_bytes, int world_size) {
-  // Values and two moments; the gradient that is applied, and its scaled copy.
+  // The five copies are the values, two moments, the gradient that is applied, and its scaled copy.
   int64_t elements = learner.layout().size() * 5;
   for (const TableSpec& table : learner.tables()) {
     const TableShape shape = ShapeOf(table, options.tables, element_bytes,
@@ -38,24 +38,25 @@ void RequireFreeMemory(int64_t bytes) {
       FormatBytes(bytes), FormatBytes(available));
 }
 
-int64_t RowsOf(const Chunk& chunk, size_t task) {
+int64_t RowsOf(const Chunk& chunk, int64_t task) {
   return chunk.support.offsets[task + 1] - chunk.support.offsets[task] +
          chunk.query.offsets[task + 1] - chunk.query.offsets[task];
 }
 
-// Up to `count` tasks of the first chunk of the data, those with the most rows: a chunk is padded
-// to its longest task.
+// The `count` tasks with the most rows, or all tasks of a smaller chunk. The longest tasks count
+// because a chunk is padded to its longest task.
 Chunk LongestTasks(const Chunk& chunk, int64_t count) {
-  std::vector<int64_t> order(static_cast<size_t>(chunk.task_count()));
+  std::vector<int64_t> order(chunk.task_count());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, std::ranges::greater{},
-                           [&](int64_t t) { return RowsOf(chunk, static_cast<size_t>(t)); });
-  order.resize(static_cast<size_t>(std::min(count, chunk.task_count())));
+                           [&](int64_t t) { return RowsOf(chunk, t); });
+  order.resize(std::min(count, chunk.task_count()));
   std::ranges::sort(order);
   return SelectTasks(chunk, order);
 }
 
-// A chunk costs a fixed part, some of it kept from chunk to chunk, and a part for every task.
+// The memory of a chunk is a fixed amount, some of it kept from chunk to chunk, and an amount for
+// every task.
 int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const Chunk& chunk,
                    int64_t chunk_tasks) {
   const int64_t many = std::min(chunk.task_count(), kMaxRehearsedTasks);
@@ -80,7 +81,7 @@ int64_t SumsBytes(const Learner& learner, const TaskOptions& tasks, const Chunk&
   for (const TableSpec& table : learner.tables()) {
     row_width += std::min(table.row_count, tasks.chunk * rows_per_task) * (table.dim + 2);
   }
-  // Kept as given until all are there, then added as 64-bit numbers.
+  // Gradients are kept as they are until all chunks are there, then added as 64-bit numbers.
   return (chunks * element_bytes + 8) * (learner.layout().size() + row_width);
 }
 
@@ -89,18 +90,18 @@ int64_t SumsBytes(const Learner& learner, const TaskOptions& tasks, const Chunk&
 MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& dataset,
                               const Learner& learner, const DataBinding& data, int world_size,
                               int threads) {
-  const auto element_bytes = static_cast<int64_t>(learner.tensor_options().dtype().itemsize());
+  const int64_t element_bytes = learner.tensor_options().dtype().itemsize();
   MemoryEstimate estimate;
   estimate.parameters_bytes = ParametersBytes(learner, options, element_bytes, world_size);
   RequireFreeMemory(estimate.parameters_bytes);
-  // A row takes as much wherever it comes from: no table needs to be whole for a rehearsal.
+  // A rehearsal needs no whole table: a row takes the same memory wherever it comes from.
   const MetaParameters parameters = learner.InitialParameters(
       options.optim.table_type, options.seed, {.capacity = RowPartition::kBuckets});
   const ChosenEngine engine =
       ChooseEngine(options.train.engine, {learner, data.builder()}, at::kCPU);
   MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
   const Chunk& chunk = loader.Next().chunks.front();
-  // Of the rank that is dealt the most.
+  // The rank that is dealt the most chunks counts.
   const int64_t chunks =
       (options.tasks.per_step / options.tasks.chunk + world_size - 1) / world_size;
   estimate.chunk_bytes = ChunkBytes(*engine.engine, parameters, chunk, options.tasks.chunk) *

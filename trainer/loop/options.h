@@ -14,7 +14,7 @@
 
 namespace hearth {
 
-/// The loop. Config section `train`.
+/// Options of the training loop: config section `train`.
 struct TrainOptions {
   enum class Device { kAuto, kCpu, kCuda };
   enum class Precision { kFloat32, kFloat64 };
@@ -32,21 +32,22 @@ struct TrainOptions {
 
 /// Config section `checkpoint`.
 struct CheckpointOptions {
-  /// As often as loses the least time, from what a save costs and mtbf_sec.
+  /// Saves at the interval that loses the least time, computed from the cost of a save and
+  /// mtbf_sec.
   static constexpr int64_t kAutoInterval = -1;
   enum class Async { kAuto, kNever };
 
   int64_t every_steps = kAutoInterval;  ///< 0 = only at the end
   double mtbf_sec = 86400;  ///< mean time between failures of the job, > 0; for kAutoInterval
-  /// kAuto: beside training, where the copy that takes is a small part of the free memory.
+  /// kAuto: a save runs beside training if its copy takes little of the free memory.
   Async async = Async::kAuto;
-  int64_t max_failed_saves = 3;  ///< in a row, before a run ends; 0: the first ends it
-  int64_t keep = 2;              ///< newest ones kept, >= 1; the best one is kept beside them
+  int64_t max_failed_saves = 3;  ///< in a row before a run ends; 0: the first one ends it
+  int64_t keep = 2;              ///< newest ones kept, >= 1; the best one is kept too
   int64_t max_deltas = 16;       ///< delta checkpoints between two whole ones; 0: all are whole
-  std::string resume =
-      "auto";  ///< auto (newest valid one, else start), never, or a checkpoint's path
-  /// Starts in a row that may end without a newer checkpoint before the next one is refused; 0 =
-  /// any.
+  /// auto (the newest valid one, or a new start), never, or a checkpoint's path.
+  std::string resume = "auto";
+  /// The next start is refused after this many starts in a row that brought no newer checkpoint; 0
+  /// = never.
   int64_t max_fruitless_starts = 3;
 };
 
@@ -57,7 +58,7 @@ struct DistOptions {
   /// Tables of at most this size are kept whole on every rank; larger ones are sharded.
   int64_t replicate_bytes = 65536;
   Wire wire = Wire::kFull;
-  /// Outer steps that a rank takes alone between meetings, >= 1; 1: ranks meet in every step.
+  /// Outer steps that a rank takes alone before the ranks average, >= 1; 1: no rank steps alone.
   int64_t local_steps = 1;
   /// Outer steps between comparisons of the replicas of all ranks (RequireEqualReplicas); 0: never.
   int64_t check_every = 100;
@@ -65,8 +66,8 @@ struct DistOptions {
   double watchdog_sec = 30;  ///< shortest time without progress that ends a rank; 0 = no watchdog
 };
 
-/// True when something that comes every `every_steps` outer steps comes after `step` of them. 0 or
-/// less: it never comes.
+/// True when an action of every `every_steps` outer steps is due after step number `step`. An
+/// action with `every_steps` <= 0 is never due.
 inline bool IsDue(int64_t step, int64_t every_steps) {
   return every_steps > 0 && step % every_steps == 0;
 }

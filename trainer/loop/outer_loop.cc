@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include <ATen/ops/from_blob.h>
 
@@ -21,7 +22,7 @@ namespace {
 
 template <typename Real>
 std::span<const Real> SpanOf(const at::Tensor& tensor) {
-  return {tensor.const_data_ptr<Real>(), static_cast<size_t>(tensor.numel())};
+  return std::span<const Real>(tensor.const_data_ptr<Real>(), tensor.numel());
 }
 
 template <typename Real>
@@ -31,18 +32,17 @@ double SquaredNorm(std::span<const Real> values) {
   return sum;
 }
 
-// Adds up the rows of each bucket, in the order of ids: sums [RowPartition::kBuckets] that do not
-// depend on which rank keeps which buckets.
+// Adds the squared norms of the rows to the sums of their buckets, in the order of ids. `sums`:
+// [RowPartition::kBuckets]; they do not depend on the ranks that keep the buckets.
 template <typename Real>
 void AddSquaredNorms(const SparseRows<Real>& rows, int64_t dim, std::span<double> sums) {
   for (size_t i = 0; i < rows.ids.size(); ++i) {
-    const auto width = static_cast<size_t>(dim);
-    sums[static_cast<size_t>(RowPartition::BucketOf(rows.ids[i]))] +=
-        SquaredNorm(std::span(rows.rows).subspan(i * width, width));
+    sums[RowPartition::BucketOf(rows.ids[i])] +=
+        SquaredNorm(std::span(rows.rows).subspan(i * dim, dim));
   }
 }
 
-// Why sums over all ranks cannot be a step; empty: they can.
+// The reason why sums over all ranks cannot become a step; empty when they can.
 std::string WhyNoUpdate(const StepResult& result, const MetaBatch& meta_batch, int float_bits) {
   if (result.task_count == 0) {
     return fmt::format(
@@ -78,8 +78,10 @@ OuterLoop::OuterLoop(const Options& options, const Engine& engine, const BatchBu
 
 StepResult OuterLoop::Step(const MetaBatch& meta_batch, const NextMetaBatch& next,
                            const StepRequests& requests) {
-  return parameters_.dense.scalar_type() == at::kDouble ? StepAs<double>(meta_batch, next, requests)
-                                                        : StepAs<float>(meta_batch, next, requests);
+  if (parameters_.dense.scalar_type() == at::kDouble) {
+    return StepAs<double>(meta_batch, next, requests);
+  }
+  return StepAs<float>(meta_batch, next, requests);
 }
 
 RowRequest OuterLoop::RequestFor(const MetaBatch& meta_batch) const {
@@ -90,7 +92,8 @@ std::future<OuterLoop::NextRows> OuterLoop::LookAhead(const NextMetaBatch& next)
   if (!any_sharded_) return {};
   return std::async(BackgroundLaunch(), [this, &next] {
     const MetaBatch* to_come = next();
-    return to_come == nullptr ? NextRows{} : NextRows{to_come->step, RequestFor(*to_come)};
+    if (to_come == nullptr) return NextRows{};
+    return NextRows{to_come->step, RequestFor(*to_come)};
   });
 }
 
@@ -110,12 +113,11 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, const FetchedRows& fe
   sums.Reserve(std::ssize(meta_batch.chunks));
   std::vector<std::optional<ChunkResult>> results(meta_batch.chunks.size());
   size_t added = 0;
-  std::mutex mutex;  // of sums, results and added
+  std::mutex mutex;  // guards sums, results and added
   const auto add = [&](const Chunk& chunk, const ChunkResult& result) {
     sums.AddDense(SpanOf<Real>(result.dense_gradient));
     for (size_t t = 0; t < shapes_.size(); ++t) {
-      sums.AddRows(static_cast<int64_t>(t), result.table_rows[t],
-                   SpanOf<Real>(result.row_gradients[t]));
+      sums.AddRows(t, result.table_rows[t], SpanOf<Real>(result.row_gradients[t]));
     }
     const auto finite = static_cast<double>(result.finite_task_count);
     const auto skipped = static_cast<double>(chunk.task_count()) - finite;
@@ -126,7 +128,7 @@ void OuterLoop::ComputeChunks(const MetaBatch& meta_batch, const FetchedRows& fe
     ChunkResult result = engine_.Compute(meta_batch.chunks[c], parameters_, fetched);
     const std::lock_guard lock(mutex);
     results[c] = std::move(result);
-    // In the order of chunks, so that threads do not change what sums in float give.
+    // Results are added in the order of chunks, so that threads do not change sums in float.
     for (; added < results.size() && results[added]; ++added) {
       add(meta_batch.chunks[added], *results[added]);
       results[added].reset();
@@ -159,7 +161,9 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& n
   {
     EnterPhase(kReducePhase);
     const Stopwatch stopwatch(&times_.reduce);
-    reduced = Reduce(sums, meta_batch, next_rows.valid() ? next_rows.get() : NextRows(), result);
+    NextRows to_come;
+    if (next_rows.valid()) to_come = next_rows.get();
+    reduced = Reduce(sums, meta_batch, std::move(to_come), result);
     AgreeOnNorm<Real>(reduced, requests, result);
   }
   if (result.skip_reason.empty()) {
@@ -173,7 +177,8 @@ StepResult OuterLoop::StepAs(const MetaBatch& meta_batch, const NextMetaBatch& n
   return result;
 }
 
-// The sums over all ranks; none where they are not finite, which the result then says. Collective.
+// The sums over all ranks. If a sum is not finite there are none, and the result has the reason.
+// Collective.
 template <typename Real>
 typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
                                                    const MetaBatch& meta_batch, NextRows next,
@@ -203,13 +208,13 @@ typename ChunkSums<Real>::Result OuterLoop::Reduce(ChunkSums<Real>& sums,
 template <typename Real>
 void OuterLoop::AgreeOnNorm(const typename ChunkSums<Real>::Result& sums,
                             const StepRequests& requests, StepResult& result) {
-  constexpr auto kBuckets = static_cast<size_t>(RowPartition::kBuckets);
-  // The requests, then the buckets of each sharded table. One rank knows the sum of a bucket and
-  // the others have zero, so that any order of addition gives the same.
+  constexpr size_t kBuckets = RowPartition::kBuckets;
+  // The requests come first, then the buckets of each sharded table. One rank knows the sum of a
+  // bucket and the others have zero, so any order of addition gives the same result.
   std::vector<double> shared = {double(requests.stop), double(requests.save),
                                 double(requests.still_saving)};
   const auto request_count = std::ssize(shared);
-  std::vector<std::vector<double>> own(shapes_.size());  // [table] of those every rank has
+  std::vector<std::vector<double>> own(shapes_.size());  // [table], if every rank has it whole
   for (size_t t = 0; t < shapes_.size(); ++t) {
     std::vector<double>& to = sharded_[t] ? shared : own[t];
     to.resize(to.size() + kBuckets);
@@ -233,10 +238,10 @@ template <typename Real>
 void OuterLoop::Update(typename ChunkSums<Real>::Result& sums, int64_t step,
                        const StepResult& result) {
   const double limit = options_.optimizer.clip_norm;
-  const double clip =
-      limit > 0.0 && result.gradient_norm > limit ? limit / result.gradient_norm : 1.0;
+  double clip = 1.0;
+  if (limit > 0.0 && result.gradient_norm > limit) clip = limit / result.gradient_norm;
   const double scale = clip / static_cast<double>(result.task_count);
-  // In place: `values` must outlive the tensor.
+  // Scales in place: `values` must outlive the tensor.
   const auto scaled = [&](std::vector<Real>& values, at::IntArrayRef shape) {
     for (Real& value : values) value *= static_cast<Real>(scale);
     const auto type = at::TensorOptions().dtype(c10::CppTypeToScalarType<Real>::value);

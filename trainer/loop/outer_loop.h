@@ -15,9 +15,10 @@
 
 namespace hearth {
 
-/// One outer step: meta-gradients of this rank's chunks, several at a time, their sum over all
-/// ranks, one optimizer step on identical replicas and on the rows each rank owns. Every decision
-/// is taken on reduced numbers, so all ranks agree. Communication: docs/architecture.md.
+/// Takes outer steps. A step computes the meta-gradients of this rank's chunks, several at a time,
+/// sums them over all ranks, and takes one optimizer step on the identical replicas and on the rows
+/// that each rank owns. Every decision depends on reduced numbers alone, so all ranks agree.
+/// docs/architecture.md describes the communication.
 class OuterLoop : public Stepper {
  public:
   struct Options {
@@ -31,12 +32,12 @@ class OuterLoop : public Stepper {
             MetaParameters& parameters, DenseOptimizer& dense_optimizer, Communicator& communicator,
             WorkerThreads& threads);
 
-  /// The ids of `next` travel with the sums of this step; a thread of its own asks for it while the
-  /// gradients are computed, or the caller after them. A step is skipped, on all ranks, when no
-  /// task of it or no sum is finite. Collective.
+  /// The ids of `next` travel with the sums of this step; a background thread asks for it while the
+  /// gradients are computed, or the caller asks afterwards. All ranks skip a step when none of its
+  /// tasks is finite or a sum is not finite. Collective.
   StepResult Step(const MetaBatch& meta_batch, const NextMetaBatch& next,
                   const StepRequests& requests) override;
-  /// Without a request.
+  /// A step without requests to the other ranks.
   StepResult Step(
       const MetaBatch& meta_batch, const NextMetaBatch& next = [] { return nullptr; }) {
     return Step(meta_batch, next, StepRequests());
@@ -48,12 +49,12 @@ class OuterLoop : public Stepper {
  private:
   // The rows of sharded tables that a meta-batch needs.
   RowRequest RequestFor(const MetaBatch& meta_batch) const;
-  // The rows of the step to come.
+  // The rows that the step to come needs.
   struct NextRows {
     int64_t step = -1;  // -1: there is none
     RowRequest request;
   };
-  // No future where no table is sharded.
+  // The future is empty when no table is sharded.
   std::future<NextRows> LookAhead(const NextMetaBatch& next) const;
   FetchedRows FetchRows(const MetaBatch& meta_batch);
   template <typename Real>
@@ -81,8 +82,8 @@ class OuterLoop : public Stepper {
   std::vector<TableShape> shapes_;  // [table]
   std::vector<bool> sharded_;       // [table]
   bool any_sharded_;
-  RowRequest request_;         // ids exchanged for
-  int64_t request_step_ = -1;  // this step; -1: none
+  RowRequest request_;         // its ids have been exchanged
+  int64_t request_step_ = -1;  // the step of request_; -1: none
   StepTimes times_;
 };
 

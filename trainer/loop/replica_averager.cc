@@ -18,7 +18,7 @@ at::Tensor TensorOf(std::vector<double>& values, at::IntArrayRef shape) {
   return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kDouble));
 }
 
-// Numbers of a row.
+// The count of numbers in a row.
 int64_t ColumnsOf(const at::Tensor& state) { return state.dim() == 1 ? 1 : state.size(1); }
 
 }  // namespace
@@ -58,7 +58,7 @@ void ReplicaAverager::AverageDense() {
 
 void ReplicaAverager::AverageRows(EmbeddingTable& table) {
   const RowsById tracked = table.TakeTracked();
-  // Of each row that this rank touched: its change, then its optimizer state.
+  // Each row that this rank touched sends its change, then its optimizer state.
   std::vector<int64_t> local_rows;
   for (const int64_t id : tracked.ids) local_rows.push_back(table.LocalRowOf(id));
   const at::Tensor index = at::from_blob(local_rows.data(), {std::ssize(local_rows)},
@@ -70,9 +70,9 @@ void ReplicaAverager::AverageRows(EmbeddingTable& table) {
   if (first_moment.defined()) states.push_back(&first_moment);
   std::vector<at::Tensor> columns;
   for (const at::Tensor* state : states) {
-    const at::Tensor now = state->index_select(0, index);
-    columns.push_back((state == &table.rows() ? now - tracked.rows : now)
-                          .reshape({std::ssize(tracked.ids), ColumnsOf(*state)}));
+    at::Tensor values = state->index_select(0, index);
+    if (state == &table.rows()) values = values - tracked.rows;
+    columns.push_back(values.reshape({std::ssize(tracked.ids), ColumnsOf(*state)}));
   }
   const std::vector<double> own = ToDoubles(at::cat(columns, 1));
   const std::vector<int64_t> ids = communicator_.AllGather(std::span<const int64_t>(tracked.ids));
@@ -82,7 +82,7 @@ void ReplicaAverager::AverageRows(EmbeddingTable& table) {
 
   const IdGroups groups(ids);
   const auto width = std::ssize(values) / std::ssize(ids);
-  std::vector<double> means(static_cast<size_t>(groups.size() * width));
+  std::vector<double> means(groups.size() * width);
   SumRowsByGroup(
       groups, values.data(), width, [](double x) { return x; }, means.data());
   const int64_t age_column = table.dim() + 1;
@@ -92,8 +92,7 @@ void ReplicaAverager::AverageRows(EmbeddingTable& table) {
     for (int64_t c = 0; c < width; ++c) mean[c] /= static_cast<double>(places.size());
     mean[age_column] = 0.0;
     for (const int64_t place : places) {
-      mean[age_column] =
-          std::max(mean[age_column], values[static_cast<size_t>(place * width + age_column)]);
+      mean[age_column] = std::max(mean[age_column], values[place * width + age_column]);
     }
   }
   std::vector<int64_t> rows;
@@ -105,12 +104,12 @@ void ReplicaAverager::AverageRows(EmbeddingTable& table) {
   const at::Tensor mean = TensorOf(means, {groups.size(), width}).to(table.rows().options());
   int64_t begin = 0;
   for (at::Tensor* state : states) {
-    at::Tensor part = mean.narrow(1, begin, ColumnsOf(*state));
-    if (state->dim() == 1) part = part.squeeze(1);
+    at::Tensor means_of_state = mean.narrow(1, begin, ColumnsOf(*state));
+    if (state->dim() == 1) means_of_state = means_of_state.squeeze(1);
     if (state == &table.rows()) {
-      state->index_add_(0, all, part);
+      state->index_add_(0, all, means_of_state);
     } else {
-      state->index_copy_(0, all, part);
+      state->index_copy_(0, all, means_of_state);
     }
     begin += ColumnsOf(*state);
   }

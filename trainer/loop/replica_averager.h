@@ -10,7 +10,8 @@ namespace hearth {
 
 /// Makes ranks equal again after each has stepped alone (AloneStepper). Dense parameters and their
 /// moments become the mean over the ranks. A table row that some ranks touched moves by the mean of
-/// their changes; its optimizer state becomes the mean of theirs and its age the greatest.
+/// their changes; its optimizer state becomes the mean of their states, and its age the greatest of
+/// their ages.
 /// The result depends on the number of ranks.
 /// Source: Douillard et al. 2023, "DiLoCo", without its outer optimizer.
 class ReplicaAverager {

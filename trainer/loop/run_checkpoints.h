@@ -21,9 +21,9 @@ struct StepNotes {
   std::optional<CheckpointMetric> metric;  ///< none: the step was not validated
 };
 
-/// The checkpoints of one training run: reads the one to begin with, saves beside training when a
-/// SaveSchedule says so, and reads an earlier one when training has gone wrong. Methods marked
-/// collective must be called by all ranks.
+/// Saves and loads the checkpoints of one training run. It loads the one to begin with, saves
+/// beside training when a SaveSchedule says so, and loads an earlier one when training has gone
+/// wrong. Methods marked collective must be called by all ranks.
 class RunCheckpoints {
  public:
   /// References must outlive this object. `state`: read by saves, written by Resume and LoadNewest.
@@ -40,18 +40,18 @@ class RunCheckpoints {
 
   /// Asks the other ranks for a save: on rank 0, when an automatic interval is over.
   bool RequestsSave() const;
-  /// This rank still works on the save in flight.
+  /// True while this rank works on the save in flight.
   bool is_busy() const { return saver_.is_busy(); }
-  /// A save is due now. The same on every rank for the same `is_requested`.
+  /// True when a save is due now. The answer is the same on every rank for the same `is_requested`.
   bool IsDue(bool is_requested) const;
 
   /// Begins to save the state, after the end of a save in flight. Collective.
   void Begin(const StepNotes& notes);
-  /// The next stage of a save in flight; no rank may be busy. Collective.
+  /// Moves a save in flight to its next stage; no rank may be busy. Collective.
   void Advance();
   /// Waits for the end of a save in flight. Collective.
   void Finish();
-  /// At the end of a run: the state is on disk when this returns. Collective.
+  /// Saves at the end of a run: the state is on disk when this returns. Collective.
   void SaveLast(const StepNotes& notes);
 
  private:

@@ -5,15 +5,15 @@
 
 namespace hearth {
 
-/// How many outer steps may be left out because their numbers were not finite: now and then one is
-/// bad luck, many are a model that diverges.
+/// Limits the outer steps that are skipped because their numbers were not finite: one now and then
+/// is bad luck, many mean that the model diverges.
 struct SkipBudget {
-  static constexpr int64_t kMost = 5;           ///< skipped steps ...
-  static constexpr int64_t kWindow = 100;       ///< ... of so many in a row
-  static constexpr int64_t kMostRollBacks = 2;  ///< of a whole run
+  static constexpr int64_t kMost = 5;           ///< most skipped steps ...
+  static constexpr int64_t kWindow = 100;       ///< ... among so many steps in a row
+  static constexpr int64_t kMostRollBacks = 2;  ///< most roll-backs of a run
 
-  /// Adds `step` to the skipped ones (ascending), drops those before the window that ends with it,
-  /// and returns how many there are.
+  /// Adds `step` to the skipped steps (ascending), drops the steps before the window that ends with
+  /// `step`, and returns how many are left.
   static int64_t Add(int64_t step, std::vector<int64_t>& skipped_steps);
 };
 

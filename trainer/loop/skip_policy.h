@@ -11,17 +11,18 @@
 namespace hearth {
 
 /// Deals with outer steps that could not be taken. A run goes on without them until they spend the
-/// SkipBudget. Then it goes back to the parameters of the newest checkpoint, and on to later tasks
-/// from there: the parameters on the way may have been the cause.
+/// SkipBudget. Then it goes back to the parameters of the newest checkpoint, and goes on from there
+/// with later tasks: the parameters it had reached may have been the cause.
 class SkipPolicy {
  public:
   /// References must outlive this object.
   SkipPolicy(RunState& state, RunCheckpoints& checkpoints, TrainObserver& observer)
       : state_(state), checkpoints_(checkpoints), observer_(observer) {}
 
-  /// After a step that the counters include. `epoch`: of this step. Throws NumericError when
-  /// there is no checkpoint to go back to, or that did not help SkipBudget::kMostRollBacks times.
-  /// Collective: all ranks must call, with the same result.
+  /// Call after each step, when the counters include it. `epoch`: the epoch of this step. Throws
+  /// NumericError when there is no checkpoint to go back to, or when going back
+  /// SkipBudget::kMostRollBacks times did not help. Collective: all ranks must call, with the same
+  /// result.
   void OnStep(const StepResult& result, int64_t epoch);
 
  private:

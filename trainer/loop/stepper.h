@@ -20,10 +20,11 @@ struct StepResult {
   double loss = 0.0;               ///< mean query loss after adaptation over the finite tasks
   int64_t task_count = 0;          ///< finite tasks over all ranks
   int64_t skipped_task_count = 0;  ///< tasks left out
-  double gradient_norm = 0.0;      ///< of the mean meta-gradient, rows included, before clipping
-  double rate_factor = 0.0;        ///< schedule
-  StepRequests requests;           ///< of any rank
-  /// Why the step was not taken and the parameters are as before; empty: it was.
+  double gradient_norm = 0.0;      ///< of the mean meta-gradient with table rows, unclipped
+  double rate_factor = 0.0;        ///< of the schedule of learning rates
+  StepRequests requests;           ///< true if any rank asks
+  /// The reason why the step was not taken and the parameters are as before; empty when it was
+  /// taken.
   std::string skip_reason;
 };
 
@@ -36,11 +37,12 @@ struct StepTimes {
   double update = 0.0;   ///< optimizer steps
 };
 
-/// How the ranks of a run take outer steps: all together (OuterLoop), or each alone for a while
-/// (AloneStepper).
+/// Takes the outer steps of a run: the ranks take them together (OuterLoop), or each rank alone for
+/// a while (AloneStepper).
 class Stepper {
  public:
-  /// The chunks of this rank in the step to come; null on all ranks or none: there is no such step.
+  /// Returns the chunks of this rank in the step to come; null on all ranks when there is no such
+  /// step.
   using NextMetaBatch = std::function<const MetaBatch*()>;
 
   virtual ~Stepper() = default;
@@ -51,8 +53,8 @@ class Stepper {
   virtual StepResult Step(const MetaBatch& meta_batch, const NextMetaBatch& next,
                           const StepRequests& requests) = 0;
 
-  /// After `step` steps all ranks hold the same parameters and know the requests of the others: the
-  /// moment for collective work between steps.
+  /// True when after `step` steps all ranks hold the same parameters and know the requests of the
+  /// others: the moment for collective work between steps.
   virtual bool RanksAgreeAfter(int64_t step) const = 0;
 
   /// Times of the newest step.

@@ -19,9 +19,9 @@
 namespace hearth {
 namespace {
 
-// Aligned tensors out of plain malloc. LibTorch's own allocator asks for alignment, and what glibc
-// (2.36) gives back of such a block is a little too small for the next one of the same size: the
-// memory of a chunk of the generic engine was 1.7 times the bytes of its tensors.
+// Allocates aligned tensors with plain malloc. LibTorch's own allocator asks glibc for aligned
+// blocks. A freed one of these (glibc 2.36) is a little too small for the next block of the same
+// size: the memory of a chunk of the generic engine was 1.7 times the bytes of its tensors.
 class TensorAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
@@ -40,7 +40,7 @@ class TensorAllocator : public c10::Allocator {
 
  private:
   static constexpr uintptr_t kAlignment = 64;
-  // Stands before the memory, which LibTorch wants to free by its own address.
+  // Stands right before the memory, because LibTorch frees the memory by its own address.
   struct Header {
     void* block;
   };
@@ -56,7 +56,7 @@ at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank) {
       train.precision == TrainOptions::Precision::kFloat64 ? at::kDouble : at::kFloat);
   if (train.device == TrainOptions::Device::kCpu) return options.device(at::kCPU);
   if (at::hasCUDA()) {
-    const auto count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
+    const int count = at::detail::getCUDAHooks().deviceCount();
     if (count > 0) {
       return options.device(
           at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank % count)));
@@ -65,8 +65,7 @@ at::TensorOptions TensorOptionsFor(const TrainOptions& train, int local_rank) {
   if (train.device == TrainOptions::Device::kCuda) {
     throw ConfigError(
         "train.device=cuda, but no CUDA device can be used here ({}); use train.device=auto or "
-        "cpu, "
-        "or run 'hearth doctor'",
+        "cpu, or run 'hearth doctor'",
         at::hasCUDA() ? "no device found" : "this is a CPU build, or there is no driver");
   }
   return options.device(at::kCPU);
@@ -77,8 +76,9 @@ int ThreadCountFor(const TrainOptions& train, int local_size, at::Device device)
   if (!device.is_cpu()) return 1;
   const int online = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int usable = UsableCores();
-  // A launcher that binds ranks gives each its own cores; one that does not lets all use all.
-  return usable < online ? usable : std::max(1, usable / std::max(1, local_size));
+  // A launcher that binds ranks gives each its own cores; other launchers let all use all cores.
+  if (usable < online) return usable;
+  return std::max(1, usable / std::max(1, local_size));
 }
 
 void KeepFreedMemory() {

@@ -103,7 +103,7 @@ Trainer::~Trainer() = default;
 
 TrainOutcome Trainer::Run() {
   Begin();  // collective
-  MetaBatchLoader loader(dataset_, kTrainPart, options_.tasks, options_.seed,
+  MetaBatchLoader loader(dataset_, kTrainPart, TrainingTasks(options_), options_.seed,
                          {communicator_.rank(), communicator_.world_size()});
   loader.SeekToStep(state_.counters.step);
   SkipPolicy skips(state_, checkpoints_, observer_);
@@ -136,7 +136,7 @@ TrainOutcome Trainer::Run() {
   return End(is_stopped);  // collective
 }
 
-// Collective. The state at the first step of this start.
+// Loads or makes the state for the first step of this start. Collective.
 void Trainer::Begin() {
   observer_.OnEngine(engine_.reason, threads_.count());
   if (checkpoints_.Resume() || options_.model.start != ModelOptions::Start::kAls) return;
@@ -171,7 +171,8 @@ void Trainer::Count(const StepResult& result, int64_t epoch) {
   epoch_ = epoch;
 }
 
-// Collective. A save goes on or begins; ranks are compared by a save, or now and then.
+// Lets a save go on or begin. The ranks are compared when a save begins, and now and then without a
+// save. Collective.
 void Trainer::ValidateAndSave(const StepResult& result) {
   const int64_t step = state_.counters.step;
   const bool ranks_agree = stepper_->RanksAgreeAfter(step);

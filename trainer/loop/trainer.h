@@ -27,11 +27,12 @@ namespace hearth {
 /// How a run ended.
 enum class TrainOutcome {
   kDone,          ///< train.max_steps reached
-  kEarlyStopped,  ///< train.patience spent: as good as done
+  kEarlyStopped,  ///< train.patience is spent; it counts as done
   kStopped,       ///< stop requested or train.max_wall_time reached; a checkpoint is committed
 };
 
-/// What a run begins with, before a checkpoint is loaded or another model is taken as start.
+/// The state a run begins with, before a checkpoint is loaded or start values come from another
+/// model.
 RunState InitialState(const TrainerOptions& options, const Learner& learner, RankPlace place);
 /// The tasks of training, some of them with hidden item ids (ModelOptions::id_dropout).
 TaskOptions TrainingTasks(const TrainerOptions& options);
@@ -48,7 +49,7 @@ class Trainer {
   ~Trainer();
 
   /// Collective. Resumes as options.checkpoint.resume says, then runs to the end. A checkpoint of
-  /// the last step is committed whenever it returns.
+  /// the last step is committed whenever this returns.
   TrainOutcome Run();
 
   const Learner& learner() const { return on_data_.learner; }

@@ -14,7 +14,7 @@
 
 namespace hearth {
 
-/// Everything a training run is asked for.
+/// All options of a training run.
 struct TrainerOptions {
   std::string run_dir;       ///< must exist; checkpoints go to RUN/checkpoints
   std::string config_hash;   ///< recorded in checkpoints
@@ -34,10 +34,10 @@ struct TrainerOptions {
   /// Most bytes of state that this rank copies in order to save beside training (MostCopyBytes).
   int64_t checkpoint_copy_bytes = int64_t{1} << 30;
   int64_t checkpoint_delta_from_bytes = int64_t{64} << 20;  ///< CheckpointSaver::Options
-  /// Which of all jobs that ever held run_dir this one is: unfinished checkpoints carry the number.
+  /// The number of this job among all jobs that ever held run_dir. Unfinished checkpoints carry it.
   int64_t start_number = 0;
   /// Called on rank 0 right before a checkpoint becomes visible; throws when another job has taken
-  /// run_dir over. None: nobody else can.
+  /// run_dir over. It is empty when no other job can do so.
   std::function<void()> require_run_dir;
 
   LearnerOptions learner() const { return {model, meta, descent}; }

@@ -14,16 +14,16 @@ namespace hearth {
 /// Validates a run between outer steps and keeps the best step in its TrainState.
 class Validation {
  public:
-  /// `validate`: the result at the parameters of now (Evaluator::Validate); collective. References
-  /// must outlive this object.
+  /// `validate`: computes the result for the current parameters (Evaluator::Validate); collective.
+  /// References must outlive this object.
   Validation(std::function<ValidationResult()> validate, TrainState& counters,
              TrainObserver& observer);
 
-  /// Validates the step of the counters. Without a validation part the counters stay as they are
-  /// and nobody hears of it. Collective: all ranks must call.
+  /// Validates the step of the counters. If the data has no validation part, the counters stay as
+  /// they are and the observer is not called. Collective: all ranks must call.
   void Run();
 
-  /// This step was the newest to be validated.
+  /// True when this step was the newest to be validated.
   bool Has(int64_t step) const { return newest_ && newest_->step == step; }
   /// The metric of this step; nothing unless it was the newest to be validated.
   std::optional<CheckpointMetric> MetricOf(int64_t step) const;

@@ -11,12 +11,12 @@
 namespace hearth {
 namespace {
 
-// "item.genre" -> "genre".
+// Drops the side from the name of a field: "item.genre" -> "genre".
 std::string_view ColumnName(const FieldSchema& field) {
   return std::string_view(field.name).substr(field.name.find('.') + 1);
 }
 
-// [category of the column] its table row; empty when both vocabularies are equal.
+// [category of the column] the category's table row; empty when both vocabularies are equal.
 std::vector<int64_t> RowsOfCategories(const FieldSchema& field, const FeatureColumn& column) {
   if (column.vocabulary == field.vocabulary) return {};
   std::unordered_map<std::string_view, int64_t> row_of;
@@ -89,8 +89,12 @@ void BoundEntities::BindIds(const Catalogue& catalogue) {
   }
   for (const std::string& id : entities_->ids) {
     const auto known = place.find(id);
-    id_rows_.push_back(known == place.end() ? 0 : catalogue.id_rows[known->second]);
-    if (known != place.end()) ++report_.known_count;
+    if (known == place.end()) {
+      id_rows_.push_back(0);
+      continue;
+    }
+    id_rows_.push_back(catalogue.id_rows[known->second]);
+    ++report_.known_count;
   }
 }
 
@@ -106,11 +110,11 @@ FieldIds BoundEntities::Ids(int64_t field, std::span<const int64_t> entities, bo
   const bool is_id = fields_[field].kind == FieldKind::kId;
   const Column& column = columns_[field];
   FieldIds result;
-  const auto add = [&](int64_t row, size_t position) {
+  const auto add = [&](int64_t row, int64_t position) {
     result.ids.push_back(row);
-    result.segment.push_back(static_cast<int64_t>(position));
+    result.segment.push_back(position);
   };
-  for (size_t i = 0; i < entities.size(); ++i) {
+  for (int64_t i = 0; i < std::ssize(entities); ++i) {
     const int64_t entity = entities[i];
     if (is_id) {
       const bool hidden = hide_ids || entity == kUnknownEntity;

@@ -11,62 +11,63 @@
 
 namespace hearth {
 
-/// An entity nothing is known about, such as the owner of a support file: missing in every feature,
-/// the unknown row in the id field. Legal wherever BoundEntities takes an entity.
+/// An entity nothing is known about, such as the owner of a support file. All its features are
+/// missing, and its id field uses row 0. Every function of BoundEntities accepts it as an entity.
 inline constexpr int64_t kUnknownEntity = -1;
 
-/// The table rows of one categorical field for a list of entities, as a ragged list.
+/// The table rows of one categorical field for a list of entities: a ragged list.
 struct FieldIds {
   std::vector<int64_t> ids;      ///< [id] rows of the field's table
   std::vector<int64_t> segment;  ///< [id] position of the entity in the list, ascending
 };
 
-/// How much of a table of entities a model knows.
+/// Reports how much of a table of entities a model knows.
 struct BindingReport {
   struct Field {
     std::string name;
-    bool missing = false;     ///< the table has no such column: missing for every entity
+    bool missing = false;     ///< the table has no such column: the field is missing everywhere
     int64_t value_count = 0;  ///< categories of the table's column
-    int64_t known_count = 0;  ///< those that training has met
+    int64_t known_count = 0;  ///< the categories that training has met
   };
   std::string side;  ///< "user" or "item"
   int64_t entity_count = 0;
-  int64_t known_count = 0;                  ///< catalogue items among them; row side only
+  int64_t known_count = 0;                  ///< entities in the catalogue; row side only
   std::vector<Field> fields;                ///< side features, in the order of the schema
-  std::vector<std::string> unused_columns;  ///< of the table, read by no field
+  std::vector<std::string> unused_columns;  ///< columns of the table that no field reads
 };
 
-/// A table of users or items as a model reads it: the columns of the table are matched with the
-/// fields of a schema by name, categories and ids by their original text. New categories and new
-/// ids use row 0, the row of the unknown.
+/// Lets a model read a table of users or items. Columns of the table match the fields of a schema
+/// by name; categories and ids match by their original text. New categories and new ids use table
+/// row 0, the row of the unknown.
 class BoundEntities {
  public:
-  /// The task side: no id field. `fields` must outlive this object.
+  /// Binds the task side; it has no id field. `fields` must outlive this object.
   /// Throws DataError when a column is of another kind than the field of its name.
   BoundEntities(const std::string& side, const std::vector<FieldSchema>& fields,
                 std::shared_ptr<const EntityTable> entities);
-  /// The row side, with the catalogue that names the rows of the id field.
+  /// Binds the row side; the catalogue gives the table rows of the id field.
   BoundEntities(const std::string& side, const std::vector<FieldSchema>& fields,
                 const Catalogue& catalogue, std::shared_ptr<const EntityTable> entities);
 
   const std::vector<FieldSchema>& fields() const { return fields_; }
   const EntityTable& entities() const { return *entities_; }
   int64_t entity_count() const { return entities_->size(); }
-  /// The entity's row in the id table; 0, the row of the unknown, when it has none of its own.
+  /// The entity's row in the id table; 0, the row of the unknown, when the entity has none.
   int64_t IdRowOf(int64_t entity) const { return id_rows_[entity]; }
   const BindingReport& report() const { return report_; }
 
-  /// Table rows of field number `field`, which is categorical. `hide_ids`: the id field sends every
-  /// entity to the unknown row.
+  /// Table rows of field number `field`; the field must be categorical. `hide_ids`: the id field
+  /// gives row 0 to every entity.
   FieldIds Ids(int64_t field, std::span<const int64_t> entities, bool hide_ids) const;
-  /// Standardised numbers [entity, width] of a numeric field; missing values are 0, the mean.
+  /// Standardised numbers [entity, width] of a numeric field. A missing value is 0, the mean.
   std::vector<float> Numbers(int64_t field, std::span<const int64_t> entities) const;
 
  private:
-  // A field's column and, where the column's categories are not the field's, their table rows.
+  // The column of a field, and the table rows of the column's categories if its vocabulary differs
+  // from the field's.
   struct Column {
-    const FeatureColumn* data = nullptr;  // null: the id field, or missing
-    std::vector<int64_t> row_of;          // [category of the column]; empty: equal
+    const FeatureColumn* data = nullptr;  // null: the id field, or a missing column
+    std::vector<int64_t> row_of;          // [category of the column]; empty: equal vocabularies
   };
   void BindColumn(const FieldSchema& field);
   void BindIds(const Catalogue& catalogue);

@@ -28,19 +28,20 @@ at::Tensor RealTensor(const std::vector<Real>& values, at::IntArrayRef shape,
   return CopyToTensor(values, shape, c10::CppTypeToScalarType<Real>::value).to(options);
 }
 
-// Each entity has exactly one id, in order: no segment sum is needed.
-bool IsOnePerEntity(const FieldIds& ids, size_t entity_count) {
-  if (ids.segment.size() != entity_count) return false;
-  for (size_t i = 0; i < entity_count; ++i) {
-    if (ids.segment[i] != static_cast<int64_t>(i)) return false;
+// True when each entity has exactly one id, in order; then no segment sum is needed.
+bool IsOnePerEntity(const FieldIds& ids, int64_t entity_count) {
+  if (std::ssize(ids.segment) != entity_count) return false;
+  for (int64_t i = 0; i < entity_count; ++i) {
+    if (ids.segment[i] != i) return false;
   }
   return true;
 }
 
-// The ids of every table.
+// Collects the ids of every table.
 class TableRowLists {
  public:
-  // Those of one side's entities; `table`: its first table. Returns the table after its last.
+  // Adds the ids of a side's entities. `table`: the side's first table. Returns the index after its
+  // last table.
   size_t Add(size_t table, const BoundEntities& side, std::span<const int64_t> entities,
              bool hide_ids) {
     for (int64_t f = 0; f < std::ssize(side.fields()); ++f) {
@@ -76,12 +77,14 @@ EntityBatch BatchBuilder::MakeEntities(const BoundEntities& side, std::span<cons
     }
     const FieldIds ids = side.Ids(f, entities, hide_ids);
     IdGroups rows(ids.ids);
-    const auto id_count = static_cast<int64_t>(ids.ids.size());
+    const int64_t id_count = std::ssize(ids.ids);
     out.index = Int64Tensor(rows.GroupOfEach(), {id_count}, options_);
-    if (!IsOnePerEntity(ids, entities.size())) {
+    if (!IsOnePerEntity(ids, batch.count)) {
       std::vector<double> counts(entities.size(), 0.0);
-      for (const int64_t entity : ids.segment) counts[static_cast<size_t>(entity)] += 1.0;
-      for (double& count : counts) count = count > 0.0 ? 1.0 / count : 0.0;
+      for (const int64_t entity : ids.segment) counts[entity] += 1.0;
+      for (double& count : counts) {
+        if (count > 0.0) count = 1.0 / count;
+      }
       out.segment = Int64Tensor(ids.segment, {id_count}, options_);
       out.inverse_count = RealTensor(counts, {batch.count, 1}, options_);
     }
@@ -95,28 +98,24 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, const ItemPositions& posit
   const int64_t tasks = rows.task_count();
   int64_t width = 0;
   for (int64_t t = 0; t < tasks; ++t) {
-    const auto i = static_cast<size_t>(t);
-    width = std::max(width, rows.offsets[i + 1] - rows.offsets[i]);
+    width = std::max(width, rows.offsets[t + 1] - rows.offsets[t]);
   }
-  const auto padded = static_cast<size_t>(tasks * width);
+  const int64_t padded = tasks * width;
   std::vector<int64_t> entity(padded, 0);
-  std::vector<int64_t> negatives(padded * static_cast<size_t>(negatives_per_row), 0);
+  std::vector<int64_t> negatives(padded * negatives_per_row, 0);
   std::vector<float> labels(padded, 0.0f), mask(padded, 0.0f);
   std::vector<double> inverse_count;
   for (int64_t t = 0; t < tasks; ++t) {
-    const int64_t begin = rows.offsets[static_cast<size_t>(t)];
-    const int64_t end = rows.offsets[static_cast<size_t>(t) + 1];
+    const int64_t begin = rows.offsets[t];
+    const int64_t end = rows.offsets[t + 1];
     inverse_count.push_back(1.0 / static_cast<double>(end - begin));
     for (int64_t row = begin; row < end; ++row) {
-      const auto from = static_cast<size_t>(row);
-      const auto to = static_cast<size_t>(t * width + row - begin);
-      entity[to] = positions.items[from];
-      labels[to] = rows.labels[from];
+      const int64_t to = t * width + row - begin;
+      entity[to] = positions.items[row];
+      labels[to] = rows.labels[row];
       mask[to] = 1.0f;
       for (int64_t n = 0; n < negatives_per_row; ++n) {
-        const auto per_row = static_cast<size_t>(negatives_per_row);
-        const auto k = static_cast<size_t>(n);
-        negatives[to * per_row + k] = positions.negatives[from * per_row + k];
+        negatives[to * negatives_per_row + n] = positions.negatives[row * negatives_per_row + n];
       }
     }
   }
@@ -187,7 +186,7 @@ std::vector<std::vector<int64_t>> BatchBuilder::TableRowsOf(std::span<const int6
 ChunkBatch BatchBuilder::BuildEntities(std::span<const int64_t> tasks,
                                        std::span<const int64_t> items) const {
   ChunkBatch batch;
-  batch.task_count = static_cast<int64_t>(tasks.size());
+  batch.task_count = std::ssize(tasks);
   batch.tasks = MakeEntities(tasks_, tasks, false, batch.table_rows);
   batch.items = MakeEntities(items_, items, false, batch.table_rows);
   return batch;

@@ -7,7 +7,7 @@
 namespace hearth {
 namespace {
 
-// The side that forms the tasks of a data set, as in InputSchema::task_side.
+// The side that forms the tasks of a data set: "user" or "item", see InputSchema::task_side.
 std::string TaskSideOf(const DatasetManifest& manifest) {
   if (manifest.task_by == "item") return "item";
   return "user";

@@ -8,15 +8,15 @@
 
 namespace hearth {
 
-/// Two tables of entities bound to a schema, and the builder of batches from them.
+/// Binds two tables of entities to a schema, and holds the builder of batches from them.
 class DataBinding {
  public:
-  /// The entities of a data set; any data set, its tasks formed by the same side as those of the
-  /// training data. The schema must outlive the binding.
+  /// Binds the entities of any data set that forms its tasks by the same side as the training data.
+  /// The schema must outlive the binding.
   /// Throws DataError when a column is of another kind than in training or when the data set forms
   /// its tasks by the other side.
   DataBinding(const InputSchema& schema, const Dataset& dataset, at::TensorOptions options);
-  /// Any two tables: the owners of tasks and the items of rows.
+  /// Binds any two tables: the owners of tasks and the items of rows.
   DataBinding(const InputSchema& schema, std::shared_ptr<const EntityTable> tasks,
               std::shared_ptr<const EntityTable> items, at::TensorOptions options);
   DataBinding(const DataBinding&) = delete;

@@ -8,9 +8,9 @@ namespace hearth {
 ///
 ///   y = offset + b_i + q_i . (p_u + w) + c
 ///
-/// q_i [dim] and b_i: sums over the item's fields F y (vectors of width dim + 1, the last number is
-/// the bias); p_u [dim]: sum over the user's fields E x; w [dim] and c: the head, which every task
-/// adapts. A task's p_u + w is its user vector, c its bias.
+/// q_i [dim] and b_i are sums over the item's fields F y; F y has width dim + 1, and its last
+/// number is the bias. p_u [dim] is the sum over the user's fields E x. w [dim] and c are the head,
+/// and every task adapts the head. A task's p_u + w is its user vector, c is its bias.
 class EmbeddingDot : public TwoTowers {
  public:
   EmbeddingDot(const ModelOptions& options, const InputSchema& schema, double output_offset,

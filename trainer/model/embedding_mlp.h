@@ -8,7 +8,8 @@ namespace hearth {
 ///
 ///   h_0 = [E x_u, F y_i],  h_{l+1} = act(h_l W_l + b_l),  y = offset + h_L W_L + b_L
 ///
-/// With the default widths and without the item's id this is the model of MeLU (Lee et al. 2019).
+/// This is the model of MeLU (Lee et al. 2019) when the widths are the defaults and the item's id
+/// is not used.
 class EmbeddingMlp : public TwoTowers {
  public:
   EmbeddingMlp(const ModelOptions& options, const InputSchema& schema, double output_offset,

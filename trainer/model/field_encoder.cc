@@ -13,7 +13,7 @@ FieldEncoder::FieldEncoder(const std::vector<FieldSchema>& fields, int64_t dim, 
   for (const FieldSchema& field : fields) {
     Source source{.name = field.name};
     if (field.is_categorical()) {
-      source.table = static_cast<int64_t>(tables.size());
+      source.table = std::ssize(tables);
       tables.push_back(
           {.name = field.name, .row_count = field.row_count, .dim = dim, .init_scale = init_scale});
     } else {

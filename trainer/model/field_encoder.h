@@ -12,8 +12,8 @@
 
 namespace hearth {
 
-/// Encodes the fields of one side of a model: each to a vector of `dim` numbers, the mean of the
-/// embedding rows of its categories or a learned linear map of its numbers (field_encoding.h).
+/// Encodes the fields of one side of a model. A field becomes a vector of `dim` numbers: the mean
+/// of the table rows of its categories, or a learned linear map of its numbers (field_encoding.h).
 class FieldEncoder {
  public:
   /// Appends one table per categorical field to `tables` and one projection [width, dim] per
@@ -22,7 +22,7 @@ class FieldEncoder {
                FieldCombination combination, ParameterLayout& layout,
                std::vector<TableSpec>& tables);
 
-  /// Where the vector of a field comes from: the rows of a table, or a projection.
+  /// The source of a field's vector: the rows of a table, or a projection.
   struct Source {
     std::string name;         ///< FieldSchema::name
     int64_t table = -1;       ///< categorical: index into the model's tables
@@ -30,23 +30,23 @@ class FieldEncoder {
   };
 
   const std::vector<Source>& fields() const { return fields_; }
-  int64_t field_count() const { return static_cast<int64_t>(fields_.size()); }
+  int64_t field_count() const { return std::ssize(fields_); }
 
-  /// Of the vector of an entity: `dim`, or `dim` per field.
+  /// The width of an entity's vector: `dim`, or `dim` per field.
   int64_t width() const;
 
-  /// The part of vectors [..., width()] that a field makes up, or of the gradients by them:
+  /// The columns of vectors [..., width()], or of gradients by them, that belong to a field:
   /// [..., dim].
   at::Tensor OfField(const at::Tensor& vectors, int64_t field) const;
-  /// vectors [tasks, rows, width()] minus changes[field] [tasks, rows, dim].
+  /// Subtracts changes[field] [tasks, rows, dim] from vectors [tasks, rows, width()].
   at::Tensor Minus(const at::Tensor& vectors, const std::vector<at::Tensor>& changes) const;
 
-  /// What EncodeFields takes of all parameters and all tables, or of their gradients. A projection
-  /// may have a leading dimension of one task.
+  /// Picks the arguments of EncodeFields from all parameters and all tables, or from their
+  /// gradients. A projection may have a leading dimension of one task.
   std::vector<at::Tensor> Parts(const ParameterValues& values,
                                 const std::vector<at::Tensor>& rows) const;
 
-  /// [entity, width()]; zeros when there is no field.
+  /// Encodes entities: returns [entity, width()], zeros when there is no field.
   at::Tensor Encode(const ParameterValues& values, const EntityBatch& batch,
                     const std::vector<at::Tensor>& rows) const;
 

@@ -31,15 +31,19 @@ FieldRows<Real> RowsOf(const FieldBatch& field, int64_t dim) {
   return rows;
 }
 
-// Rows [i * size, (i + 1) * size) of a matrix, or columns.
-at::Tensor RowBlock(const at::Tensor& matrix, size_t i, int64_t size) {
-  return matrix.narrow(0, static_cast<int64_t>(i) * size, size);
-}
-at::Tensor ColumnBlock(const at::Tensor& matrix, size_t i, int64_t size) {
-  return matrix.narrow(1, static_cast<int64_t>(i) * size, size);
+// Rows [i * size, (i + 1) * size) of a matrix.
+at::Tensor RowBlock(const at::Tensor& matrix, int64_t i, int64_t size) {
+  return matrix.narrow(0, i * size, size);
 }
 
-// An encoding that a graph may keep, with the sizes of its parts.
+// The columns of `vectors` that belong to a field.
+at::Tensor VectorsOfField(const at::Tensor& vectors, FieldCombination combination, int64_t field,
+                          int64_t dim) {
+  if (combination == FieldCombination::kSum) return vectors;
+  return vectors.narrow(1, field * dim, dim);
+}
+
+// An encoding that an autograd graph may keep, with the sizes of its parts.
 struct KeptEncoding {
   KeptEncoding(const EntityBatch& entities, FieldCombination combination,
                const variable_list& parts)
@@ -56,7 +60,7 @@ using EncodingPtr = std::shared_ptr<const KeptEncoding>;
 at::Tensor Encode(const EncodingPtr& encoding, const variable_list& parts);
 variable_list EncodeAdjoint(const EncodingPtr& encoding, const at::Tensor& gradient);
 
-// Each of the two is the other's derivative.
+// The derivative of Encode is EncodeAdjoint, and the derivative of EncodeAdjoint is Encode.
 class EncodeBackward : public torch::autograd::Node {
  public:
   explicit EncodeBackward(EncodingPtr encoding) : encoding_(std::move(encoding)) {}
@@ -85,7 +89,7 @@ class EncodeAdjointBackward : public torch::autograd::Node {
   EncodingPtr encoding_;
 };
 
-// Enters `outputs`, computed from `inputs`, into the graph.
+// Adds `outputs`, computed from `inputs`, to the autograd graph.
 template <typename Backward>
 void Record(const EncodingPtr& encoding, const variable_list& inputs, variable_list& outputs) {
   if (!at::GradMode::is_enabled() || !torch::autograd::any_variable_requires_grad(inputs)) return;
@@ -121,12 +125,13 @@ variable_list EncodeAdjoint(const EncodingPtr& encoding, const at::Tensor& gradi
 
 at::Tensor FieldEncoding::Apply(const std::vector<at::Tensor>& parts) const {
   const int64_t dim = parts.front().size(1);
-  const bool wide = combination_ == FieldCombination::kConcatenate;
-  at::Tensor vectors = at::zeros({batch_.count, wide ? std::ssize(parts) * dim : dim},
-                                 parts.front().options().requires_grad(false));
+  int64_t width = dim;
+  if (combination_ == FieldCombination::kConcatenate) width *= std::ssize(parts);
+  at::Tensor vectors =
+      at::zeros({batch_.count, width}, parts.front().options().requires_grad(false));
   for (size_t f = 0; f < parts.size(); ++f) {
     AddVectors(batch_.fields[f], parts[f].contiguous(),
-               wide ? ColumnBlock(vectors, f, dim) : vectors);
+               VectorsOfField(vectors, combination_, f, dim));
   }
   return vectors;
 }
@@ -136,8 +141,7 @@ void FieldEncoding::AddAdjoint(const at::Tensor& gradient,
   const at::Tensor vectors = gradient.contiguous();
   const int64_t dim = part_gradients.front().size(1);
   for (size_t f = 0; f < part_gradients.size(); ++f) {
-    const bool wide = combination_ == FieldCombination::kConcatenate;
-    AddPartGradient(batch_.fields[f], wide ? ColumnBlock(vectors, f, dim) : vectors,
+    AddPartGradient(batch_.fields[f], VectorsOfField(vectors, combination_, f, dim),
                     part_gradients[f]);
   }
 }

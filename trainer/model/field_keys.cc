@@ -17,14 +17,15 @@ at::Tensor PickRows(const at::Tensor& of_entities, const at::Tensor& entity) {
   return at::index_select(of_entities, 0, entity.reshape({-1})).view(shape);
 }
 
-// [entity, n] the ids of each entity, -1 behind its last one.
+// Returns the ids of each entity, padded with -1: [entity, n].
 at::Tensor PadIds(const FieldBatch& field, int64_t entity_count, const at::Tensor& ids) {
   const at::Tensor segment = field.segment.to(at::kCPU);
   const at::Tensor source = ids.to(at::kCPU);
   const auto* entity_of = segment.const_data_ptr<int64_t>();
   std::vector<int64_t> counts(entity_count, 0);
   for (int64_t i = 0; i < segment.numel(); ++i) ++counts[entity_of[i]];
-  const int64_t width = std::max<int64_t>(1, counts.empty() ? 1 : std::ranges::max(counts));
+  int64_t width = 1;
+  for (const int64_t count : counts) width = std::max(width, count);
   at::Tensor padded = at::full({entity_count, width}, -1, source.options());
   std::ranges::fill(counts, 0);
   auto* to = padded.mutable_data_ptr<int64_t>();
@@ -69,7 +70,7 @@ at::Tensor FieldGram(const FieldKeys& left, const FieldKeys& right, at::TensorOp
   if (left.ids.size(2) == 1 && right.ids.size(2) == 1) {
     gram = (left.ids == right.ids.transpose(1, 2)).to(real);  // a weight of 0 rules out padding
   } else {
-    // [tasks, left, n, 1, 1] with [tasks, 1, 1, right, m]
+    // Compares [tasks, left, n, 1, 1] with [tasks, 1, 1, right, m].
     const at::Tensor l = left.ids.unsqueeze(3).unsqueeze(4);
     const at::Tensor r = right.ids.unsqueeze(1).unsqueeze(1);
     gram = ((l == r) & (l >= 0)).sum(at::IntArrayRef{2, 4}).to(real);

@@ -3,7 +3,7 @@
 namespace hearth {
 namespace {
 
-// add(id, entity, weight) for every id, in order.
+// Calls add(table row, entity, weight) for every id, in order.
 template <typename Real, typename Add>
 void ForEachId(const FieldRows<Real>& field, const Add& add) {
   if (field.entity == nullptr) {

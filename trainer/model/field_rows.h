@@ -4,21 +4,23 @@
 
 namespace hearth {
 
-/// A categorical field of a list of entities: which rows make up the vector of each.
+/// A categorical field of a list of entities: the table rows that make up each entity's vector.
 template <typename Real>
 struct FieldRows {
-  const int64_t* index = nullptr;       ///< [id] row of each id
-  const int64_t* entity = nullptr;      ///< [id] ascending; nullptr: the i-th id is entity i's
-  const Real* inverse_count = nullptr;  ///< [entity] with `entity`: 1 / ids of the entity
+  const int64_t* index = nullptr;       ///< [id] table row of each id
+  const int64_t* entity = nullptr;      ///< [id] ascending; nullptr: id i belongs to entity i
+  const Real* inverse_count = nullptr;  ///< [entity] 1 / ids of the entity; set with `entity`
   int64_t id_count = 0;
   int64_t dim = 0;
 };
 
-/// vectors[entity] += the mean of the entity's rows; rows [row, dim], vectors `stride` apart.
+/// Adds to each vectors[entity] the mean of the entity's table rows. rows: [row, dim]. The vectors
+/// lie `stride` apart.
 template <typename Real>
 void AddFieldVectors(const FieldRows<Real>& field, const Real* rows, Real* vectors, int64_t stride);
 
-/// The adjoint of AddFieldVectors: rows[row] += what flows back from the vectors it is part of.
+/// The adjoint of AddFieldVectors: adds to each rows[row] its share of the gradients `vectors` of
+/// all vectors that the row is part of.
 template <typename Real>
 void AddFieldVectorsAdjoint(const FieldRows<Real>& field, const Real* vectors, int64_t stride,
                             Real* rows);

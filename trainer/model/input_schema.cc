@@ -36,8 +36,11 @@ void MeasureScale(const FeatureColumn& column, int64_t entity_count, FieldSchema
       sum_of_squares += value * value;
       count += 1.0;
     }
-    const double mean = count > 0.0 ? sum / count : 0.0;
-    const double variance = count > 0.0 ? sum_of_squares / count - mean * mean : 0.0;
+    double mean = 0.0, variance = 0.0;
+    if (count > 0.0) {
+      mean = sum / count;
+      variance = sum_of_squares / count - mean * mean;
+    }
     field.mean.push_back(mean);
     field.inverse_deviation.push_back(variance > 0.0 ? 1.0 / std::sqrt(variance) : 0.0);
   }

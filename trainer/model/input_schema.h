@@ -10,10 +10,10 @@
 
 namespace hearth {
 
-/// How an input field enters a model.
+/// The kinds of input fields.
 enum class FieldKind {
-  kId,          ///< the item's own id: an embedding row for each item with enough training events
-  kCategory,    ///< one category per entity: an embedding row for each
+  kId,          ///< the item's own id: a table row for each item with enough training events
+  kCategory,    ///< one category per entity: a table row for each category
   kCategories,  ///< any number of categories per entity
   kNumber,      ///< one number per entity
   kVector,      ///< a vector of fixed width per entity
@@ -25,29 +25,29 @@ FieldKind KindOf(FeatureKind kind);
 struct FieldSchema {
   std::string name;  ///< "user.age", "item.genre", "item.id"; table names and config use it
   FieldKind kind = FieldKind::kCategory;
-  /// Table rows of a categorical field, row 0 is "missing or unknown"; 0 for numbers.
+  /// The number of table rows of a categorical field; row 0 is "missing or unknown". 0 for numbers.
   int64_t row_count = 0;
-  /// kCategory, kCategories: [row_count] the category of each table row, "" for row 0.
+  /// The category of each table row [row_count], "" for row 0. For kCategory and kCategories.
   std::vector<std::string> vocabulary = {};
-  /// kNumber, kVector: the numbers of an entity enter as (x - mean) * inverse_deviation.
+  /// The numbers of an entity enter as (x - mean) * inverse_deviation. For kNumber and kVector.
   std::vector<double> mean = {}, inverse_deviation = {};  ///< [width]
 
   bool is_categorical() const { return row_count > 0; }
   int64_t width() const { return std::ssize(mean); }
 };
 
-/// The items of the training data: everything a server needs to name, encode and rank them.
+/// The items of the training data. A server needs nothing else to name, encode and rank them.
 struct Catalogue {
   std::shared_ptr<const EntityTable> items;  ///< original ids, titles, features
-  std::vector<int64_t> id_rows;              ///< [item] its row in the id table, 0: none of its own
+  std::vector<int64_t> id_rows;              ///< [item] row in the id table; 0: the item has none
   std::vector<int64_t> event_counts;         ///< [item] training events
 };
 
-/// Everything a base model knows of data, made once when training begins. Models, serving and
-/// export take a schema; any data set can be bound to it by original ids (BoundEntities).
+/// All that a base model knows of data, made once when training begins. Models, serving and export
+/// take a schema; any data set can be bound to it by original ids (BoundEntities).
 ///
-/// A task is one user's interactions and its rows name items, unless the data set makes tasks by
-/// item: then the two sides are swapped, as in Dataset::task_entities().
+/// A task has the interactions of one user, and its rows name items. A data set may instead make
+/// tasks by item: then the two sides are swapped, see Dataset::task_entities().
 struct InputSchema {
   std::string task_side = "user", row_side = "item";
   std::vector<FieldSchema> task_fields, row_fields;

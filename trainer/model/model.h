@@ -17,46 +17,49 @@
 
 namespace hearth {
 
-/// What encodes the two sides of a model.
+/// The encoders of the two sides of a model.
 struct EntityEncoders {
   const FieldEncoder& tasks;
   const FieldEncoder& items;
 };
 
 /// A recommender: a function of dense parameters, table rows and a chunk. It has two halves.
-/// Encode turns entities into feature vectors, once per chunk, from table rows and parameters that
-/// all tasks share. The head turns the vectors of a row into a score with parameters that may be
-/// adapted per task; an inner loop runs the head alone.
-/// A model holds no values. Immutable after construction, so thread safe.
+/// Encode turns entities into feature vectors, once per chunk, by table rows and parameters that
+/// all tasks share. The head turns the vectors of a row into a score; a method may adapt the
+/// parameters of the head to each task. An inner loop runs the head alone. A model holds no values.
+/// It is immutable after construction, so it is thread safe.
 class Model {
  public:
   virtual ~Model() = default;
 
-  /// The embedding tables, in the order of BatchBuilder's: task side, then row side.
+  /// The embedding tables, in BatchBuilder's order: task side, then row side.
   const std::vector<TableSpec>& tables() const { return tables_; }
-  /// Parameters of the head, first layer first.
+  /// Indexes of the head's parameters, first layer first.
   const std::vector<int64_t>& adaptable() const { return adaptable_; }
   /// The last layer of the head, linear and of width 1.
   const TaskLinear& last_layer() const { return head_.layers.back(); }
   double output_offset() const { return head_.output_offset; }
 
-  /// rows[table] [unique rows, dim], as listed in ChunkBatch::table_rows.
+  /// Encodes the entities of a chunk. rows[table]: [unique rows, dim], the rows that
+  /// ChunkBatch::table_rows lists.
   virtual EncodedEntities Encode(const ParameterValues& values, const ChunkBatch& batch,
                                  const std::vector<at::Tensor>& rows) const = 0;
 
-  /// The inputs of the head. No parameter takes part, so they are made once for all inner steps.
+  /// Makes the inputs of the head. They use no parameter, so they are made once for all inner
+  /// steps.
   virtual HeadRows MakeHeadRows(const EncodedRows& rows) const = 0;
 
   /// The inputs of last_layer(): the features that a linear adaptation reads.
   virtual HeadRows Features(const ParameterValues& values, const HeadRows& rows,
                             std::vector<LayerTap>* taps = nullptr) const;
 
-  /// Raw scores [tasks, rows]: a rating for mse, a logit for bce, a score for bpr.
-  /// `taps`: null, or where the passes through linear layers are recorded.
+  /// Returns raw scores [tasks, rows]: a rating for mse, a logit for bce, a score for bpr.
+  /// `taps`: receives the records of the passes through linear layers; may be null.
   virtual at::Tensor Score(const ParameterValues& values, const HeadRows& rows,
                            std::vector<LayerTap>* taps = nullptr) const;
 
-  /// Capabilities: the head as a stack of dense layers, or null; what encodes both sides, or null.
+  /// Capabilities: the head as a stack of dense layers, and the encoders of both sides. Each is
+  /// null when the model has none.
   virtual const DenseHead* dense_head() const { return nullptr; }
   virtual const EntityEncoders* encoders() const { return nullptr; }
 

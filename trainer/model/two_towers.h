@@ -6,8 +6,8 @@
 
 namespace hearth {
 
-/// A model whose sides are encoded by fields, each side by itself: the part that embedding_dot and
-/// embedding_mlp have in common.
+/// A model that encodes each side by itself, field by field. embedding_dot and embedding_mlp share
+/// this class.
 class TwoTowers : public Model {
  public:
   EncodedEntities Encode(const ParameterValues& values, const ChunkBatch& batch,
@@ -17,9 +17,9 @@ class TwoTowers : public Model {
 
  protected:
   struct Widths {
-    int64_t tasks, items;  ///< of the vector of a field
+    int64_t tasks, items;  ///< width of a field's vector
   };
-  /// Throws ConfigError when the schema has no item field. `name`: model.type, for the message.
+  /// Throws ConfigError when the schema has no item field. `name`: model.type, used in the message.
   TwoTowers(const std::string& name, const ModelOptions& options, const InputSchema& schema,
             Widths widths, FieldCombination combination, ParameterLayout& layout);
 

@@ -10,45 +10,44 @@
 namespace hearth {
 namespace {
 
-double BiasCorrection(double beta, int64_t count) {
-  return 1.0 - std::pow(beta, static_cast<double>(count));
-}
+double BiasCorrection(double beta, int64_t count) { return 1.0 - std::pow(beta, count); }
 
 template <typename Real>
 struct Factors {
   Real keep1, take1, keep2, take2;
-  Real unbias1, unbias2;  // of the moments, which start at zero
+  Real unbias1, unbias2;  // bias corrections: the moments start at zero
   Real epsilon, rate_factor;
 };
 
-// Vectorised, if its arguments are its own: a function that is not inlined keeps what they promise.
+// The compiler vectorises this loop because of __restrict, and a function that is inlined loses
+// __restrict; hence noinline.
 template <typename Real>
-[[gnu::noinline]] void StepElements(const Factors<Real> of_step, int64_t size,
+[[gnu::noinline]] void StepElements(const Factors<Real> factors, int64_t size,
                                     const Real* __restrict gradient, const Real* __restrict rate,
                                     const Real* __restrict decay, Real* __restrict first,
                                     Real* __restrict second, Real* __restrict x) {
   for (int64_t i = 0; i < size; ++i) {
     const Real g = gradient[i];
-    const Real m = first[i] * of_step.keep1 + g * of_step.take1;
-    const Real v = second[i] * of_step.keep2 + g * g * of_step.take2;
-    const Real update = m * of_step.unbias1 / (std::sqrt(v * of_step.unbias2) + of_step.epsilon);
+    const Real m = first[i] * factors.keep1 + g * factors.take1;
+    const Real v = second[i] * factors.keep2 + g * g * factors.take2;
+    const Real update = m * factors.unbias1 / (std::sqrt(v * factors.unbias2) + factors.epsilon);
     first[i] = m;
     second[i] = v;
-    x[i] -= rate[i] * of_step.rate_factor * (update + decay[i] * x[i]);
+    x[i] -= rate[i] * factors.rate_factor * (update + decay[i] * x[i]);
   }
 }
 
 template <typename Real>
 void StepAs(const AdamTensors& tensors, const AdamStep& step) {
-  const Factors<Real> factors = {
-      .keep1 = static_cast<Real>(step.beta1),
-      .take1 = static_cast<Real>(1.0 - step.beta1),
-      .keep2 = static_cast<Real>(step.beta2),
-      .take2 = static_cast<Real>(1.0 - step.beta2),
-      .unbias1 = static_cast<Real>(1.0 / BiasCorrection(step.beta1, step.count)),
-      .unbias2 = static_cast<Real>(1.0 / BiasCorrection(step.beta2, step.count)),
-      .epsilon = static_cast<Real>(step.epsilon),
-      .rate_factor = static_cast<Real>(step.rate_factor)};
+  const auto rounded = [](double x) { return static_cast<Real>(x); };
+  const Factors<Real> factors = {.keep1 = rounded(step.beta1),
+                                 .take1 = rounded(1.0 - step.beta1),
+                                 .keep2 = rounded(step.beta2),
+                                 .take2 = rounded(1.0 - step.beta2),
+                                 .unbias1 = rounded(1.0 / BiasCorrection(step.beta1, step.count)),
+                                 .unbias2 = rounded(1.0 / BiasCorrection(step.beta2, step.count)),
+                                 .epsilon = rounded(step.epsilon),
+                                 .rate_factor = rounded(step.rate_factor)};
   StepElements(factors, tensors.parameters.numel(), tensors.gradient.const_data_ptr<Real>(),
                tensors.rate.const_data_ptr<Real>(), tensors.decay.const_data_ptr<Real>(),
                tensors.first_moment.mutable_data_ptr<Real>(),

@@ -6,29 +6,30 @@
 
 namespace hearth {
 
-/// Parameters and what a step of Adam reads and writes: contiguous, of one shape, dtype and device.
+/// The tensors that a step of Adam reads and writes: contiguous, all of one shape, dtype and
+/// device.
 struct AdamTensors {
-  at::Tensor parameters, first_moment, second_moment;  ///< stepped in place
+  at::Tensor parameters, first_moment, second_moment;  ///< changed in place
   at::Tensor gradient;
   at::Tensor rate;   ///< learning rate of each element before the schedule
   at::Tensor decay;  ///< weight decay of each element
 };
 
-/// One step of Adam, the same for all elements.
+/// The numbers of one step of Adam, equal for all elements.
 struct AdamStep {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double rate_factor = 1.0;  ///< of the schedule, on every rate
-  int64_t count = 1;         ///< steps, this one included
+  double rate_factor = 1.0;  ///< factor of the schedule on every rate
+  int64_t count = 1;         ///< number of steps, this one included
 };
 
 /// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019):
 ///   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
 ///   x -= rate factor (m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) + decay x)
-/// In host memory, in one pass. Each element is a function of its own numbers alone.
+/// Runs in host memory, in one pass. Each element depends on its own numbers alone.
 void StepAdamOnHost(const AdamTensors& tensors, const AdamStep& step);
-/// The same in tensor operations, on any device.
+/// Does the same by tensor operations, on any device.
 void StepAdamByTensors(const AdamTensors& tensors, const AdamStep& step);
 
 }  // namespace hearth

@@ -29,8 +29,8 @@ DenseOptimizer::DenseOptimizer(const OptimizerOptions& optimizer, const Paramete
       first_moment_(at::zeros({layout.size()}, options)),
       second_moment_(at::zeros({layout.size()}, options)) {
   for (const ParameterSpec& spec : layout.specs()) {
-    rate_.narrow(0, spec.offset, spec.count)
-        .fill_(spec.own_rate ? optimizer.inner_lr_lr : optimizer.lr);
+    const double rate = spec.own_rate ? optimizer.inner_lr_lr : optimizer.lr;
+    rate_.narrow(0, spec.offset, spec.count).fill_(rate);
     if (spec.decays) decay_.narrow(0, spec.offset, spec.count).fill_(optimizer.weight_decay);
   }
 }
@@ -48,7 +48,11 @@ void DenseOptimizer::Step(at::Tensor& parameters, const at::Tensor& gradient, do
                                .rate = rate_,
                                .decay = decay_};
   const AdamStep step = {.rate_factor = rate_factor, .count = step_count_};
-  parameters.is_cpu() ? StepAdamOnHost(tensors, step) : StepAdamByTensors(tensors, step);
+  if (parameters.is_cpu()) {
+    StepAdamOnHost(tensors, step);
+  } else {
+    StepAdamByTensors(tensors, step);
+  }
 }
 
 void DenseOptimizer::ListState(StateList& list) {

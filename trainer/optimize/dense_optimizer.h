@@ -10,20 +10,21 @@
 
 namespace hearth {
 
-/// Factor on every learning rate at outer step `step` (0-based) of `max_steps`: a linear warm-up
-/// from 1/warmup to 1, then constant, half a cosine to 0, or a line to 0.
+/// The factor on every learning rate at outer step `step` (0-based) of `max_steps`. A linear
+/// warm-up rises from 1/warmup to 1. Then the factor stays 1, or falls to 0 along half a cosine or
+/// a line.
 double LearningRateFactor(const OptimizerOptions& options, int64_t step, int64_t max_steps);
 
-/// Adam (adam.h) or SGD on the flat dense parameters. Element-wise, so its result does not depend
-/// on anything but its inputs.
+/// Adam (adam.h) or SGD on the flat dense parameters. It works element by element, so its result
+/// depends on its inputs alone.
 class DenseOptimizer {
  public:
-  /// `options`: dtype and device of the parameters.
+  /// `options`: the dtype and the device of the parameters.
   DenseOptimizer(const OptimizerOptions& optimizer, const ParameterLayout& layout,
                  at::TensorOptions options);
 
-  /// parameters, stepped in place, and gradient [layout.size()]. `rate_factor`: from
-  /// LearningRateFactor.
+  /// parameters [layout.size()], changed in place; gradient [layout.size()]; rate_factor: the
+  /// result of LearningRateFactor.
   void Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor);
 
   /// The state: moments [layout.size()] and the number of steps taken.

@@ -18,10 +18,10 @@ struct OptimizerOptions {
   double weight_decay = 0.0;  ///< decoupled, dense parameters
   Schedule schedule = Schedule::kConstant;
   int64_t warmup_steps = 0;
-  double clip_norm = 10.0;  ///< of the whole meta-gradient, rows included; 0 = off
+  double clip_norm = 10.0;  ///< largest norm of the meta-gradient, table rows included; 0 = off
   TableType table_type = TableType::kAdam;
-  double table_lr = 1e-3;  ///< embedding rows, > 0
-  double table_l2 = 0.0;   ///< pull of touched rows to zero, added to their gradient
+  double table_lr = 1e-3;  ///< table rows, > 0
+  double table_l2 = 0.0;   ///< pull of touched table rows to zero, added to their gradient
 };
 
 }  // namespace hearth

@@ -11,7 +11,7 @@
 namespace hearth {
 namespace {
 
-// Users adapted between two fetches of rows of sharded tables, on each rank.
+// Users that each rank adapts between two fetches of rows of sharded tables.
 constexpr int64_t kUsersPerFetch = 64;
 
 void WriteText(const std::string& text, MessageWriter& message) {

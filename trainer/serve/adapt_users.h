@@ -12,18 +12,18 @@ namespace hearth {
 
 struct AdaptUsersOptions {
   bool adapt = true;      ///< false: the base model as it is
-  int64_t negatives = 0;  ///< TaskOptions::negatives of the run, for pairwise losses, else 0
+  int64_t negatives = 0;  ///< TaskOptions::negatives of the run; 0 unless the loss is pairwise
   uint64_t seed = 1;      ///< of the run
 };
 
-/// Adapts a base model to every user [user]; the ranks share the work, each gets all results, which
-/// do not depend on their number. A user without support rows gets an empty state: the base model.
-/// Collective: all ranks must call, with the same users.
+/// Adapts a base model to every user [user]. The ranks share the work, and each rank gets all
+/// results. The results do not depend on the number of ranks. A user without support rows gets an
+/// empty state: the base model. Collective: all ranks must call, with the same users.
 std::vector<TaskState> AdaptUsers(const Learner& learner, const MetaParameters& parameters,
                                   const DataBinding& data, std::span<const SupportSet> users,
                                   const AdaptUsersOptions& options, Communicator& communicator);
 
-/// Whether user number `user` is dealt to this rank.
+/// True when user number `user` is dealt to this rank.
 inline bool IsOwnUser(int64_t user, const Communicator& communicator) {
   return user % communicator.world_size() == communicator.rank();
 }

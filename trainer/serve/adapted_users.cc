@@ -19,7 +19,7 @@ namespace hearth {
 namespace {
 
 constexpr int kFormatVersion = 3;
-constexpr int kFormatWithParameters = 2;  // of hearth 0.1
+constexpr int kFormatWithParameters = 2;  // written by hearth 0.1
 constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
 constexpr const char* kStates = "/state";
 
@@ -41,7 +41,7 @@ int64_t IndexOf(const IdIndex& index, const std::string& id, const std::string& 
   return it->second;
 }
 
-// Everything of adapted.json; the states are left empty.
+// Reads all of adapted.json; the states stay empty.
 AdaptedUsers ReadDescription(const std::string& path, const DataBinding& data, int* version) {
   AdaptedUsers users;
   try {
@@ -70,7 +70,7 @@ AdaptedUsers ReadDescription(const std::string& path, const DataBinding& data, i
   return users;
 }
 
-// One tensor of the states of all users that have it.
+// One named tensor of the states, for all users that have it.
 struct TensorOfUsers {
   std::vector<int64_t> users, shapes;
   std::vector<int64_t> integers;
@@ -118,7 +118,7 @@ class StateReader {
   StateReader(const Hdf5File& file, at::TensorOptions real, std::vector<TaskState>& states)
       : file_(file), real_(real), states_(states) {}
 
-  // All tensors below a group.
+  // Reads all tensors below a group.
   void ReadGroup(const std::string& name) {
     const std::string group = std::string(kStates) + (name.empty() ? "" : "/") + name;
     if (file_.Exists(group + "/values")) return ReadTensor(name, group);

@@ -9,14 +9,14 @@
 
 namespace hearth {
 
-/// Users adapted earlier: everything that scoring needs without their support. On disk a folder
-/// with
+/// Users adapted earlier: everything that scoring needs, so that their support is needed no more.
+/// They are stored as a folder with
 ///   adapted.json   users (name, known owner or not, seen items), base model
 ///   adapted.h5     the states: for each tensor NAME of TaskState a group /state/NAME with
 ///                    users [n]         int64, the users that have the tensor, ascending
-///                    shapes [n, d]     int64, its shape for each of them
-///                    values            float64 or int64, one user behind the other
-/// Original ids only, so that the folder can be read with any HDF5 and JSON library.
+///                    shapes [n, d]     int64, the shape of each user's tensor
+///                    values            float64 or int64, user after user
+/// All ids are original ids, so that the folder can be read with any HDF5 and JSON library.
 struct AdaptedUsers {
   std::string base_checkpoint;  ///< path of the checkpoint or model folder adapted from
   std::string base_hash;        ///< hash of its parameters and tables
@@ -24,12 +24,13 @@ struct AdaptedUsers {
   std::vector<TaskState> states;  ///< [user], each [1, ...]
 };
 
-/// Writes the folder, whole or not at all. Refuses (UsageError) one that is not empty.
+/// Writes the folder, whole or not at all. Throws UsageError when there is a folder that is not
+/// empty.
 void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const AdaptedUsers& users);
 
-/// Reads it back for the same base model: `base_hash` must be the folder's. `parameters`: of the
-/// base model, which folders of format version 2 refer to. Throws DataError naming the file and the
-/// value that does not fit; also for values that are not finite.
+/// Reads a folder back for the same base model: `base_hash` must be the hash in the folder.
+/// `parameters`: the base model's parameters; folders of format version 2 refer to them. Throws
+/// DataError naming the file and the value that does not fit or is not finite.
 AdaptedUsers LoadAdaptedUsers(const std::string& folder, const Learner& learner,
                               const DataBinding& data, const MetaParameters& parameters,
                               const std::string& base_hash);

@@ -36,7 +36,7 @@ at::Tensor ReadParameter(const Hdf5File& file, const ParameterSpec& spec, int64_
   return FromDoubles(values, shape, options);
 }
 
-// The table rows of all users of one table.
+// The adapted rows of one table, for all users.
 struct RowsOfUsers {
   std::vector<int64_t> offsets, ids;
   std::vector<double> values;
@@ -68,7 +68,7 @@ void CheckRows(const Hdf5File& file, const TableSpec& table, int64_t users,
   }
 }
 
-// The rows of a user as one fast field: each id is a support row of its own.
+// Turns the table rows of a user into one fast field: each id becomes a support row of its own.
 FastField FieldOfRows(const std::string& name, const EmbeddingTable& table,
                       const std::vector<int64_t>& ids, const at::Tensor& values) {
   const at::Tensor change = table.Gather(ids) - values;
@@ -79,7 +79,7 @@ FastField FieldOfRows(const std::string& name, const EmbeddingTable& table,
           .change = change.unsqueeze(0)};
 }
 
-// A projection of a user as one fast field: each number is a support row of its own.
+// Turns a projection of a user into one fast field: each number becomes a support row of its own.
 FastField FieldOfProjection(const std::string& name, const at::Tensor& shared,
                             const at::Tensor& own) {
   return {.name = name,

@@ -13,21 +13,23 @@ namespace {
 
 constexpr int64_t kItemsPerBlock = 16384;
 
-// Whether a stands before b.
+// True when `a` stands before `b` in a list.
 bool IsBetter(const Recommendation& a, const Recommendation& b) {
-  return a.score != b.score ? a.score > b.score : a.item < b.item;
+  if (a.score != b.score) return a.score > b.score;
+  return a.item < b.item;
 }
 
-// The best of what was there and of a block of items.
+// Adds a block of items to `best` and keeps the top_k best ones.
 void KeepBest(std::span<const int64_t> items, const std::vector<double>& scores, int64_t top_k,
               std::vector<Recommendation>& best) {
   for (size_t i = 0; i < items.size(); ++i) best.push_back({items[i], scores[i]});
   const auto count = std::min(std::ssize(best), top_k);
   std::partial_sort(best.begin(), best.begin() + count, best.end(), IsBetter);
-  best.resize(static_cast<size_t>(count));
+  best.resize(count);
 }
 
-// Every user's list on every rank: lists [user] of the users of this rank, empty for the others.
+// Gives every rank the lists of all users. `lists` [user]: full for the users of this rank, empty
+// for the others.
 void GatherLists(Communicator& communicator, std::vector<std::vector<Recommendation>>& lists) {
   if (communicator.world_size() == 1) return;
   std::vector<int64_t> sizes;
@@ -39,16 +41,14 @@ void GatherLists(Communicator& communicator, std::vector<std::vector<Recommendat
   communicator.AllReduce(std::span(sizes), ReduceOp::kMax);
   std::vector<int64_t> counts;
   const auto all = communicator.AllGather(std::span<const Recommendation>(own), &counts);
-  std::vector<size_t> next(counts.size(), 0);
+  std::vector<int64_t> next(counts.size(), 0);
   for (size_t rank = 1; rank < counts.size(); ++rank) {
-    next[rank] = next[rank - 1] + static_cast<size_t>(counts[rank - 1]);
+    next[rank] = next[rank - 1] + counts[rank - 1];
   }
   for (size_t u = 0; u < lists.size(); ++u) {
-    size_t& begin = next[u % counts.size()];
-    const auto size = static_cast<size_t>(sizes[u]);
-    lists[u].assign(all.begin() + static_cast<std::ptrdiff_t>(begin),
-                    all.begin() + static_cast<std::ptrdiff_t>(begin + size));
-    begin += size;
+    int64_t& begin = next[u % counts.size()];
+    lists[u].assign(all.begin() + begin, all.begin() + begin + sizes[u]);
+    begin += sizes[u];
   }
 }
 

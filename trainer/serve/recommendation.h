@@ -19,13 +19,13 @@ struct Recommendation {
 
 struct RecommendOptions {
   int64_t top_k = 10;         ///< items per user, >= 1
-  bool exclude_seen = false;  ///< without the items of the user's support
+  bool exclude_seen = false;  ///< leaves out the items of the user's support
 };
 
-/// The best items of all that are bound for every adapted user [user], best first; equal scores by
-/// item index; fewer when there are fewer items. The ranks share the users; the catalogue passes by
-/// in blocks, so that memory does not grow with it. Every rank gets all results. Collective: all
-/// ranks must call, with the same users.
+/// The best of all bound items for every adapted user [user], best first (ties: the lower item
+/// index comes first). A list is shorter than top_k when there are fewer items. The ranks share the
+/// users. Items are scored in blocks, so that memory does not grow with the catalogue. Every rank
+/// gets all results. Collective: all ranks must call, with the same users.
 std::vector<std::vector<Recommendation>> Recommend(
     const Learner& learner, const MetaParameters& parameters, const DataBinding& data,
     std::span<const SupportSet> users, std::span<const TaskState> states,

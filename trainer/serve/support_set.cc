@@ -16,7 +16,7 @@ int64_t OwnerOf(const IdIndex& users, const std::string& user) {
   return it == users.end() ? kUnknownEntity : it->second;
 }
 
-// Turns rows into sets, in order of first appearance.
+// Turns the rows of a support file into one set for each user, in order of first appearance.
 class SupportBinder {
  public:
   SupportBinder(const std::string& path, const InputSchema& schema, const DataBinding& data)
@@ -66,7 +66,8 @@ class SupportBinder {
   std::vector<SupportSet> sets_;
 };
 
-// Appends the events of wanted users in some parts: sets_of[user] is the position of its set.
+// Appends the events that some parts hold of the wanted users. `sets_of`: user -> position of its
+// set.
 void CollectEvents(const Dataset& dataset, const std::vector<Part>& parts,
                    const std::unordered_map<int64_t, size_t>& sets_of,
                    std::vector<SupportSet>& sets) {
@@ -130,7 +131,7 @@ Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item
   chunk.negatives_per_row = negatives_per_row;
   if (negatives_per_row == 0) return chunk;
 
-  const NegativeSampler sampler(std::vector<int64_t>(static_cast<size_t>(item_count), 1));
+  const NegativeSampler sampler(std::vector<int64_t>(item_count, 1));
   const NegativeSampler::Candidates candidates = sampler.Without(support.items);
   if (candidates.weight() == 0) {
     throw DataError("the support of user '{}' holds every item: there is nothing to rank below it",

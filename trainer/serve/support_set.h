@@ -10,30 +10,32 @@
 
 namespace hearth {
 
-/// Interactions of one user to adapt to, in the indexes of a binding.
+/// The interactions that a model adapts to for one user, as indexes of a binding.
 struct SupportSet {
   std::string user;                ///< as named in the output
-  int64_t owner = kUnknownEntity;  ///< index into DataBinding::tasks(), where the user is known
+  int64_t owner = kUnknownEntity;  ///< index into DataBinding::tasks(), if known
   std::vector<int64_t> items;      ///< [row] index into DataBinding::items()
   std::vector<float> labels;       ///< [row]
 };
 
-/// Support sets from a TSV (or, by its name's end, CSV) file with a header: `item`, and optionally
-/// `user` and `label`, in any order. Ids are original ids; a user of the bound table keeps its
-/// features. Without `user` all rows belong to one user named "new"; without `label` every label is
-/// 1, which only a model of positive-only data allows.
+/// Reads support sets from a TSV file, or from a CSV file if its name ends so. The header names the
+/// column `item` and optionally `user` and `label`, in any order. Ids are original ids; a user of
+/// the bound table keeps its features. If there is no `user`, all rows belong to one user named
+/// "new". If there is no `label`, every label is 1; models of positive-only data alone allow this.
 /// Throws DataError with file, line, column and value for unknown items, bad or out-of-range
 /// labels, an item given twice for one user, and files without rows.
 std::vector<SupportSet> ReadSupportFile(const std::string& path, const InputSchema& schema,
                                         const DataBinding& data);
 
-/// Support sets of users of the data set, one original id per line: the user's training events, or,
-/// when there are none, all its events. Throws DataError naming ids the data set does not have.
+/// Makes support sets for the users named in a file, one original id per line. A set holds the
+/// user's training events, or all its events when there are no training events. Throws DataError
+/// naming ids the data set does not have.
 std::vector<SupportSet> ReadUsersFile(const std::string& path, const Dataset& dataset);
 
 /// A chunk of one task with this support (>= 1 row). Its one query row repeats the first support
-/// row and means nothing. `negatives_per_row` > 0 (pairwise losses): negatives drawn uniformly from
-/// the `item_count` items outside the support, a pure function of (seed, user).
+/// row and means nothing. If `negatives_per_row` > 0 (pairwise losses), negatives are drawn
+/// uniformly from the `item_count` items outside the support. They are a pure function of (seed,
+/// user).
 Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item_count,
               uint64_t seed);
 

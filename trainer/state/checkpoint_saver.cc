@@ -99,7 +99,7 @@ void CheckpointSaver::Prepare() {
       PrepareCheckpoint(options_.run_dir, manifest_.step, manifest_.run_id, options_.start_number);
 }
 
-// Collective. Without a folder rank 0 has a failure to tell of.
+// Collective. An empty folder name means that rank 0 has a failure to report.
 void CheckpointSaver::BeginWriting() {
   if (thread_.joinable()) thread_.join();
   folder_ = BroadcastText(communicator_, folder_);
@@ -118,7 +118,7 @@ bool CheckpointSaver::Copy() {
   if (bytes > options_.copy_bytes) return false;
   if (bytes > copy_capacity_) {
     copy_.reset();
-    copy_.reset(new std::byte[static_cast<size_t>(bytes)]);
+    copy_.reset(new std::byte[bytes]);
     copy_capacity_ = bytes;
     PreferHugePages(copy_.get(), bytes);
   }
@@ -177,13 +177,13 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
   if (thread_.joinable()) thread_.join();
   const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
   if (failure || stage_ == Stage::kCommitting) return End(failure);
-  GatherParts();
+  GatherPieces();
   stage_ = Stage::kCommitting;
   if (communicator_.is_root()) RunInThread([this] { Commit(); });
   return std::nullopt;
 }
 
-void CheckpointSaver::GatherParts() {
+void CheckpointSaver::GatherPieces() {
   EnterPhase(kSaveGatherPhase);
   manifest_.pieces.clear();
   for (const std::string& text : AllGatherText(communicator_, SerializePiece(piece_))) {
@@ -193,7 +193,7 @@ void CheckpointSaver::GatherParts() {
 
 SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   if (failure && communicator_.is_root() && !folder_.empty()) AbandonCheckpoint(folder_);
-  if (failure) chain_.reset();  // what had changed was for the save that failed
+  if (failure) chain_.reset();  // the marks of changed rows were cleared for it
   stage_ = Stage::kIdle;
   arrays_.clear();
   SaveOutcome outcome = std::exchange(outcome_, {});

@@ -16,7 +16,7 @@ uint64_t HashOf(const at::Tensor& tensor, uint64_t seed) {
   return Xxh3(bytes.const_data_ptr(), bytes.nbytes(), seed);
 }
 
-// Over all state but the rows that a rank has for itself.
+// The hash of all state that every rank holds: everything but the rows of sharded tables.
 uint64_t HashOfReplicas(RunState& state) {
   StateList list;
   state.optimizer.ListState(list);

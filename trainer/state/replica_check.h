@@ -8,10 +8,10 @@
 
 namespace hearth {
 
-/// Compares what every rank holds a replica of: dense parameters, tables that are not sharded, and
+/// Compares the replicas that every rank holds: dense parameters, tables that are not sharded, and
 /// their optimizer state. All ranks take the same steps with the same numbers, so a difference is a
 /// fault of memory, a processor or a link (or of hearth). Throws NumericError on every rank, naming
-/// the ranks whose bits are not those of most.
+/// the ranks that differ from most.
 /// Cost: one pass over the replicas and one exchange of 8 bytes. Collective: all ranks must call.
 void RequireEqualReplicas(RunState& state, Communicator& communicator);
 

@@ -16,7 +16,7 @@
 namespace hearth {
 namespace {
 
-// Before the name of the array that the optimizer's state belongs to.
+// Stands before the name of an array, and so names the optimizer's state of that array.
 constexpr const char* kOptimizer = "optimizer/";
 
 // A table is read in blocks of this size.
@@ -24,11 +24,11 @@ constexpr int64_t kReadBytes = int64_t{64} << 20;
 
 // An array of a checkpoint.
 struct CheckpointArray : StateArray {
-  std::string changed_name = {};  // of the arrays whose rows change together
+  std::string changed_name = {};  // set of changed rows; arrays of a table share it
 };
 using CheckpointArrays = std::vector<CheckpointArray>;
 
-// Dense values [layout.size()] as one array for each parameter.
+// Adds the dense values [layout.size()], one array for each parameter.
 void AppendDense(const ParameterLayout& layout, const at::Tensor& flat, const std::string& prefix,
                  const std::string& suffix, CheckpointArrays& arrays) {
   for (int64_t p = 0; p < layout.parameter_count(); ++p) {
@@ -39,7 +39,7 @@ void AppendDense(const ParameterLayout& layout, const at::Tensor& flat, const st
   }
 }
 
-// State of table number `number`.
+// Adds the state of table number `number`.
 void AppendTable(size_t number, const std::string& table, StateList state,
                  const std::string& prefix, CheckpointArrays& arrays) {
   for (StateArray& array : state) {
@@ -94,7 +94,7 @@ ColumnType TypeOf(const at::Tensor& tensor) {
   }
 }
 
-// The array over all ranks.
+// Type and shape of the whole array, over all ranks.
 ArraySpec SpecOf(const StateArray& array) {
   std::vector<int64_t> shape = array.values.sizes().vec();
   shape[0] = array.domain.row_count;
@@ -102,7 +102,7 @@ ArraySpec SpecOf(const StateArray& array) {
 }
 
 // The rows that this rank saves: the rows that it alone holds, or an equal share of a table that
-// every rank holds. Rank 0 saves dense arrays; the others save nothing of them.
+// every rank holds. Rank 0 saves dense arrays; the other ranks save none.
 std::optional<RowRange> RowsToSave(const StateDomain& domain, RankPlace place) {
   const int64_t count = domain.row_count;
   if (domain.kind == StateDomain::Kind::kDense) {
@@ -137,7 +137,7 @@ class Collector {
  private:
   struct Changed {
     std::shared_ptr<const TouchedRows> rows;
-    at::Tensor index;  // among this rank's rows
+    at::Tensor index;  // positions among this rank's rows
   };
 
   const Changed& ChangedRowsOf(const CheckpointArray& array, RowRange rows) {
@@ -230,7 +230,7 @@ SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPla
 
 SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place) {
   SaveBytes bytes;
-  std::set<std::string> counted;  // TouchedRows
+  std::set<std::string> counted;  // names of TouchedRows
   for (const CheckpointArray& array : ArraysOf(layout, state)) {
     const std::optional<RowRange> rows = RowsToSave(array.domain, place);
     if (!rows) continue;

@@ -14,8 +14,8 @@
 
 namespace hearth {
 
-/// Everything a run is made of between two outer steps. Names of its arrays in a checkpoint: those
-/// of model_arrays.h and
+/// The whole state of a run between two outer steps. Its arrays in a checkpoint have the names in
+/// model_arrays.h and these:
 ///   optimizer/parameters/N.NAME/{first,second}   moments of the dense optimizer
 ///   optimizer/tables/N.NAME/{first,second,age}   state of the row-wise optimizer
 ///   optimizer/tables/N.NAME/waiting/{ids,last_step,count}  ids that wait for a row
@@ -25,18 +25,19 @@ struct RunState {
   TrainState counters;
 };
 
-/// Arrays of a checkpoint, and the memory they point into where that is not the state itself.
+/// Arrays of a checkpoint, and the tensors that own their memory: copies, or the state itself.
 struct SavedArrays {
   std::vector<NamedArray> arrays;
   std::vector<at::Tensor> memory;
 };
 
-/// Whether a checkpoint holds everything, or of tables only the rows that changed since the last
-/// EmbeddingTable::ForgetChanges.
+/// kWhole: a checkpoint holds everything. kChanges: it leaves out the table rows that did not
+/// change since the last EmbeddingTable::ForgetChanges.
 enum class SaveScope { kWhole, kChanges };
 
-/// The arrays this rank writes: dense ones on rank 0, of each table a contiguous share of the rows
-/// (of a sharded table those it owns). They are valid until the state changes.
+/// The arrays this rank writes: dense arrays on rank 0, and a contiguous range of rows of each
+/// table (the rows it owns, or an equal share of a table that every rank holds). They are valid
+/// until the state changes.
 SavedArrays ArraysToSave(RunState& state, const ParameterLayout& layout, RankPlace place,
                          SaveScope scope);
 
@@ -46,13 +47,14 @@ struct SaveBytes {
 };
 SaveBytes BytesToSave(RunState& state, const ParameterLayout& layout, RankPlace place);
 
-/// Reads parameters and the rows this rank owns into `parameters`, which has the model's shapes.
-/// Any number of ranks may have written them; tables stream through a buffer.
+/// Reads parameters and the rows this rank owns into `parameters`. They must have the model's
+/// shapes already. Any number of ranks may have written them; tables stream through a buffer.
 /// Throws DataError naming the array and both shapes when the checkpoint is of another model.
 void LoadParameters(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                     MetaParameters& parameters);
 
-/// LoadParameters, and optimizer state and counters. No row counts as changed afterwards.
+/// Reads parameters (LoadParameters), optimizer state and counters. No row counts as changed
+/// afterwards.
 void LoadRunState(const CheckpointReader& checkpoint, const ParameterLayout& layout,
                   RunState& state);
 

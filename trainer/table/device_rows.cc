@@ -1,4 +1,4 @@
-// Its object differs between the CPU and the CUDA flavour, as that of few others
+// The object file differs between the CPU and the CUDA flavour; few other files have this property
 // (docs/architecture.md).
 #include "trainer/table/device_rows.h"
 
@@ -21,8 +21,8 @@ namespace hearth {
 
 namespace {
 
-// The ids on the device. Its memory is the caching allocator's, which gives it to no other stream
-// before this one has passed the kernels queued until then.
+// Copies ids to the device. The memory comes from the caching allocator. The allocator gives it to
+// no other stream before this stream has finished the kernels queued so far.
 at::Tensor Upload(std::span<const int64_t> ids, c10::Device device) {
   return at::from_blob(const_cast<int64_t*>(ids.data()), {std::ssize(ids)},
                        at::TensorOptions().dtype(at::kLong))

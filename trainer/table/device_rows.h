@@ -10,10 +10,10 @@
 
 namespace hearth {
 
-/// GatherRows and StepRows for tables in the memory of a CUDA device; all pointers but the ids' are
-/// device pointers. Queued on LibTorch's current stream of that device; ids and groups may be freed
-/// when the call returns. A CPU build has no such tables: a call is a bug there and ends the
-/// process.
+/// GatherRows and StepRows for tables in the memory of a CUDA device. Ids lie in host memory; all
+/// other pointers are device pointers. The work is queued on LibTorch's current stream of that
+/// device. The caller may free ids and groups when the call returns. A CPU build has no such
+/// tables: a call is a bug there and ends the process.
 template <typename Real>
 void GatherRowsOnDevice(const Real* rows, int64_t dim, std::span<const int64_t> ids, Real* out,
                         c10::Device device);

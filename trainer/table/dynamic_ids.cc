@@ -9,7 +9,7 @@ DynamicIds::DynamicIds(const TableOptions& options, int64_t first_bucket, int64_
     : options_(options),
       rows_(first_bucket, bucket_count, slots),
       waiting_(first_bucket, bucket_count, slots),
-      waiting_counts_(static_cast<size_t>(bucket_count * slots), 0) {
+      waiting_counts_(bucket_count * slots, 0) {
   HEARTH_CHECK(options.admit_after >= 1, "admit after {}", options.admit_after);
 }
 
@@ -28,12 +28,12 @@ bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
   if (slot == LruSlots::kEmpty) {
     slot = waiting_.Insert(id, step);
     if (slot == LruSlots::kEmpty) return false;
-    waiting_counts_[static_cast<size_t>(slot)] = 0;
+    waiting_counts_[slot] = 0;
   }
   waiting_.Touch(slot, step);
-  if (++waiting_counts_[static_cast<size_t>(slot)] < options_.admit_after) return false;
+  if (++waiting_counts_[slot] < options_.admit_after) return false;
   waiting_.Erase(slot);
-  waiting_counts_[static_cast<size_t>(slot)] = 0;
+  waiting_counts_[slot] = 0;
   return true;
 }
 
@@ -42,7 +42,7 @@ std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> id
     rows_.EraseUnusedSince(step - options_.evict_after);
     waiting_.EraseUnusedSince(step - options_.evict_after);
   }
-  // What the step uses is safe from it.
+  // Touched first: the step must not evict the rows that it uses.
   for (const int64_t id : ids) {
     if (const int64_t row = rows_.Find(id); row != LruSlots::kEmpty) rows_.Touch(row, step);
   }
@@ -53,7 +53,7 @@ std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> id
       admitted.push_back({row, id});
     }
   }
-  // Old and new ones in the order of ids, which is what a checkpoint restores.
+  // Touched again, old rows and new rows in the order of ids: a checkpoint restores this order.
   for (const int64_t id : ids) {
     if (const int64_t row = rows_.Find(id); row != LruSlots::kEmpty) rows_.Touch(row, step);
   }

@@ -11,12 +11,13 @@ namespace {
 
 RowDirectory MakeDirectory(const TableSpec& spec, const TableOptions& options,
                            const TablePlacement& placement, at::TensorOptions tensors) {
-  const auto element_bytes = static_cast<int64_t>(tensors.dtype().itemsize());
+  const int64_t element_bytes = tensors.dtype().itemsize();
   const TableShape shape = ShapeOf(spec, options, element_bytes, placement);
   return RowDirectory(spec, options, shape, placement.rank);
 }
 
-// Means are for rows to come: a table with a row for every id starts from the seed.
+// A mean can only start a row that comes later, so a table with a row for every id starts from the
+// seed.
 TableOptions::NewRows NewRowsOf(const TableOptions& options, const RowDirectory& directory) {
   return directory.is_dynamic() ? options.new_rows : TableOptions::NewRows::kSeed;
 }

@@ -18,12 +18,12 @@
 
 namespace hearth {
 
-/// An embedding table, or the part of it that this rank owns: a directory of ids, rows, and the
-/// optimizer of the rows. It lives outside autograd: it hands out rows and takes back row
-/// gradients. Only touched rows cost anything in a step.
+/// An embedding table, or the share of it that this rank owns: a directory of ids, the table rows,
+/// and the optimizer of the table rows. The table lives outside autograd: it hands out table rows
+/// and takes back their gradients. The cost of a step depends on the touched rows alone.
 class EmbeddingTable {
  public:
-  /// Rows start with NewRowValues; rows of a table of dynamic ids when an id gets one.
+  /// Rows start with NewRowValues: now, or, in a table of dynamic ids, when an id gets a row.
   EmbeddingTable(const TableSpec& spec, TableOptimizer optimizer, uint64_t seed,
                  at::TensorOptions options, const TableOptions& table_options = {},
                  const TablePlacement& placement = {});
@@ -32,30 +32,32 @@ class EmbeddingTable {
   int64_t dim() const { return shape().dim; }
   const TableShape& shape() const { return directory_.shape(); }
   const RowDirectory& directory() const { return directory_; }
-  /// The place of an id's row in rows(); RowDirectory::kNoRow: on another rank, or the id has none.
+  /// The place of an id's row in rows(); RowDirectory::kNoRow when another rank has the row or the
+  /// id has none.
   int64_t LocalRowOf(int64_t id) const { return directory_.Find(id); }
 
-  /// Copies rows: any ids this rank owns, duplicates allowed -> [ids, dim]. An id without a row
-  /// reads as a new row. FetchedRows has the rows of other ranks.
+  /// Copies rows: ids -> [ids, dim]. This rank must own the ids; duplicates are allowed. An id
+  /// without a row reads as a new row. FetchedRows has the rows of other ranks.
   at::Tensor Gather(std::span<const int64_t> ids) const;
 
-  /// Tells a table of dynamic ids which ids (ascending, unique, owned) take part in an outer step:
-  /// some get a row, others lose theirs. To be called once in every step, before Apply.
+  /// Takes the ids (ascending, unique, owned) that take part in an outer step. A table of dynamic
+  /// ids gives a row to some ids and takes the row from others. Call it once in every step, before
+  /// Apply.
   void AdmitIds(std::span<const int64_t> ids, int64_t step);
-  /// One optimizer step on the rows `ids`, owned; gradient [ids, dim], of the table's type and on
-  /// its device. Duplicates are allowed: a row steps once, by the sum of its gradients in the order
-  /// of the list. Ids without a row are left out. `l2`: pull to zero, added once to the gradient of
-  /// each touched row.
+  /// Takes one optimizer step on the rows of `ids`, which this rank owns. gradient: [ids, dim], of
+  /// the table's type and on its device. Duplicates are allowed: a row steps once, by the sum of
+  /// its gradients in the order of the list. Ids without a row are left out. `l2`: a pull to zero,
+  /// added once to the gradient of each touched row.
   void Apply(const std::vector<int64_t>& ids, const at::Tensor& gradient, double lr, double l2);
 
-  /// Makes the table remember rows as they were before Apply first changes them. A table with a
-  /// row for every id only.
+  /// Makes the table remember each row as it was before Apply first changes it. The table must have
+  /// a row for every id.
   void StartTracking() { tracker_.emplace(dim(), rows_.options()); }
-  /// The rows changed since StartTracking or the last call, as they were before.
+  /// The old values of the rows that changed since StartTracking or the last call.
   RowsById TakeTracked() { return tracker_->Take(); }
 
-  /// RowDirectory::changed. AdmitIds and Apply mark rows; whoever writes to the state below has to
-  /// mark them, too.
+  /// Marks rows in RowDirectory::changed. AdmitIds and Apply mark their rows themselves; any other
+  /// code that writes to the state below must mark the rows it writes.
   void MarkChanged(std::span<const int64_t> rows) { directory_.MarkChanged(rows); }
   void ForgetChanges() { directory_.ForgetChanges(); }
 
@@ -64,10 +66,10 @@ class EmbeddingTable {
   const at::Tensor& rows() const { return rows_; }
   RowOptimizer& optimizer() { return optimizer_; }
 
-  /// Lists the state that makes the model: "rows", and of a table of dynamic ids "ids", "last_step"
-  /// and, if there are any, "means".
+  /// Lists the state that makes the model: "rows"; a table of dynamic ids adds "ids", "last_step"
+  /// and, if it keeps means, "means".
   void ListModel(StateList& list);
-  /// Lists the state that steps need beside: that of RowOptimizer and of waiting ids.
+  /// Lists the state that only steps need: RowOptimizer's state and the waiting ids.
   void ListOptimizer(StateList& list);
 
  private:

@@ -11,10 +11,10 @@ namespace hearth {
 LruSlots::LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots)
     : first_bucket_(first_bucket),
       slots_(slots),
-      buckets_(static_cast<size_t>(bucket_count)),
+      buckets_(bucket_count),
       changed_(bucket_count * slots) {
   HEARTH_CHECK(slots >= 1, "{} slots", slots);
-  const auto count = static_cast<size_t>(bucket_count * slots);
+  const int64_t count = bucket_count * slots;
   ids_.assign(count, kEmpty);
   last_steps_.assign(count, 0);
   before_.assign(count, kEmpty);
@@ -23,24 +23,32 @@ LruSlots::LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots)
 
 void LruSlots::Link(int64_t slot) {
   Bucket& bucket = BucketOf(slot);
-  before_[static_cast<size_t>(slot)] = bucket.newest;
-  after_[static_cast<size_t>(slot)] = kEmpty;
-  if (bucket.newest != kEmpty) after_[static_cast<size_t>(bucket.newest)] = slot;
+  before_[slot] = bucket.newest;
+  after_[slot] = kEmpty;
+  if (bucket.newest != kEmpty) after_[bucket.newest] = slot;
   if (bucket.oldest == kEmpty) bucket.oldest = slot;
   bucket.newest = slot;
 }
 
 void LruSlots::Unlink(int64_t slot) {
   Bucket& bucket = BucketOf(slot);
-  const int64_t before = before_[static_cast<size_t>(slot)];
-  const int64_t after = after_[static_cast<size_t>(slot)];
-  (before == kEmpty ? bucket.oldest : after_[static_cast<size_t>(before)]) = after;
-  (after == kEmpty ? bucket.newest : before_[static_cast<size_t>(after)]) = before;
+  const int64_t before = before_[slot];
+  const int64_t after = after_[slot];
+  if (before == kEmpty) {
+    bucket.oldest = after;
+  } else {
+    after_[before] = after;
+  }
+  if (after == kEmpty) {
+    bucket.newest = before;
+  } else {
+    before_[after] = before;
+  }
 }
 
 void LruSlots::Touch(int64_t slot, int64_t step) {
   changed_.Mark(slot);
-  last_steps_[static_cast<size_t>(slot)] = step;
+  last_steps_[slot] = step;
   Unlink(slot);
   Link(slot);
 }
@@ -48,9 +56,9 @@ void LruSlots::Touch(int64_t slot, int64_t step) {
 int64_t LruSlots::Insert(int64_t id, int64_t step) {
   const int64_t number = RowPartition::BucketOf(id) - first_bucket_;
   HEARTH_CHECK(number >= 0 && number < std::ssize(buckets_), "id {} is of another rank", id);
-  Bucket& bucket = buckets_[static_cast<size_t>(number)];
+  Bucket& bucket = buckets_[number];
   if (bucket.holes.empty() && bucket.unused == slots_) {
-    if (last_steps_[static_cast<size_t>(bucket.oldest)] == step) return kEmpty;
+    if (last_steps_[bucket.oldest] == step) return kEmpty;
     Erase(bucket.oldest);
   }
   int64_t slot = number * slots_;
@@ -61,8 +69,8 @@ int64_t LruSlots::Insert(int64_t id, int64_t step) {
     slot = bucket.holes.back();
     bucket.holes.pop_back();
   }
-  ids_[static_cast<size_t>(slot)] = id;
-  last_steps_[static_cast<size_t>(slot)] = step;
+  ids_[slot] = id;
+  last_steps_[slot] = step;
   index_[id] = slot;
   changed_.Mark(slot);
   Link(slot);
@@ -72,9 +80,9 @@ int64_t LruSlots::Insert(int64_t id, int64_t step) {
 void LruSlots::Erase(int64_t slot) {
   changed_.Mark(slot);
   Unlink(slot);
-  index_.erase(ids_[static_cast<size_t>(slot)]);
-  ids_[static_cast<size_t>(slot)] = kEmpty;
-  last_steps_[static_cast<size_t>(slot)] = 0;
+  index_.erase(ids_[slot]);
+  ids_[slot] = kEmpty;
+  last_steps_[slot] = 0;
   Bucket& bucket = BucketOf(slot);
   bucket.holes.push_back(slot);
   std::ranges::push_heap(bucket.holes, std::greater());
@@ -82,7 +90,7 @@ void LruSlots::Erase(int64_t slot) {
 
 void LruSlots::EraseUnusedSince(int64_t step) {
   for (const Bucket& bucket : buckets_) {
-    while (bucket.oldest != kEmpty && last_steps_[static_cast<size_t>(bucket.oldest)] < step) {
+    while (bucket.oldest != kEmpty && last_steps_[bucket.oldest] < step) {
       Erase(bucket.oldest);
     }
   }
@@ -123,7 +131,7 @@ void LruSlots::RebuildBucket(int64_t number) {
   for (int64_t slot = begin; slot < begin + bucket.unused; ++slot) {
     if (ids_[slot] == kEmpty) bucket.holes.push_back(slot);
   }
-  // Ids of one step were touched in ascending order.
+  // The ids of one step were touched in ascending order, so equal steps sort by id.
   std::ranges::sort(used, {},
                     [&](int64_t slot) { return std::pair(last_steps_[slot], ids_[slot]); });
   for (const int64_t slot : used) Link(slot);

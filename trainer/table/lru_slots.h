@@ -12,53 +12,53 @@
 
 namespace hearth {
 
-/// Ids in a fixed number of slots, bucket by bucket, with the step each was last used in. A bucket
-/// is a world of its own: what it holds, and in which slots, is a function of the calls for its own
-/// ids alone, so it does not matter which rank keeps it.
+/// Ids in a fixed number of slots, bucket by bucket, with the step of each id's last use. Buckets
+/// are independent: the ids of a bucket and their slots depend only on the calls for ids of this
+/// bucket, so any rank may keep the bucket.
 class LruSlots {
  public:
   static constexpr int64_t kEmpty = -1;
 
-  /// Buckets `first_bucket` to `first_bucket + bucket_count` - 1 of RowPartition::kBuckets, each of
-  /// `slots` slots, all empty.
+  /// Makes buckets `first_bucket` to `first_bucket + bucket_count` - 1 of RowPartition::kBuckets.
+  /// Each bucket has `slots` slots, all empty.
   LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots);
 
-  /// The slot of an id, kEmpty if it has none. Slots count from the first bucket's.
+  /// The slot of an id, kEmpty if it has none. Slot 0 is the first slot of the first bucket.
   int64_t Find(int64_t id) const {
     const auto place = index_.find(id);
     return place == index_.end() ? kEmpty : place->second;
   }
-  /// The id at that slot was used in `step`, not before any other step given so far.
+  /// Notes that the id in `slot` was used in `step`. Steps never go back from call to call.
   void Touch(int64_t slot, int64_t step);
-  /// A slot for an id that has none: the lowest empty one of its bucket, else that of the bucket's
-  /// id longest without use (the lower one of two), which goes; kEmpty when all were used in
-  /// `step`.
+  /// Gives a slot to an id that has none, and returns the slot. The id gets the lowest empty slot
+  /// of its bucket. A full bucket drops its id that is longest without use (ties: the lower id) and
+  /// gives away that slot. Returns kEmpty when all ids of the bucket were used in `step`.
   int64_t Insert(int64_t id, int64_t step);
   void Erase(int64_t slot);
   /// Erases every id last used before `step`.
   void EraseUnusedSince(int64_t step);
 
-  int64_t size() const { return static_cast<int64_t>(index_.size()); }
+  int64_t size() const { return std::ssize(index_); }
   /// [slot] the id or kEmpty, and the step of its last use (0 where empty).
   const std::vector<int64_t>& ids() const { return ids_; }
   const std::vector<int64_t>& last_steps() const { return last_steps_; }
-  /// The slots whose id or step changed, and those marked by others.
+  /// Marks of the slots: an id or a step changed here, or a caller set the mark.
   RowMarks& changed() { return changed_; }
   const RowMarks& changed() const { return changed_; }
-  /// Lists the state: `prefix` + "ids", "last_step". A load throws DataError when an id stands
-  /// twice or in a bucket that is not its own, and leaves no slot marked.
+  /// Lists the state: `prefix` + "ids", "last_step". Loading throws DataError when an id stands
+  /// twice or in a bucket that is not its own. Loading clears all marks.
   void ListState(const std::string& prefix, const StateDomain& domain, StateList& list);
 
  private:
   struct Bucket {
-    int64_t oldest = kEmpty, newest = kEmpty;  // of the list in order of use
-    int64_t unused = 0;                        // this slot of the bucket and those above are empty
-    std::vector<int64_t> holes;                // a heap: empty slots below, the lowest first
+    int64_t oldest = kEmpty, newest = kEmpty;  // ends of the list of slots in order of use
+    int64_t unused = 0;          // this slot of the bucket and all later ones are empty
+    std::vector<int64_t> holes;  // a heap of the empty slots below `unused`, lowest first
   };
-  // Makes everything else from ids_ and last_steps_.
+  // Derives all other members from ids_ and last_steps_.
   void Rebuild();
   void RebuildBucket(int64_t number);
-  Bucket& BucketOf(int64_t slot) { return buckets_[static_cast<size_t>(slot / slots_)]; }
+  Bucket& BucketOf(int64_t slot) { return buckets_[slot / slots_]; }
   void Link(int64_t slot);
   void Unlink(int64_t slot);
 

@@ -10,8 +10,11 @@ std::vector<at::Tensor> GatherTableRows(const MetaParameters& parameters,
   std::vector<at::Tensor> rows;
   for (size_t t = 0; t < parameters.tables.size(); ++t) {
     const EmbeddingTable& table = parameters.tables[t];
-    rows.push_back(table.shape().sharded ? fetched.Gather(t, table.name(), table_rows[t])
-                                         : table.Gather(table_rows[t]));
+    if (table.shape().sharded) {
+      rows.push_back(fetched.Gather(t, table.name(), table_rows[t]));
+    } else {
+      rows.push_back(table.Gather(table_rows[t]));
+    }
   }
   return rows;
 }

@@ -12,7 +12,7 @@
 namespace hearth {
 namespace {
 
-// Buckets with a new mean in a step: all of them within 128 steps.
+// The number of buckets that get a new mean in a step: 128 steps refresh all buckets.
 constexpr int64_t kMeansPerStep = RowPartition::kBuckets / 128;
 
 }  // namespace

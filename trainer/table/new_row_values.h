@@ -10,12 +10,13 @@
 
 namespace hearth {
 
-/// The values of a table row at its start: normal with TableSpec::init_scale, a pure function of
-/// (seed, table, id); or, for NewRows::kMean, the mean of the rows in the id's bucket, if the
-/// bucket had rows when the mean was taken. An id without a row reads as these values.
+/// The values of a table row at its start. They are normal with TableSpec::init_scale, a pure
+/// function of (seed, table, id). For NewRows::kMean they are the mean of the rows in the id's
+/// bucket, if the bucket had rows when the mean was taken. An id without a row reads as these
+/// values.
 class NewRowValues {
  public:
-  /// Means, if any, are kept for `buckets`. `options`: dtype of the table.
+  /// `buckets`: the buckets to keep means for, if means are kept. `options`: dtype of the table.
   NewRowValues(const TableSpec& spec, TableOptions::NewRows kind, uint64_t seed,
                PositionRange buckets, at::TensorOptions options);
 
@@ -23,19 +24,20 @@ class NewRowValues {
   at::Tensor For(int64_t id) const;
   /// Sets rows [row, dim], on the CPU, of a table with a row for every id.
   void FillAll(const RowDirectory& directory, at::Tensor& rows) const;
-  /// Once in an outer step: takes some means anew, those of all buckets within 128 steps.
+  /// Takes the means of some buckets anew; call it once in every outer step. 128 steps refresh all
+  /// buckets.
   void RefreshMeans(int64_t step, const RowDirectory& directory, const at::Tensor& rows);
 
-  /// The mean of each bucket's rows [bucket, dim + 1], the last column the number of rows it was
-  /// taken of; undefined unless NewRows::kMean.
+  /// The mean of each bucket's rows [bucket, dim + 1]; the last column is the number of rows in the
+  /// mean. Undefined unless NewRows::kMean.
   const at::Tensor& bucket_means() const { return bucket_means_; }
-  /// Lists the state: "means", if there are any.
+  /// Lists the state: "means", if means are kept.
   void ListState(const StateDomain& buckets, StateList& list);
 
  private:
   template <typename Real>
   void FillFromSeed(int64_t id, Real* values) const;
-  // The mean over the `slots` rows of an owned bucket, counted from the first: [dim + 1].
+  // The mean over the `slots` rows of a bucket: [dim + 1]. Bucket 0 is the first owned bucket.
   at::Tensor MeanOf(int64_t bucket, int64_t slots, const RowDirectory& directory,
                     const at::Tensor& rows) const;
 

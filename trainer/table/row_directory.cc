@@ -68,7 +68,8 @@ std::vector<int64_t> RowDirectory::FindAll(std::span<const int64_t> ids) const {
 }
 
 int64_t RowDirectory::IdAt(int64_t row) const {
-  return dynamic_ ? dynamic_->rows().ids()[row] : shape_.partition.IdAt(owned_.begin + row);
+  if (dynamic_) return dynamic_->rows().ids()[row];
+  return shape_.partition.IdAt(owned_.begin + row);
 }
 
 std::vector<DynamicIds::NewRow> RowDirectory::AdmitIds(std::span<const int64_t> ids, int64_t step) {

@@ -14,14 +14,14 @@
 
 namespace hearth {
 
-/// How the ranks share the table of a spec.
+/// Says how the ranks share the table of a spec.
 TableShape ShapeOf(const TableSpec& spec, const TableOptions& options, int64_t element_bytes,
                    const TablePlacement& placement);
 
-/// Says for one table which ids have a row on this rank, and in which place; marks the rows that
-/// changed. A table with at most TableOptions::capacity ids has a row for every id, on this rank
-/// where it is whole or the rank owns the id. A table with more ids has rows for some of them
-/// (DynamicIds). Rows are in the order of RowPartition.
+/// Finds the places of ids among the rows that this rank has of one table, and marks the rows that
+/// changed. A table with at most TableOptions::capacity ids has a row for every id; this rank has
+/// the row when the table is not sharded or the rank owns the id. A table with more ids has rows
+/// for some of them (DynamicIds). Rows are in the order of RowPartition.
 class RowDirectory {
  public:
   static constexpr int64_t kNoRow = LruSlots::kEmpty;
@@ -30,10 +30,10 @@ class RowDirectory {
                int rank);
 
   const std::string& table_name() const { return table_name_; }
-  /// Ids are in [0, id_count()).
+  /// All ids are in [0, id_count()).
   int64_t id_count() const { return id_count_; }
   const TableShape& shape() const { return shape_; }
-  /// Rows on all ranks together: id_count(), or the capacity.
+  /// The number of rows on all ranks together: id_count(), or the capacity.
   int64_t row_count() const { return shape_.partition.row_count(); }
   /// The positions of this rank's rows; all positions unless the table is sharded.
   PositionRange owned() const { return owned_; }
@@ -41,19 +41,19 @@ class RowDirectory {
   PositionRange buckets() const { return buckets_; }
   bool is_dynamic() const { return dynamic_.has_value(); }
 
-  /// The place of an id's row among this rank's rows; kNoRow: another rank has it, or none has.
+  /// The place of an id's row among this rank's rows; kNoRow when another rank or no rank has it.
   int64_t Find(int64_t id) const;
-  /// The same for every id of a list. An id outside the table or of another rank ends the process.
+  /// Finds every id of a list. An id outside the table or of another rank ends the process.
   std::vector<int64_t> FindAll(std::span<const int64_t> ids) const;
-  /// The id of each place, kNoRow where a place is free.
+  /// The id at a place; kNoRow when the place is free.
   int64_t IdAt(int64_t row) const;
 
-  /// Takes note of the ids (ascending, unique, owned) that take part in an outer step. A table of
-  /// dynamic ids gives a row to some and takes it from others; the rows given are returned.
+  /// Takes the ids (ascending, unique, owned) that take part in an outer step. A table of dynamic
+  /// ids gives a row to some ids and takes the row from others. Returns the rows that were given.
   std::vector<DynamicIds::NewRow> AdmitIds(std::span<const int64_t> ids, int64_t step);
 
-  /// The rows that changed since ForgetChanges: AdmitIds marks rows that change hands, whoever
-  /// writes to a row marks it.
+  /// The rows that changed since ForgetChanges. AdmitIds marks the rows that go to another id; code
+  /// that writes to a row must mark it with MarkChanged.
   const RowMarks& changed() const { return dynamic_ ? dynamic_->rows().changed() : changed_; }
   void MarkChanged(std::span<const int64_t> rows);
   void ForgetChanges();
@@ -61,8 +61,9 @@ class RowDirectory {
   /// The domains of the table's state.
   StateDomain RowsDomain() const;
   StateDomain BucketsDomain() const;
-  /// List the state of dynamic ids; nothing for a table with a row for every id. `ListWaiting`:
-  /// the ids that wait for a row, which reading a model does not need.
+  /// List the state of dynamic ids; a table with a row for every id has none. ListIds lists the ids
+  /// with a row. ListWaiting lists the ids that wait for a row; a reader of the model does not need
+  /// them.
   void ListIds(StateList& list);
   void ListWaiting(StateList& list);
 
@@ -74,7 +75,7 @@ class RowDirectory {
   TableShape shape_;
   PositionRange buckets_, owned_;
   std::optional<DynamicIds> dynamic_;
-  RowMarks changed_;  // of a table with a row for every id
+  RowMarks changed_;  // used by a table with a row for every id
 };
 
 }  // namespace hearth

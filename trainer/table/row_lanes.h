@@ -6,11 +6,11 @@
 
 namespace hearth {
 
-/// Who works on a row: on the host one lane, which takes kPack neighbouring elements at a time; on
-/// a device several lanes of a warp, of which each takes every kLanes-th pack.
-///   kPack      elements a lane loads at once
-///   kAligned   whether every pack of every row is aligned to its own size
-///   index()    which lane this is
+/// Lanes work on a table row. The host has one lane; it takes kPack neighbouring elements at a
+/// time. A device has several lanes of a warp; each lane takes every kLanes-th pack.
+///   kPack      the number of elements a lane loads at once
+///   kAligned   true when every pack of every row is aligned to its own size
+///   index()    the number of this lane
 ///   Sum(x)     the sum of x over the lanes, in a fixed order; all lanes have read their inputs
 ///              when it returns, so any of them may overwrite shared state afterwards
 struct OneLane {
@@ -31,11 +31,11 @@ struct Pack {
   Real values[kSize];
 };
 
-// The same, known to be aligned to its size: a device loads it at once.
+// A pack that is aligned to its size: a device loads it at once.
 template <typename Real, int kSize>
 struct alignas(kSize * sizeof(Real)) AlignedPack : Pack<Real, kSize> {};
 
-// How a pack is loaded and stored.
+// Loads and stores a pack.
 template <int kPackSize, bool kAligned>
 struct Access {
   static constexpr int kSize = kPackSize;
@@ -77,7 +77,7 @@ HEARTH_HOST_DEVICE inline void VisitPacks(const Lanes& lanes, int64_t dim, const
 
 }  // namespace row_lanes
 
-/// Copies a row: to [dim].
+/// Copies a row to `to` [dim].
 template <typename Real, typename Lanes>
 HEARTH_HOST_DEVICE inline void CopyRow(const Lanes& lanes, const Real* row, int64_t dim, Real* to) {
   row_lanes::VisitPacks(

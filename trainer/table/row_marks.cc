@@ -7,13 +7,12 @@
 
 namespace hearth {
 
-RowMarks::RowMarks(int64_t row_count)
-    : words_(static_cast<size_t>((row_count + kWordRows - 1) / kWordRows), 0) {}
+RowMarks::RowMarks(int64_t row_count) : words_((row_count + kWordRows - 1) / kWordRows, 0) {}
 
 void RowMarks::Clear() { std::ranges::fill(words_, 0); }
 
 uint64_t RowMarks::WordWithin(int64_t first_row, int64_t begin, int64_t end) const {
-  uint64_t word = words_[static_cast<size_t>(first_row / kWordRows)];
+  uint64_t word = words_[first_row / kWordRows];
   if (begin > first_row) word &= ~uint64_t{0} << (begin - first_row);
   if (end < first_row + kWordRows) word &= ~(~uint64_t{0} << (end - first_row));
   return word;

@@ -6,24 +6,24 @@
 
 namespace hearth {
 
-/// A mark for each row of a table: which of them changed since the last checkpoint. One bit a row.
+/// One bit for each row of a table: the row changed since the last checkpoint.
 class RowMarks {
  public:
   explicit RowMarks(int64_t row_count);
 
-  void Mark(int64_t row) {
-    words_[static_cast<size_t>(row / kWordRows)] |= uint64_t{1} << (row % kWordRows);
-  }
+  void Mark(int64_t row) { words_[row / kWordRows] |= uint64_t{1} << (row % kWordRows); }
   void Clear();
 
-  /// Marked rows in [begin, end), counted from `begin`, ascending. At most 2^32 rows.
+  /// The marked rows in [begin, end), as ascending offsets from `begin`. The range has at most 2^32
+  /// rows.
   std::vector<uint32_t> OffsetsIn(int64_t begin, int64_t end) const;
   int64_t CountIn(int64_t begin, int64_t end) const;
 
  private:
   static constexpr int64_t kWordRows = 64;
 
-  // The marks of the rows from a multiple of kWordRows on, without those outside [begin, end).
+  // The word of marks that begins at `first_row`, a multiple of kWordRows. Marks outside
+  // [begin, end) are cleared.
   uint64_t WordWithin(int64_t first_row, int64_t begin, int64_t end) const;
 
   std::vector<uint64_t> words_;

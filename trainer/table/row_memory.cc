@@ -12,7 +12,7 @@ namespace hearth {
 at::Tensor EmptyTableRows(at::IntArrayRef shape, const at::TensorOptions& options) {
   at::Tensor rows = at::empty(shape, options);
   if (rows.is_cpu()) {
-    PreferHugePages(rows.mutable_data_ptr(), static_cast<int64_t>(rows.nbytes()));
+    PreferHugePages(rows.mutable_data_ptr(), rows.nbytes());
   }
   return rows;
 }

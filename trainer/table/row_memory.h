@@ -7,11 +7,12 @@
 
 namespace hearth {
 
-/// Memory for table rows, which steps read and write at random places; the values are not set.
+/// Allocates memory for table rows. Steps read and write it at random places, so huge pages are
+/// preferred. The values are not set.
 at::Tensor EmptyTableRows(at::IntArrayRef shape, const at::TensorOptions& options);
 
-/// out[i] = rows[places[i]]; rows [row, dim], float or double, contiguous, on the host or on a CUDA
-/// device. Places may repeat.
+/// Copies rows: out[i] = rows[places[i]]. rows: [row, dim], float or double, contiguous, on the
+/// host or on a CUDA device. Places may repeat.
 at::Tensor CopyTableRows(const at::Tensor& rows, std::span<const int64_t> places);
 
 }  // namespace hearth

@@ -11,29 +11,30 @@
 
 namespace hearth {
 
-/// The optimizer of the rows of one table, and its state. Only touched rows cost anything in a
-/// step, and every row's result is a function of its own state and gradient alone.
+/// The optimizer of the rows of one table, and its state. The cost of a step depends on the touched
+/// rows alone. Every row's result is a function of its own state and gradient alone.
 ///
 /// Row-wise Adagrad: v_r += mean(g_r^2);  x_r -= lr g_r / (sqrt(v_r) + eps).
-/// Row-wise Adam: first moment per element, one second moment and one step count per row, so a row
-/// that appears for the first time is corrected for its own age, not the run's:
+/// Row-wise Adam keeps a first moment per element, and one second moment and one step count per
+/// row. A row is thus corrected for its own age, not for the age of the run:
 ///   m_r = b1 m_r + (1 - b1) g_r;  v_r = b2 v_r + (1 - b2) mean(g_r^2);  n_r += 1
 ///   x_r -= lr (m_r / (1 - b1^n_r)) / (sqrt(v_r / (1 - b2^n_r)) + eps)
 class RowOptimizer {
  public:
-  /// For `row_count` rows of `dim` numbers, none of them stepped so far. `options`: dtype and
-  /// device of the rows.
+  /// Makes the state of `row_count` rows of `dim` numbers before their first step. `options`: dtype
+  /// and device of the rows.
   RowOptimizer(TableOptimizer kind, int64_t row_count, int64_t dim, at::TensorOptions options);
 
-  /// One step. rows [row_count, dim], stepped in place; `named`: rows, none twice; gradient
-  /// [named, dim], contiguous. `l2`: pull to zero, added to the gradient of each named row.
+  /// Takes one step of the rows `named`, in place; no row is named twice. rows: [row_count, dim].
+  /// gradient: [named, dim], contiguous. `l2`: a pull to zero, added to the gradient of each named
+  /// row.
   void Step(at::Tensor& rows, std::span<const int64_t> named, const at::Tensor& gradient, double lr,
             double l2);
-  /// The same for rows named more than once: a row steps once, by the sum of its gradients
-  /// [place, dim] in the order of the list.
+  /// Takes one step of rows that may be named more than once: a row steps once, by the sum of its
+  /// gradients [place, dim] in the order of the list.
   void Step(at::Tensor& rows, const IdGroups& named, const at::Tensor& gradient, double lr,
             double l2);
-  /// Forgets what a row did: another id has it now.
+  /// Resets the state of a row, because another id has the row now.
   void Reset(int64_t row);
 
   /// The state: first moments [row, dim] (undefined for Adagrad), second moments [row] and ages
@@ -51,7 +52,7 @@ class RowOptimizer {
 
   TableOptimizer kind_;
   at::Tensor first_moment_;
-  at::Tensor state_;                // [row, 2] side by side, since every step needs both
+  at::Tensor state_;                // [row, 2] the two views below: every step needs both
   at::Tensor second_moment_, age_;  // views of state_
 };
 

@@ -7,21 +7,22 @@
 
 namespace hearth {
 
-/// Row-wise optimizers: one second-moment number per row. Formulas: RowOptimizer.
+/// The row-wise optimizers; each keeps one second-moment number per row. RowOptimizer has the
+/// formulas.
 enum class TableOptimizer { kAdam, kAdagrad };
 
 inline constexpr double kRowBeta1 = 0.9;
 inline constexpr double kRowBeta2 = 0.999;
 inline constexpr double kRowEpsilon = 1e-8;
 
-/// One optimizer step, the same for all rows it touches.
+/// The settings of one optimizer step, the same for all rows that it touches.
 struct RowStep {
   TableOptimizer optimizer = TableOptimizer::kAdam;
   double lr = 0.0;
-  double l2 = 0.0;  ///< pull to zero, added to the gradient
+  double l2 = 0.0;  ///< a pull to zero, added to the gradient
 };
 
-/// Where a table lies, in the memory of the host or of a device.
+/// Pointers to a table in the memory of the host or of a device.
 template <typename Real>
 struct TableMemory {
   Real* rows;          ///< [row, dim]
@@ -35,7 +36,8 @@ namespace row_step {
 using row_lanes::Pack;
 using row_lanes::VisitPacks;
 
-// base^exponent by squaring: exponents are ages, and a call of pow would cost more than the row.
+// Computes base^exponent by squaring. Exponents are ages of rows; pow would cost more than the rest
+// of the row's step.
 HEARTH_HOST_DEVICE inline double Power(double base, int64_t exponent) {
   double power = 1.0;
   for (; exponent > 0; exponent >>= 1, base *= base) {
@@ -44,12 +46,12 @@ HEARTH_HOST_DEVICE inline double Power(double base, int64_t exponent) {
   return power;
 }
 
-// Mean over the row of (gradient + l2 x)^2.
+// The mean over the row of (gradient + l2 x)^2.
 template <typename Real, typename Lanes>
 HEARTH_HOST_DEVICE inline Real MeanSquare(const Lanes& lanes, const Real* x_row,
                                           const Real* gradient, int64_t dim, Real l2) {
   Pack<Real, Lanes::kPack> sums = {};
-  Real rest = 0;  // of single elements: adding them to a pack would take it out of its register
+  Real rest = 0;  // sum of the single elements: adding them to `sums` would spill its register
   VisitPacks(lanes, dim, [&](int64_t i, auto access) {
     const auto x = access.Load(x_row + i);
     const auto g = access.Load(gradient + i);
@@ -95,19 +97,19 @@ HEARTH_HOST_DEVICE inline void MoveRow(const Lanes& lanes, Real* x_row, Real* fi
   });
 }
 
-// lr / ((1 - b1^age) (sqrt(second / (1 - b2^age)) + eps))
+// The rate lr / ((1 - b1^age) (sqrt(second / (1 - b2^age)) + eps)).
 template <typename Real>
 HEARTH_HOST_DEVICE inline Real AdamRate(double lr, Real second, Real age) {
   const auto steps = static_cast<int64_t>(age);
   const double correction1 = 1.0 - Power(kRowBeta1, steps);
   const double correction2 = 1.0 - Power(kRowBeta2, steps);
-  const double scale = std::sqrt(static_cast<double>(second) / correction2) + kRowEpsilon;
+  const double scale = std::sqrt(second / correction2) + kRowEpsilon;
   return static_cast<Real>(lr / (correction1 * scale));
 }
 
 }  // namespace row_step
 
-/// One optimizer step on one row; gradient [dim]. All lanes of the row must call.
+/// Takes one optimizer step on one row. gradient: [dim]. All lanes of the row must call.
 template <typename Real, typename Lanes>
 HEARTH_HOST_DEVICE inline void StepRow(const Lanes& lanes, const TableMemory<Real>& table,
                                        int64_t row, const Real* gradient, const RowStep& step) {
@@ -134,8 +136,8 @@ HEARTH_HOST_DEVICE inline void StepRow(const Lanes& lanes, const TableMemory<Rea
   }
 }
 
-/// The gradients of one row, of which a batch may hold several: rows `places` of `values`
-/// [place, dim].
+/// The gradients of one table row; a batch may hold several of them. They lie at `places` of
+/// `values` [place, dim].
 template <typename Real>
 struct RowGradients {
   const Real* values;
@@ -143,8 +145,8 @@ struct RowGradients {
   int64_t count;
 };
 
-/// One optimizer step on one row with the sum of its gradients, added in the order of the places.
-/// sum [dim]: overwritten. All lanes of the row must call.
+/// Takes one optimizer step on one row by the sum of its gradients, added in the order of the
+/// places. sum: [dim], overwritten. All lanes of the row must call.
 template <typename Real, typename Lanes>
 HEARTH_HOST_DEVICE inline void StepRow(const Lanes& lanes, const TableMemory<Real>& table,
                                        int64_t row, const RowGradients<Real>& gradients,
@@ -154,7 +156,7 @@ HEARTH_HOST_DEVICE inline void StepRow(const Lanes& lanes, const TableMemory<Rea
     StepRow(lanes, table, row, first, step);
     return;
   }
-  // Each lane sums the elements that it steps, so none waits for another.
+  // Each lane sums the elements that it steps, so no lane waits for another.
   row_lanes::VisitPacks(lanes, table.dim, [&](int64_t i, auto access) {
     auto total = access.Load(first + i);
     for (int64_t k = 1; k < gradients.count; ++k) {

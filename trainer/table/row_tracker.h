@@ -11,17 +11,17 @@
 
 namespace hearth {
 
-/// Remembers table rows as they were before a first change.
+/// Remembers table rows as they were before their first change.
 class RowTracker {
  public:
-  /// For rows of `dim` numbers of this dtype and device.
+  /// `dim`: numbers in a row. `options`: dtype and device of the rows.
   RowTracker(int64_t dim, at::TensorOptions options) : dim_(dim), options_(options) {}
 
-  /// The ids of a list with no row remembered; an id may stand there as often as in the list.
+  /// Returns the ids of a list without a remembered row. Repeated ids stay repeated.
   std::vector<int64_t> NotYetOf(std::span<const int64_t> ids) const;
-  /// Remembers rows [ids, dim], all but those that it remembers already.
+  /// Remembers rows [ids, dim]. A row that is remembered already keeps its old values.
   void Remember(std::span<const int64_t> ids, const at::Tensor& rows);
-  /// Everything remembered; forgets it.
+  /// Returns all remembered rows and forgets them.
   RowsById Take();
 
  private:

@@ -8,7 +8,8 @@
 namespace hearth {
 namespace {
 
-// Rows fetched ahead of their turn; a row of 32 floats and its state are three cache lines.
+// The number of rows fetched ahead of their turn. A row of 32 floats and its state are three cache
+// lines.
 constexpr size_t kAhead = 16;
 
 template <typename Real>
@@ -18,8 +19,8 @@ template <typename Real>
   Prefetch(table.state + row * 2, 2);
 }
 
-// run(table) with the usual widths as constants: loops over a row of 32 numbers are mostly overhead
-// unless the compiler knows their length.
+// Calls run(table) with the usual widths as constants. A loop over a row of 32 numbers is mostly
+// overhead unless the compiler knows its length.
 template <typename Real, typename Run>
 void WithKnownDim(TableMemory<Real> table, const Run& run) {
   switch (table.dim) {
@@ -68,7 +69,7 @@ template <typename Real>
 [[gnu::flatten]] void StepRows(const TableMemory<Real>& table, const IdGroups& groups,
                                const Real* gradient, const RowStep& step) {
   const std::span<const int64_t> ids = groups.ids();
-  std::vector<Real> sum(static_cast<size_t>(table.dim));
+  std::vector<Real> sum(table.dim);
   WithKnownDim(table, [&](const TableMemory<Real>& of_dim) {
     for (size_t i = 0; i < ids.size() && i < kAhead; ++i) PrefetchRow(of_dim, ids[i]);
     VisitGroupSums(

@@ -6,9 +6,9 @@ namespace hearth {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kLoadBytes = 16;  // the widest load of a thread
+constexpr int kLoadBytes = 16;  // size of a thread's widest load
 
-// A part of a warp: kCount neighbouring threads share a row.
+// The lanes of a row: kCount neighbouring threads of a warp.
 template <int kCount, int kPackSize>
 struct WarpLanes {
   static constexpr int kLanes = kCount;
@@ -30,7 +30,7 @@ struct WarpLanes {
   }
 };
 
-// The place in the list of ids that this thread's group works on.
+// The place in the list of ids of the row that this thread's group works on.
 template <typename Lanes>
 __device__ int64_t PlaceOfGroup() {
   return (int64_t{blockIdx.x} * kThreads + threadIdx.x) / Lanes::kLanes;
@@ -66,8 +66,8 @@ bool IsAligned(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % kLoadBytes == 0;
 }
 
-// Calls launch(lanes, blocks): 16-byte loads where every row allows them, and 8 threads a row
-// unless that would leave each more than four loads.
+// Calls launch(lanes, blocks). Lanes use 16-byte loads if every row allows them. A row gets 8
+// threads, or 32 if 8 would leave each thread more than four loads.
 template <typename Real, typename Launch>
 const char* LaunchFor(int64_t dim, bool aligned, int64_t id_count, const Launch& launch) {
   if (id_count == 0) return nullptr;
@@ -77,10 +77,15 @@ const char* LaunchFor(int64_t dim, bool aligned, int64_t id_count, const Launch&
     const int64_t blocks = (id_count + groups_per_block - 1) / groups_per_block;
     launch(lanes, static_cast<unsigned>(blocks));
   };
-  if (aligned && dim % kPack == 0) {
-    dim <= 4 * 8 * kPack ? run(WarpLanes<8, kPack>()) : run(WarpLanes<32, kPack>());
+  const bool wide_loads = aligned && dim % kPack == 0;
+  if (wide_loads && dim <= 4 * 8 * kPack) {
+    run(WarpLanes<8, kPack>());
+  } else if (wide_loads) {
+    run(WarpLanes<32, kPack>());
+  } else if (dim <= 4 * 8) {
+    run(WarpLanes<8, 1>());
   } else {
-    dim <= 4 * 8 ? run(WarpLanes<8, 1>()) : run(WarpLanes<32, 1>());
+    run(WarpLanes<32, 1>());
   }
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);

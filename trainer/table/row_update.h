@@ -8,21 +8,22 @@
 
 namespace hearth {
 
-/// Rows of an embedding table in host memory: one pass over the rows named, fetched ahead of their
-/// turn, since each lies somewhere else in a table far larger than any cache. For float and double.
+/// Functions on rows of an embedding table in host memory, for float and double. Each makes one
+/// pass over the named rows and fetches rows ahead of their turn: the rows are scattered over a
+/// table far larger than any cache.
 
-/// out[i] = rows[ids[i]]; rows [row, dim], out [ids, dim].
+/// Copies rows: out[i] = rows[ids[i]]. rows: [row, dim]; out: [ids, dim].
 template <typename Real>
 void GatherRows(const Real* rows, int64_t dim, std::span<const int64_t> ids, Real* out);
 
-/// One optimizer step on the rows `ids`, unique; gradient [ids, dim]. Every row's result is a
-/// function of its own state and gradient alone.
+/// Takes one optimizer step on the rows `ids`, which are unique. gradient: [ids, dim]. Every row's
+/// result is a function of its own state and gradient alone.
 template <typename Real>
 void StepRows(const TableMemory<Real>& table, std::span<const int64_t> ids, const Real* gradient,
               const RowStep& step);
 
-/// The same from the gradients of a batch in which ids repeat, [places, dim]: those of equal ids
-/// are added in the order of the list, in the same pass.
+/// Takes one optimizer step when ids repeat in a batch. gradient: [places, dim]. The gradients of
+/// equal ids are added in the order of the list, in the same pass.
 template <typename Real>
 void StepRows(const TableMemory<Real>& table, const IdGroups& groups, const Real* gradient,
               const RowStep& step);

@@ -4,15 +4,16 @@
 
 #include "trainer/table/row_step.h"
 
-// As the CUDA runtime declares it; the headers of CUDA stay out of the room's other sources.
+// The CUDA runtime declares it like this; its headers stay out of the room's other sources.
 struct CUstream_st;
 
 namespace hearth {
 
-/// GatherRows and StepRows on a CUDA device: all pointers, those of the ids and of the table
-/// included, are device pointers of the current device. Queued on `stream`, so nothing is finished
-/// when they return. Returns the runtime's description of an error in the launch, else null. Every
-/// row is written by one group of lanes alone: the results do not depend on the schedule.
+/// GatherRows and StepRows on a CUDA device. All pointers are device pointers of the current
+/// device, including the pointers to ids and in `table`. The work is queued on `stream`, so nothing
+/// is finished when a function returns. The functions return the runtime's description of an error
+/// in the launch, else null. One group of lanes alone writes a row, so the results do not depend on
+/// the schedule.
 template <typename Real>
 const char* LaunchGatherRows(const Real* rows, int64_t dim, const int64_t* ids, int64_t id_count,
                              Real* out, CUstream_st* stream);
@@ -27,7 +28,7 @@ struct DeviceIdGroups {
   const int64_t* places;  ///< [place]
   int64_t size;
 };
-/// sums [groups, dim]: overwritten.
+/// StepRows with groups of repeated ids. sums: [groups, dim], overwritten.
 template <typename Real>
 const char* LaunchStepRows(const TableMemory<Real>& table, const DeviceIdGroups& groups,
                            const Real* gradient, const RowStep& step, Real* sums,

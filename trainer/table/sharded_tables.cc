@@ -50,7 +50,7 @@ bool AnySharded(const MetaParameters& parameters) {
 RowRequest RequestRows(const MetaParameters& parameters,
                        std::vector<std::vector<int64_t>> table_rows) {
   const std::vector<TableShape> shapes = ShapesOf(parameters);
-  table_rows.resize(shapes.size());  // no entity, no list
+  table_rows.resize(shapes.size());  // a side without entities has no lists
   for (size_t t = 0; t < shapes.size(); ++t) {
     if (!shapes[t].sharded) table_rows[t].clear();
   }
@@ -59,9 +59,10 @@ RowRequest RequestRows(const MetaParameters& parameters,
 
 FetchedRows FetchTableRows(Communicator& communicator, const RowRequest& request,
                            const MetaParameters& parameters) {
-  return parameters.dense.scalar_type() == at::kDouble
-             ? FetchAs<double>(communicator, request, parameters)
-             : FetchAs<float>(communicator, request, parameters);
+  if (parameters.dense.scalar_type() == at::kDouble) {
+    return FetchAs<double>(communicator, request, parameters);
+  }
+  return FetchAs<float>(communicator, request, parameters);
 }
 
 FetchedRows FetchTableRows(Communicator& communicator, std::vector<std::vector<int64_t>> table_rows,

@@ -8,20 +8,21 @@
 
 namespace hearth {
 
-/// [table] how the ranks share the tables.
+/// [table] says how the ranks share each table.
 std::vector<TableShape> ShapesOf(const MetaParameters& parameters);
 bool AnySharded(const MetaParameters& parameters);
 
-/// Brings the rows of a request whose ids were exchanged. Collective: all ranks must call.
+/// Fetches the rows of a request; its ids must have been exchanged.
+/// Collective: all ranks must call.
 [[nodiscard]] FetchedRows FetchTableRows(Communicator& communicator, const RowRequest& request,
                                          const MetaParameters& parameters);
 
-/// A request for rows: [table] ids, unique, ascending; those of tables that are not sharded are
-/// left out.
+/// Makes a request for table rows. table_rows: [table] ids, unique, ascending. Ids of tables that
+/// are not sharded are left out.
 RowRequest RequestRows(const MetaParameters& parameters,
                        std::vector<std::vector<int64_t>> table_rows);
 
-/// RequestRows, ExchangeIds and FetchTableRows; nothing when no table is sharded.
+/// Calls RequestRows, ExchangeIds and FetchTableRows; does nothing when no table is sharded.
 /// Collective: all ranks must call.
 [[nodiscard]] FetchedRows FetchTableRows(Communicator& communicator,
                                          std::vector<std::vector<int64_t>> table_rows,

@@ -8,7 +8,7 @@
 namespace hearth {
 
 /// Shape and start values of one embedding table. Tables live outside autograd and outside the
-/// dense parameters; a model sees the rows a chunk touches.
+/// dense parameters. A model sees only the table rows that a chunk touches.
 struct TableSpec {
   std::string name;       ///< the field's name, "item.genre"
   int64_t row_count = 0;  ///< vocabulary size; row 0 is "missing or unknown"
@@ -23,24 +23,24 @@ struct TableOptions {
     kMean,  ///< the mean of the rows in the id's bucket, refreshed every 128 steps
   };
 
-  /// Rows kept of each table with more ids than that, rounded up to whole buckets; 0: a row for
-  /// every id.
+  /// The number of rows of a table with more ids than this, rounded up to whole buckets; 0: every
+  /// table has a row for every id.
   int64_t capacity = 0;
-  /// Outer steps an id must take part in before it gets a row, >= 1. Until then, and after it was
-  /// evicted, it reads as a new row.
+  /// The number of outer steps an id must take part in before it gets a row, >= 1. An id reads as a
+  /// new row before it gets one and after it was evicted.
   int64_t admit_after = 1;
-  /// A row without part in that many outer steps is given up; 0: only when its bucket is full, the
-  /// row longest without part first.
+  /// A row is evicted after this many outer steps without use. 0: a row is evicted only when its
+  /// bucket is full, the row longest without use first.
   int64_t evict_after = 0;
   NewRows new_rows = NewRows::kSeed;
 };
 
-/// Which part of the tables a rank keeps.
+/// Settings that decide the rows of the tables on a rank.
 struct TablePlacement {
   int rank = 0;
   int world_size = 1;
-  /// Tables of at most this size are kept whole on every rank: their gradients travel with the
-  /// dense ones.
+  /// Every rank keeps tables of at most this size whole; their gradients travel with the dense
+  /// gradients.
   int64_t replicate_bytes = 0;
   Wire wire = Wire::kFull;
 };

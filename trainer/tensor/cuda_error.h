@@ -4,8 +4,8 @@
 
 namespace hearth {
 
-/// Ends the process unless `error` is null: for what the functions of head_gradient_cuda.h and
-/// row_update_cuda.h return. No .cu includes it.
+/// Ends the process unless `error` is null. It checks the results of the functions in
+/// head_gradient_cuda.h and row_update_cuda.h. No .cu file includes this header.
 inline void RequireNoCudaError(const char* error) {
   HEARTH_CHECK(error == nullptr, "CUDA: {}", error);
 }

@@ -4,8 +4,8 @@
 
 namespace hearth {
 
-/// Whether every element is a number, neither infinite nor NaN. A contiguous tensor of float or
-/// double on the CPU; one pass at the speed of memory.
+/// True when every element is a number, neither infinite nor NaN. `tensor`: contiguous, of float or
+/// double, on the CPU. The function makes one pass at the speed of memory.
 bool IsFinite(const at::Tensor& tensor);
 
 }  // namespace hearth

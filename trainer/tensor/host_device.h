@@ -1,7 +1,7 @@
 #pragma once
 
-/// Marks a function of a kernel that is compiled for the host and, by nvcc, for the device
-/// as well, so that what runs on a GPU is tested without one.
+/// Marks a function of a kernel. The function is compiled for the host and, by nvcc, also for the
+/// device, so code that runs on a GPU is tested without a GPU.
 #ifdef __CUDACC__
 #define HEARTH_HOST_DEVICE __host__ __device__
 #else

@@ -22,39 +22,39 @@ struct Count {
   }
 };
 
-// Memory of the usual allocator, and whom to tell when it goes.
-struct Piece {
+// A block of memory of the usual allocator, and the count to lower when the block is freed.
+struct Block {
   c10::DataPtr memory;
   int64_t bytes;
   std::shared_ptr<Count> count;
 };
 
-// All pieces by their address, which is all that LibTorch gives back of some of them.
-class Pieces {
+// All blocks by their address: some operators of LibTorch free a block by its address alone.
+class Blocks {
  public:
-  void Add(void* address, Piece piece) {
+  void Add(void* address, Block block) {
     const std::lock_guard lock(mutex_);
-    pieces_.emplace(address, std::move(piece));
+    blocks_.emplace(address, std::move(block));
   }
-  Piece Take(void* address) {
+  Block Take(void* address) {
     const std::lock_guard lock(mutex_);
-    return std::move(pieces_.extract(address).mapped());
+    return std::move(blocks_.extract(address).mapped());
   }
 
  private:
   std::mutex mutex_;
-  std::unordered_map<void*, Piece> pieces_;
+  std::unordered_map<void*, Block> blocks_;
 };
 
-Pieces& AllPieces() {
-  static Pieces* const pieces = new Pieces;  // tensors may be freed after statics
-  return *pieces;
+Blocks& AllBlocks() {
+  static Blocks* const blocks = new Blocks;  // never freed: tensors may be freed after statics
+  return *blocks;
 }
 
 void Release(void* address) {
   if (address == nullptr) return;
-  const Piece piece = AllPieces().Take(address);
-  piece.count->now -= piece.bytes;
+  const Block block = AllBlocks().Take(address);
+  block.count->now -= block.bytes;
 }
 
 }  // namespace
@@ -65,11 +65,11 @@ class MemoryMeter::CountingAllocator : public c10::Allocator {
 
   c10::DataPtr allocate(size_t size) override {
     if (size == 0) return usual_->allocate(size);
-    const auto bytes = static_cast<int64_t>(size);
-    Piece piece{usual_->allocate(size), bytes, count_};
+    const int64_t bytes = size;
+    Block block{usual_->allocate(size), bytes, count_};
     count_->Add(bytes);
-    void* const memory = piece.memory.get();
-    AllPieces().Add(memory, std::move(piece));
+    void* const memory = block.memory.get();
+    AllBlocks().Add(memory, std::move(block));
     return {memory, memory, &Release, c10::Device(c10::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &Release; }

@@ -5,8 +5,9 @@
 
 namespace hearth {
 
-/// While one lives, counts the bytes that tensors on the CPU hold, of all threads. At most one at a
-/// time. Tensors that were made before count for nothing; those made meanwhile may outlive it.
+/// Counts the bytes that tensors on the CPU hold, over all threads, while the meter lives. At most
+/// one meter may live at a time. Tensors made earlier are not counted. Tensors made during its life
+/// may outlive the meter.
 class MemoryMeter {
  public:
   MemoryMeter();
@@ -14,7 +15,7 @@ class MemoryMeter {
   MemoryMeter(const MemoryMeter&) = delete;
   MemoryMeter& operator=(const MemoryMeter&) = delete;
 
-  /// The most bytes that were held at the same time, since the start or the last Reset.
+  /// The most bytes held at the same time since the start or the last ResetPeak.
   int64_t peak_bytes() const;
   void ResetPeak();
 

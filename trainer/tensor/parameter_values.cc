@@ -10,7 +10,7 @@
 namespace hearth {
 namespace {
 
-// weight [in, out], or [tasks, in, out], minus inputs' deltas of every task.
+// Subtracts inputs' deltas of every task from `weight` [in, out] or [tasks, in, out].
 at::Tensor SubtractProduct(const at::Tensor& weight, const at::Tensor& inputs,
                            const at::Tensor& deltas) {
   const at::Tensor batched = weight.dim() == 3 ? weight : weight.unsqueeze(0);
@@ -19,9 +19,9 @@ at::Tensor SubtractProduct(const at::Tensor& weight, const at::Tensor& inputs,
 
 }  // namespace
 
-at::Tensor FactoredTerm::Gram(const LayerInputs& of) const {
-  if (!is_gram_form() || of.id != id) return at::bmm(of.x, inputs.transpose(1, 2));
-  if (!own_gram.defined()) own_gram = at::bmm(of.x, inputs.transpose(1, 2));
+at::Tensor FactoredTerm::Gram(const LayerInputs& pass) const {
+  if (!is_gram_form() || pass.id != id) return at::bmm(pass.x, inputs.transpose(1, 2));
+  if (!own_gram.defined()) own_gram = at::bmm(pass.x, inputs.transpose(1, 2));
   return own_gram;
 }
 

@@ -8,7 +8,7 @@
 namespace hearth {
 namespace {
 
-// The inputs times the shared weight when an earlier step has formed it, else undefined.
+// The product of the inputs and the shared weight, if an earlier step formed it; else undefined.
 at::Tensor KnownProduct(const std::vector<FactoredTerm>& terms, const LayerInputs& inputs) {
   for (const FactoredTerm& term : terms) {
     if (term.is_gram_form() && term.id == inputs.id) return term.product;

@@ -8,14 +8,15 @@
 
 namespace hearth {
 
-/// A linear layer y = x W + b of a chunk of tasks. It hides how the weights are held: shared by all
-/// tasks, or fast weights of each task, explicit or factored (ParameterValues).
+/// A linear layer y = x W + b for a chunk of tasks. Callers need not know how the weights are held:
+/// all tasks share them, or each task has fast weights, explicit or factored (ParameterValues).
 class TaskLinear {
  public:
   /// Declares `name`.weight [in, out] and `name`.bias [out].
   TaskLinear(ParameterLayout& layout, const std::string& name, int64_t in, int64_t out);
 
-  /// inputs [tasks, rows, in] -> [tasks, rows, out]. `taps`: null, or where the pass is recorded.
+  /// inputs [tasks, rows, in] -> [tasks, rows, out]. `taps`: receives the record of the pass; may
+  /// be null.
   at::Tensor Forward(const ParameterValues& values, const LayerInputs& inputs,
                      std::vector<LayerTap>* taps = nullptr) const;
   at::Tensor Forward(const ParameterValues& values, const at::Tensor& x,
@@ -27,7 +28,7 @@ class TaskLinear {
   int64_t bias() const { return bias_; }
 
  private:
-  // Forward without a tap. Sets `product` to x times the shared weight where that is formed.
+  // Forward without a tap. Sets `product` to x times the shared weight if the pass forms it.
   at::Tensor Apply(const ParameterValues& values, const LayerInputs& inputs,
                    at::Tensor* product) const;
 

@@ -14,7 +14,7 @@ namespace {
 
 using torch::autograd::variable_list;
 
-// y = x with a derivative that autograd cannot differentiate again.
+// The operator y = x with a derivative that autograd cannot differentiate again.
 class OnceOnly : public torch::autograd::Node {
  public:
   variable_list apply(variable_list&& gradients) override { return {gradients.front().detach()}; }
@@ -30,7 +30,7 @@ class OnceOnly : public torch::autograd::Node {
   }
 };
 
-// Two layers with such an operator between the second and the loss.
+// Two layers with a OnceOnly operator between the second layer and the loss.
 class CutModel : public Model {
  public:
   explicit CutModel(ParameterLayout& layout) {

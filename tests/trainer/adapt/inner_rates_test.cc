@@ -23,7 +23,7 @@ ModelOptions SmallModel() {
   return options;
 }
 
-// A world whose learned log-rates are 0, 1, 2, ... in the order they are stored.
+// A world with learned log-rates 0, 1, 2, ... in the order of storage.
 struct Rates {
   Rates(Learn learn, Adapt adapt)
       : world({.model = SmallModel(),
@@ -69,7 +69,7 @@ TEST(InnerRates, OnePerParameterOrPerParameterAndStep) {
 
 TEST(InnerRates, TablesAndProjectionsFollowTheLayersWhereTheyAdapt) {
   const Rates rates(Learn::kPerParameter, Adapt::kAll);
-  // Two layers, the projections of year and text, the tables of age, genre and id.
+  // Expects two layers, the projections of year and text, and the tables of age, genre and id.
   EXPECT_THAT(rates.shape, ElementsAre(4 + 2 + 3));
 }
 

@@ -17,14 +17,14 @@ namespace {
 
 using Adapt = GradientDescentOptions::Adapt;
 
-// A method, and what it adapts.
-struct Way {
+// A method, and the parameters that it adapts.
+struct MethodCase {
   const char* name;
   MetaOptions::Method method = MetaOptions::Method::kMaml;
   Adapt adapt = Adapt::kDense;
 };
 
-class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Type, Way>> {
+class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Type, MethodCase>> {
  protected:
   LearnerTest() : folder_(FreshFolder("data")) {
     SimulateSmallDataset(folder_);
@@ -32,15 +32,15 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
     LearnerOptions options = SmallRun("", 1).learner();
     options.model.type = std::get<0>(GetParam());
     options.model.init_scale = 0.5;
-    const Way way = std::get<1>(GetParam());
-    options.meta.method = way.method;
-    options.descent.adapt = way.adapt;
+    const MethodCase method = std::get<1>(GetParam());
+    options.meta.method = method.method;
+    options.descent.adapt = method.adapt;
     options.descent.inner_lr = 0.1;
     on_data_.emplace(*dataset_, options, at::TensorOptions().dtype(at::kDouble));
     parameters_.emplace(learner().InitialParameters(TableOptimizer::kAdam, 3));
   }
 
-  // A user (an entity, or unknown) who rated the first items, and asks for those behind them.
+  // A user who rated some items. `owner`: an entity, or kUnknownEntity.
   static SupportSet User(int64_t owner, int64_t count) {
     SupportSet user{.user = "u", .owner = owner, .items = {}, .labels = {}};
     for (int64_t i = 0; i < count; ++i) {
@@ -51,7 +51,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
   }
   static std::vector<int64_t> Candidates() { return {0, 3, 7, 11, 21, 30, 49}; }
 
-  // What evaluation predicts for the candidates as query rows.
+  // Predicts the candidates like evaluation does: the candidates are query rows.
   std::vector<double> Predict(const SupportSet& user, bool adapt) const {
     Chunk chunk = ChunkOf(user, 0, dataset_->event_entities().size(), 1);
     chunk.query = {};
@@ -79,19 +79,19 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
 };
 
 std::string NameOf(const ::testing::TestParamInfo<LearnerTest::ParamType>& test) {
-  const auto& [type, way] = test.param;
-  return std::string(type == ModelOptions::Type::kEmbeddingDot ? "dot_" : "mlp_") + way.name;
+  const auto& [type, method] = test.param;
+  return std::string(type == ModelOptions::Type::kEmbeddingDot ? "dot_" : "mlp_") + method.name;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , LearnerTest,
-    ::testing::Combine(::testing::Values(ModelOptions::Type::kEmbeddingDot,
-                                         ModelOptions::Type::kEmbeddingMlp),
-                       ::testing::Values(Way{"head", MetaOptions::Method::kMaml, Adapt::kHead},
-                                         Way{"dense", MetaOptions::Method::kMaml, Adapt::kDense},
-                                         Way{"all", MetaOptions::Method::kMaml, Adapt::kAll},
-                                         Way{"ridge", MetaOptions::Method::kRidge},
-                                         Way{"prototypes", MetaOptions::Method::kPrototypes})),
+    ::testing::Combine(
+        ::testing::Values(ModelOptions::Type::kEmbeddingDot, ModelOptions::Type::kEmbeddingMlp),
+        ::testing::Values(MethodCase{"head", MetaOptions::Method::kMaml, Adapt::kHead},
+                          MethodCase{"dense", MetaOptions::Method::kMaml, Adapt::kDense},
+                          MethodCase{"all", MetaOptions::Method::kMaml, Adapt::kAll},
+                          MethodCase{"ridge", MetaOptions::Method::kRidge},
+                          MethodCase{"prototypes", MetaOptions::Method::kPrototypes})),
     NameOf);
 
 TEST_P(LearnerTest, ServesWhatItEvaluates) {

@@ -34,7 +34,7 @@ class PrototypesTest : public ::testing::TestWithParam<Loss> {
     return {};
   }
 
-  // Features of all rows of a task and the base model's scores.
+  // The features of all rows of a task, and the base model's scores.
   struct Rows {
     std::vector<std::vector<double>> x;
     std::vector<double> scores;
@@ -50,7 +50,7 @@ class PrototypesTest : public ::testing::TestWithParam<Loss> {
     return result;
   }
 
-  // The mean of rows weighted by `weights`, and of the learned prototype with the learned weight.
+  // The weighted mean of the rows and the learned prototype; the prototype has the learned weight.
   std::vector<double> Mean(const std::string& start, const Rows& rows,
                            const std::vector<double>& weights) const {
     const double prior = std::exp(Parameter("prototypes.log_prior")[0]);

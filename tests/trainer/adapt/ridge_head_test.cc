@@ -46,7 +46,7 @@ std::vector<double> Solve(Matrix a, std::vector<double> b) {
   return b;
 }
 
-// One task's rows: features with a last one of 1, labels and scores of the base model.
+// The rows of one task: features and a last feature of 1, labels, and scores of the base model.
 struct Rows {
   Matrix x;
   std::vector<double> labels, scores;

@@ -42,17 +42,15 @@ TEST(ItemKnn, MatchesBruteForceOverItsFormula) {
   const BiasModel bias(log, {});
   const ItemKnn::Options options{.neighbours = 15, .shrinkage = 3, .damping = 0.2};
   const ItemKnn knn(log, bias, options);
-  // Dense residuals, NaN where there is no event.
+  // Dense residuals; NaN if there is no event.
   std::vector<std::vector<double>> c(40, std::vector<double>(15, std::nan("")));
-  for (size_t u = 0; u < 40; ++u) {
-    const auto row = static_cast<int64_t>(u);
+  for (int64_t u = 0; u < 40; ++u) {
     for (size_t e = 0; e < 8; ++e) {
-      const uint32_t item = log.ColumnsOf(row)[e];
-      c[u][item] = static_cast<double>(log.LabelsOf(row)[e]) - bias.mean() - bias.row_biases()[u] -
-                   bias.column_bias(item);
+      const uint32_t item = log.ColumnsOf(u)[e];
+      c[u][item] = log.LabelsOf(u)[e] - bias.mean() - bias.row_biases()[u] - bias.column_bias(item);
     }
   }
-  const auto similarity = [&](size_t i, size_t j) {
+  const auto similarity = [&](int64_t i, int64_t j) {
     double product = 0, ii = 0, jj = 0, both = 0;
     for (const std::vector<double>& user : c) {
       if (!std::isnan(user[i])) ii += user[i] * user[i];
@@ -72,10 +70,8 @@ TEST(ItemKnn, MatchesBruteForceOverItsFormula) {
     const double base = bias.mean() + bias.BiasOf(support);
     for (size_t s = 0; s < support_items.size(); ++s) {
       if (support_items[s] >= 12 || query[q] >= 12) continue;
-      const double w =
-          similarity(static_cast<size_t>(query[q]), static_cast<size_t>(support_items[s]));
-      sum +=
-          w * (static_cast<double>(support_labels[s]) - base - bias.column_bias(support_items[s]));
+      const double w = similarity(query[q], support_items[s]);
+      sum += w * (support_labels[s] - base - bias.column_bias(support_items[s]));
       weight += std::abs(w);
     }
     EXPECT_NEAR(scores[q], base + bias.column_bias(query[q]) + sum / weight, 1e-5);
@@ -186,7 +182,7 @@ TEST(Baselines, SurviveALogWithoutEvents) {
   }
 }
 
-/// Two circles of ten items each; a task touches six items of one circle.
+// Makes a log with two circles of ten items each. A task touches six items of one circle.
 TrainingLog PositiveOnlyLog() {
   TrainingLog log;
   log.column_count = 20;

@@ -14,11 +14,11 @@ TEST(BiasModel, IsAMinimumOfItsObjective) {
   const BiasModel model(log, options);
   const TrainingLog by_column = log.Transposed();
   for (int64_t row = 0; row < log.row_count(); ++row) {
-    const double bias = model.row_biases()[static_cast<size_t>(row)];
+    const double bias = model.row_biases()[row];
     double gradient = options.row_ridge * bias;
     for (size_t i = 0; i < log.ColumnsOf(row).size(); ++i) {
-      gradient += model.mean() + bias + model.column_bias(log.ColumnsOf(row)[i]) -
-                  static_cast<double>(log.LabelsOf(row)[i]);
+      gradient +=
+          model.mean() + bias + model.column_bias(log.ColumnsOf(row)[i]) - log.LabelsOf(row)[i];
     }
     EXPECT_NEAR(gradient, 0.0, 1e-9);
   }
@@ -27,7 +27,7 @@ TEST(BiasModel, IsAMinimumOfItsObjective) {
     for (size_t i = 0; i < by_column.ColumnsOf(column).size(); ++i) {
       gradient += model.mean() + model.column_bias(column) +
                   model.row_biases()[by_column.ColumnsOf(column)[i]] -
-                  static_cast<double>(by_column.LabelsOf(column)[i]);
+                  by_column.LabelsOf(column)[i];
     }
     EXPECT_NEAR(gradient, 0.0, 1e-9);
   }

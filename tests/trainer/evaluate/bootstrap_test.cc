@@ -40,7 +40,7 @@ TEST(BootstrapMeans, CoversTheTruthInAbout95PercentOfSamples) {
   int covered = 0;
   constexpr int kSamples = 400;
   for (int sample = 0; sample < kSamples; ++sample) {
-    const std::vector<double> values = NormalSample(60, 1 + static_cast<uint64_t>(sample));
+    const std::vector<double> values = NormalSample(60, 1 + sample);
     const MeanInterval interval = BootstrapMeans(std::span(&values, 1), 300, 1)[0];
     covered += interval.low <= 3.0 && 3.0 <= interval.high;
   }

@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-/// Two tasks over four items.
+/// Returns a log of two tasks over four items.
 inline TrainingLog SmallLog() {
   TrainingLog log;
   log.column_count = 4;
@@ -17,8 +17,8 @@ inline TrainingLog SmallLog() {
   return log;
 }
 
-/// A log of `rows` tasks over `columns` items whose labels follow a rank-2 taste model with biases
-/// and noise; the same tastes serve to draw new users.
+/// Makes logs over `columns` items. The labels follow a rank-2 taste model with biases and noise;
+/// the same tastes serve to draw new users.
 struct TasteWorld {
   static constexpr int64_t kRank = 2;
   int64_t column_count;
@@ -41,17 +41,16 @@ struct TasteWorld {
     return {0.4 * random.NextNormal(), {0.7 * random.NextNormal(), 0.7 * random.NextNormal()}};
   }
   double Truth(const User& user, int64_t item) const {
-    const auto at = static_cast<size_t>(item);
-    return 3.5 + user.bias + biases[at] + user.taste[0] * factors[2 * at] +
-           user.taste[1] * factors[2 * at + 1];
+    return 3.5 + user.bias + biases[item] + user.taste[0] * factors[2 * item] +
+           user.taste[1] * factors[2 * item + 1];
   }
 
-  /// Items beyond `seen_columns` get no training events.
+  /// Returns a log of `rows` tasks. Items from `seen_columns` on get no training events.
   TrainingLog Log(int64_t rows, int64_t events_per_row, int64_t seen_columns) const {
     TrainingLog log;
     log.column_count = column_count;
     for (int64_t row = 0; row < rows; ++row) {
-      RandomStream random(12, Purpose::kTest, static_cast<uint64_t>(row));
+      RandomStream random(12, Purpose::kTest, row);
       const User user = DrawUser(random);
       std::vector<uint32_t> items;
       std::vector<float> labels;

@@ -28,7 +28,7 @@ double Evaluate(const std::string& metric, const Task& task, MetricOptions optio
   return EvaluateTask(std::span(&parsed, 1), task.predictions, task.labels, options)[0];
 }
 
-/// The textbook value for one order of the rows, all metrics that look at a ranked list.
+// Returns the textbook value of a ranking metric for one order of the rows.
 double OfOrder(Metric metric, const std::vector<size_t>& order, const std::vector<double>& labels) {
   const auto k = static_cast<size_t>(metric.k);
   double dcg = 0, best = 0, hits = 0, relevant = 0, first = 0;
@@ -51,7 +51,7 @@ double OfOrder(Metric metric, const std::vector<size_t>& order, const std::vecto
   return 1 / first;
 }
 
-/// Mean over every order that sorts by falling prediction: brute force over ties.
+// Returns the mean over every order that sorts by falling prediction: brute force over ties.
 double OverAllOrders(Metric metric, const Task& task) {
   std::vector<size_t> order(task.labels.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -104,7 +104,8 @@ TEST(RankingMetrics, AucCountsPairsWithTiesHalf) {
       for (size_t b = 0; b < row_count; ++b) {
         if (task.labels[a] < 4 || task.labels[b] >= 4) continue;
         const double pa = task.predictions[a], pb = task.predictions[b];
-        won += pa > pb ? 1 : pa == pb ? 0.5 : 0;
+        if (pa > pb) won += 1;
+        if (pa == pb) won += 0.5;
         ++pairs;
       }
     }
@@ -226,7 +227,7 @@ TEST(MetricNames, SayWhichDirectionIsBetterAndWhatNeedsLabelsScale) {
   EXPECT_TRUE(HigherIsBetter(MetricKind::kNdcg));
   EXPECT_TRUE(UsesOrderOnly(MetricKind::kAuc));
   EXPECT_FALSE(UsesOrderOnly(MetricKind::kPrecision));
-  // The promise behind UsesOrderOnly: any rising transform of the predictions changes nothing.
+  // UsesOrderOnly promises that any rising transform of the predictions changes nothing.
   const Task task{{0.1, 0.7, 0.7, 0.3}, {1, 5, 4, 4}}, scaled{{-999, 70, 70, 3}, {1, 5, 4, 4}};
   for (const Metric metric : AllMetrics(2)) {
     if (!UsesOrderOnly(metric.kind)) continue;

@@ -15,12 +15,12 @@ constexpr double kRate = 0.002;  // small enough for the loop to converge
 HeadShape MeluHead() {
   return {.layer_count = 3,
           .width = {256, 64, 64, 1},
-          .activation = HeadShape::Activation::kGelu,  // without kinks, which float32 may miss
+          .activation = HeadShape::Activation::kGelu,  // smooth: float32 may miss the kinks of relu
           .inner_steps = 3,
           .rate_gradient = true};
 }
 
-// More tasks than a GPU runs at once, of very different lengths.
+// Makes more tasks than a GPU runs at once. Their lengths differ a lot.
 HeadChunk LongChunk(const HeadShape& shape) {
   std::vector<std::pair<int64_t, int64_t>> tasks;
   for (int64_t t = 0; t < 2000; ++t)

@@ -26,7 +26,7 @@ struct Case {
   std::string name;
 };
 
-// Every supported combination of head, activation, loss and method.
+// Makes every supported combination of head, activation, loss and method.
 std::vector<Case> AllCases() {
   const std::vector<std::vector<int64_t>> heads = {{}, {17}, {6, 5}, {9, 16, 5}};
   const std::vector<std::pair<Activation, std::string>> activations = {
@@ -65,7 +65,7 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-// Every kind of inner rates, several numbers of steps.
+// Visits every kind of inner rates, with several numbers of steps.
 void ForEachLoop(const Case& c, const std::function<void(const LearnerOptions&)>& visit) {
   const std::vector<std::pair<int64_t, Learn>> loops = {{1, Learn::kPerParameter},
                                                         {2, Learn::kNo},
@@ -80,13 +80,13 @@ void ForEachLoop(const Case& c, const std::function<void(const LearnerOptions&)>
   }
 }
 
-// Ragged tasks.
+// Makes ragged tasks.
 Chunk ChunkFor(const Case& c) {
   return SmallWorld::MakeChunk(6, c.options.meta.loss == Loss::kBce, 0, 3);
 }
 
-// Of float32. Across a kink of relu the two precisions may take different sides; that is no error
-// of either.
+// The tolerance of float32. Two precisions may land on different sides of a kink of relu; neither
+// is wrong then.
 double Tolerance(const Case& c) {
   return c.options.model.activation == Activation::kRelu ? 1e-4 : 2e-5;
 }
@@ -131,7 +131,7 @@ TEST(FusedEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
   for (const bool in_support : {true, false}) {
     Chunk chunk = SmallWorld::MakeChunk(6, false, 0, 3);
     TaskRows& rows = in_support ? chunk.support : chunk.query;
-    rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
+    rows.labels[rows.offsets[2]] = std::numeric_limits<float>::infinity();
     const ChunkResult result = world.fused().Compute(chunk, world.parameters());
     const ChunkResult others =
         world.fused().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters());
@@ -152,8 +152,7 @@ TEST(FusedEngine, IsExactOnLongTasksAndWideLayers) {
   const ChunkResult exact = world.generic().Compute(chunk, world.parameters());
   EXPECT_LT(RelativeError(fused, exact), 1e-10);
 
-  c.options.model.activation =
-      Activation::kGelu;  // no kinks that the precisions see from different sides
+  c.options.model.activation = Activation::kGelu;  // smooth: the precisions agree at relu's kink
   SmallWorld smooth(c.options, at::kDouble), single(c.options, at::kFloat);
   EXPECT_LT(RelativeError(single.fused().Compute(chunk, single.parameters()),
                           smooth.fused().Compute(chunk, smooth.parameters())),

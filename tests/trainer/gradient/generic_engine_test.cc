@@ -65,7 +65,8 @@ std::vector<Case> AllDescents() {
   return cases;
 }
 
-// Closed-form and metric-based methods: their per-task oracles are in tests/trainer/adapt/.
+// Makes the closed-form and metric-based methods. Their oracles per task are in
+// tests/trainer/adapt/.
 std::vector<Case> OtherFamilies() {
   std::vector<Case> cases;
   for (const auto& [type, name] : {std::pair(Type::kEmbeddingDot, std::string("dot")),
@@ -134,8 +135,8 @@ Offsets OffsetsOf(const SmallWorld& world, const ParameterValues& theta, const T
   return offsets;
 }
 
-// Query losses of the chunk with the first-order convention: the inner loop subtracts constants,
-// `offsets`, taken at the unperturbed parameters.
+// Returns the query loss of the chunk under the first-order convention: the inner loop subtracts
+// constants, the `offsets` at the unperturbed parameters.
 double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const Offsets& offsets) {
   const Learner& learner = world.learner();
   const MetaParameters& parameters = world.parameters();
@@ -152,7 +153,8 @@ double FirstOrderLoss(SmallWorld& world, const ChunkBatch& batch, const Offsets&
   return TaskLosses(learner.loss(), scores, chunk.query).sum().item<double>();
 }
 
-// The loss whose derivative the engine's gradient must be, as a function of world.parameters().
+// Returns the loss as a function of world.parameters(). Its derivative must be the engine's
+// gradient.
 std::function<double()> LossFunction(const Case& c, SmallWorld& world, const Chunk& chunk) {
   if (c.method != Method::kFomaml) {
     return [&world, chunk] { return world.generic().Compute(chunk, world.parameters()).loss_sum; };
@@ -200,14 +202,13 @@ TEST_P(EveryMethodAndModel, GradientIsTheCentralDifference) {
   for (size_t t = 0; t < world.parameters().tables.size(); ++t) {
     EmbeddingTable& table = world.parameters().tables[t];
     const auto* row_gradient = result.row_gradients[t].const_data_ptr<double>();
-    for (size_t r = 0; r < result.table_rows[t].size(); r += 3) {
-      const int64_t d = static_cast<int64_t>(r) % table.dim();
+    for (int64_t r = 0; r < std::ssize(result.table_rows[t]); r += 3) {
+      const int64_t d = r % table.dim();
       double& value =
           table.rows()
               .mutable_data_ptr<double>()[table.LocalRowOf(result.table_rows[t][r]) * table.dim() +
                                           d];
-      EXPECT_NEAR(row_gradient[static_cast<int64_t>(r) * table.dim() + d],
-                  CentralDifference(value, loss), 1e-6 * scale)
+      EXPECT_NEAR(row_gradient[r * table.dim() + d], CentralDifference(value, loss), 1e-6 * scale)
           << table.name();
     }
   }
@@ -276,7 +277,7 @@ TEST(GenericEngine, LeavesOutATaskThatIsNotFiniteAndKeepsTheOthersBits) {
   for (const bool in_support : {true, false}) {
     Chunk chunk = MakeChunkFor(c);
     TaskRows& rows = in_support ? chunk.support : chunk.query;
-    rows.labels[static_cast<size_t>(rows.offsets[2])] = std::numeric_limits<float>::infinity();
+    rows.labels[rows.offsets[2]] = std::numeric_limits<float>::infinity();
     const ChunkResult result = world.generic().Compute(chunk, world.parameters());
     const ChunkResult others =
         world.generic().Compute(SelectTasks(chunk, {0, 1, 3, 4, 5}), world.parameters());

@@ -8,7 +8,7 @@
 #include "tests/trainer/support/relative_error.h"
 #include "tests/trainer/support/small_head.h"
 #include "tests/trainer/support/thread_lanes.h"
-#include "trainer/gradient/device_team.h"
+#include "trainer/gradient/device_math.h"
 
 namespace hearth {
 namespace {
@@ -17,7 +17,7 @@ constexpr int kLanes = 4;
 constexpr double kOffset = 0.4;
 
 struct Case {
-  std::vector<int64_t> widths;  // of the input and of the hidden layers
+  std::vector<int64_t> widths;  // widths of the input and of the hidden layers
   HeadShape::Activation activation;
   HeadShape::Loss loss;
 
@@ -35,10 +35,10 @@ struct Case {
   }
 };
 
-// Memory aligned to 64 bytes.
+// Returns memory aligned to 64 bytes.
 at::Tensor Memory(int64_t count) { return at::zeros({count}, at::kDouble); }
 
-// What HeadChunkTask leaves behind, summed as a device does.
+// Runs HeadChunkTask on several lanes and sums its results in the way of a device.
 class LanesRun {
  public:
   LanesRun(const HeadShape& shape, const HeadChunk& chunk)
@@ -52,12 +52,12 @@ class LanesRun {
         loss_(Memory(Tasks())) {}
 
   void Run(const HeadParameters<double>& parameters) {
-    using Task = HeadChunkTask<double, DeviceTeam<double, ThreadLanes>>;
+    using Task = HeadChunkTask<double, DeviceMath<double, ThreadLanes>>;
     const HeadChunkMemory<double> memory = MakeMemory();
     at::Tensor scratch = Memory(Task::ScratchSize(shape_, chunk_.items.size(1), 5, 4));
     at::Tensor tangent = Memory(HeadWorkspace<double>::TangentSize(shape_, 5, 4));
     ThreadLanes::Run(kLanes, [&](const ThreadLanes& lanes) {
-      Task task(shape_, parameters, memory, DeviceTeam<double, ThreadLanes>(lanes));
+      Task task(shape_, parameters, memory, DeviceMath<double, ThreadLanes>(lanes));
       for (int64_t t = Tasks() - 1; t >= 0; --t) {
         task.Run(t, scratch.mutable_data_ptr<double>(), tangent.mutable_data_ptr<double>());
       }
@@ -117,8 +117,7 @@ class LanesRun {
   at::Tensor SumByItem(const at::Tensor& rows, int64_t width) const {
     at::Tensor sums = at::zeros({chunk_.items.size(0), width}, at::kDouble);
     for (int64_t r = 0; r < Rows(); ++r) {
-      sums.select(0, chunk_.item[static_cast<size_t>(r)])
-          .add_(rows.select(0, r).narrow(0, 0, width));
+      sums.select(0, chunk_.item[r]).add_(rows.select(0, r).narrow(0, 0, width));
     }
     return sums;
   }

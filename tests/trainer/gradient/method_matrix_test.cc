@@ -1,5 +1,5 @@
-// Every method x model x loss x kind of rates: the fused engine equals the generic one in float64,
-// or is not offered and says why.
+// For every method x model x loss x kind of rates, the fused engine equals the generic engine in
+// float64, or it is not offered and says why.
 #include <array>
 #include <cmath>
 #include <map>
@@ -73,7 +73,8 @@ Chunk ChunkFor(Loss loss) {
   return SmallWorld::MakeChunk(6, loss == Loss::kBce, loss == Loss::kBpr ? 2 : 0, 3);
 }
 
-// The largest relative difference of both engines; nothing when the fused one is not offered.
+// Returns the largest relative difference of both engines; nothing if the fused engine is not
+// offered.
 std::optional<double> FusedError(SmallWorld& world, Loss loss, std::string* why_not) {
   *why_not = FusedEngine::WhyNot(world.learner(), at::kCPU);
   if (!why_not->empty()) return std::nullopt;
@@ -101,8 +102,8 @@ TEST(MethodMatrix, FusedEqualsGenericOrSaysWhyNot) {
       ++refusals[why_not];
     }
   });
-  // Joint: 2 models, 2 losses, whatever the rates and what adapts. maml, fomaml: all but rates per
-  // element and adapt=all. anil: all but rates per element.
+  // The fused engine takes 2 models and 2 losses. joint: all rates, everything may adapt. maml,
+  // fomaml: all but rates per element and adapt=all. anil: all but rates per element.
   EXPECT_EQ(offered, 2 * 2 * (4 * 3 + 2 * 3 * 2 + 3 * 3));
   EXPECT_EQ(refused_loss, 2 * 2 * 4 * 3);
   EXPECT_THAT(refusals, ::testing::UnorderedElementsAre(
@@ -112,7 +113,7 @@ TEST(MethodMatrix, FusedEqualsGenericOrSaysWhyNot) {
                             ::testing::Key("the method has no program for the kernels")));
 }
 
-// A method whose program is not what its Adapt does: it promises one step more.
+// A method with a wrong program: it promises one step more than its Adapt takes.
 class WrongProgram : public GradientDescent {
  public:
   using GradientDescent::GradientDescent;
@@ -139,7 +140,7 @@ TEST(MethodMatrix, AMethodWithAWrongProgramIsCaught) {
   }
 }
 
-// A method that offers nothing, as a new family does: `auto` must not train it with the kernels.
+// A method without a program, like a new family. `auto` must not train it with the kernels.
 class NewFamily : public GradientDescent {
  public:
   using GradientDescent::GradientDescent;

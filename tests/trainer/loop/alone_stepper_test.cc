@@ -178,7 +178,7 @@ TEST(AloneStepper, TrainsWithFewMeetingsAndResumes) {
     observer.on_step = [&](const StepReport& report) { calls += report.traffic.calls; };
     const std::atomic<bool> stop = false;
     Train(options, dataset, communicator, observer, stop);
-    // A meeting: dense, ids and values of seven tables, counts.
+    // The ranks exchange dense values, ids and values of seven tables, and counts.
     EXPECT_EQ(calls, 96 / 16 * (1 + 2 * 7 + 1));
     const auto mean = [&](size_t begin, size_t end) {
       double sum = 0.0;

@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 // Own work of a rank in one step, in seconds; waiting (fetch, reduce) is not own work.
 StepTimes Computing(double seconds) { return {9.0, seconds, 9.0, 0.0}; }
 
-// The reports rank 0 gets of `step_count` steps in which rank r computes for seconds_of(r, step).
+// The reports that rank 0 gets of `step_count` steps, when rank r computes for seconds_of(r, step).
 std::vector<BalanceReport> Watch(int world_size, int64_t step_count, int64_t window_steps,
                                  const auto& seconds_of) {
   std::vector<BalanceReport> reports;

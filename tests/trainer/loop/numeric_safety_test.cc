@@ -1,4 +1,4 @@
-// What happens when numbers go wrong: steps left out, roll-backs, replicas that differ, spikes.
+// Training when numbers go wrong: steps left out, roll-backs, replicas that differ, spikes.
 
 #include <algorithm>
 #include <cmath>
@@ -29,7 +29,7 @@ using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::SizeIs;
 
-// An engine some of whose chunks have no finite task, as engines report it.
+// An engine that reports some chunks without a finite task, as real engines report them.
 class SometimesBadEngine : public Engine {
  public:
   SometimesBadEngine(const Engine& good, bool bad_sums) : good_(good), bad_sums_(bad_sums) {}
@@ -56,8 +56,8 @@ class SometimesBadEngine : public Engine {
   const bool bad_sums_;
 };
 
-// Loses what the other ranks say of sums that are not finite: a broken variant, to show that the
-// tests here notice.
+// A broken communicator: it loses the news of the other ranks about sums that are not finite. It
+// shows that the tests here notice this.
 class ForgetfulCommunicator : public CountingCommunicator {
  public:
   using CountingCommunicator::CountingCommunicator;
@@ -80,8 +80,8 @@ class NumericSafety : public ::testing::Test {
   }
   void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
 
-  // The parameters after four outer steps of `world_size` ranks, of which the second is bad on the
-  // last rank; the results of rank 0.
+  // Takes four outer steps on `world_size` ranks; the second step is bad on the last rank. Returns
+  // the results of rank 0.
   std::vector<StepResult> FourSteps(int world_size, ReduceMode mode, bool bad_sums,
                                     bool forgetful = false) {
     std::vector<StepResult> results;
@@ -205,7 +205,7 @@ TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 40);
   options.checkpoint.every_steps = 5;
   options.checkpoint.max_failed_saves = 3;
-  // A file where the folder of checkpoints should be: no save can begin.
+  // A file has the place of the folder of checkpoints: no save can begin.
   const std::string blocked = CheckpointsFolder(options.run_dir);
   std::ofstream(blocked) << "in the way";
   const std::atomic<bool> stop = false;
@@ -216,7 +216,7 @@ TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
     EXPECT_THROW(Train(options, *dataset_, self, observer, stop), StorageError);
     ASSERT_THAT(observer.failed_saves, SizeIs(3));
     EXPECT_EQ(observer.failed_saves[0].first, 5);
-    // The fourth failure, of the save of step 20, is told as soon as its thread has ended.
+    // The fourth failure, of the save of step 20, is reported as soon as its thread has ended.
     EXPECT_THAT(std::ssize(observer.losses), AllOf(Ge(21), Le(25)));
   }
   RunOnThreads(2, [&](Communicator& communicator) {  // the way is cleared after two failures

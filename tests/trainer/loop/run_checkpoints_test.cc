@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// The checkpoints of one start of a run, and what they are of.
+// One start of a run: its checkpoints and the state they save.
 struct Start {
   Start(const TrainerOptions& asked, const Dataset& dataset, Communicator& inner, double value)
       : options(asked), communicator(inner), small(value) {
@@ -56,7 +56,7 @@ class RunCheckpointsTest : public ::testing::Test {
     options_.config_hash = "c0ffee";
     options_.tool_version = "1.2.3";
   }
-  // A file in the place of the folder: no save can begin.
+  // Puts a file in the place of the folder: no save can begin.
   void BlockSaves() { std::ofstream(CheckpointsFolder(options_.run_dir)) << "in the way"; }
   // Commits a step whose parameters have the value of its number.
   void Commit(int64_t step) {

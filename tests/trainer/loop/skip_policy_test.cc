@@ -36,7 +36,7 @@ class SkipPolicyTest : public ::testing::Test {
     policy_.emplace(small_.state, *checkpoints_, observer_);
     checkpoints_->Resume();
   }
-  // Steps until `step`, the last `skipped` of them not taken.
+  // Steps until `step`; the last `skipped` steps are not taken.
   void StepUntil(int64_t step, int64_t skipped) {
     TrainState& counters = small_.state.counters;
     while (counters.step < step) {
@@ -45,7 +45,7 @@ class SkipPolicyTest : public ::testing::Test {
       policy_->OnStep(result, /*epoch=*/5);
     }
   }
-  // Commits the state of now as `kSaved`; afterwards its parameters are kNow.
+  // Commits the state with parameters kSaved; afterwards the parameters are kNow.
   void SaveThenChange() {
     small_.state.parameters.dense.fill_(kSaved);
     checkpoints_->SaveLast({});

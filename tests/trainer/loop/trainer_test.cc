@@ -64,6 +64,19 @@ TEST_F(TrainerTest, ExactModeEndsInTheSameBitsOnAnyNumberOfRanks) {
   }
 }
 
+TEST_F(TrainerTest, IdDropoutTakesPartInTraining) {
+  std::vector<std::string> hashes;
+  for (const double share : {0.0, 0.5, 0.5}) {
+    TrainerOptions options = SmallRun(FreshFolder("dropout"), 6);
+    options.model.id_dropout = share;
+    SelfCommunicator self;
+    Train(options, *dataset_, self);
+    hashes.push_back(ModelHash(options.run_dir, 6));
+  }
+  EXPECT_NE(hashes[0], hashes[1]);
+  EXPECT_EQ(hashes[1], hashes[2]);
+}
+
 TEST_F(TrainerTest, RanksWithoutChunksTakePart) {
   TrainerOptions options = SmallRun(FreshFolder("self"), 5);
   options.tasks.per_step = 4;  // one chunk a step
@@ -128,7 +141,7 @@ TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {
   const std::atomic<bool> never = false;
   RunOnThreads(3, [&](Communicator& communicator) {
     RecordingObserver observer;
-    const bool is_asked = communicator.rank() == 1;  // only one rank gets the signal
+    const bool is_asked = communicator.rank() == 1;  // one rank alone gets the signal
     observer.on_step = [&](const StepReport& report) {
       if (is_asked && report.step == 9) stop = true;
     };

@@ -28,7 +28,8 @@ at::Tensor Ids(const std::vector<int64_t>& ids) {
   return at::tensor(at::ArrayRef<int64_t>(ids), at::TensorOptions().dtype(at::kLong));
 }
 
-// Three entities; one id each (shared by two of them), a list of ids (one empty), two numbers.
+// Three entities with three fields: one id each (two entities share an id), a list of ids (one list
+// is empty), and two numbers.
 class FieldEncodingTest : public ::testing::Test {
  protected:
   FieldEncodingTest() {
@@ -39,7 +40,7 @@ class FieldEncodingTest : public ::testing::Test {
     batch_.fields[1].segment = Ids({0, 0, 2, 2});
     batch_.fields[1].inverse_count = at::tensor({0.5, 0.0, 0.5}, Float64()).unsqueeze(1);
     batch_.fields[2].numbers = at::randn({3, 2}, Float64());
-    // The same as dense maps.
+    // The same batch in the form of dense maps.
     maps_ = {at::zeros({3, 2}, Float64()), at::zeros({3, 4}, Float64()), batch_.fields[2].numbers};
     for (int64_t e = 0; e < 3; ++e) maps_[0][e][e == 1 ? 0 : 1] = 1.0;
     maps_[1][0][0] = maps_[1][0][2] = maps_[1][2][3] = maps_[1][2][2] = 0.5;

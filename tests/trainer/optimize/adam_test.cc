@@ -14,7 +14,7 @@
 namespace hearth {
 namespace {
 
-// Not a multiple of what a vector register holds.
+// The size is not a multiple of the width of a vector register.
 constexpr int64_t kSize = 77;
 
 at::Tensor RandomTensor(RandomStream& random, at::ScalarType type, double least, double greatest) {
@@ -25,7 +25,7 @@ at::Tensor RandomTensor(RandomStream& random, at::ScalarType type, double least,
   return tensor.to(type);
 }
 
-// The formula of adam.h, element by element in double.
+// Computes the formula of adam.h element by element, in double.
 struct Oracle {
   std::vector<double> x, first, second;
 
@@ -92,7 +92,7 @@ AdamTensors RandomTensors(at::ScalarType type) {
           .decay = RandomTensor(random, type, 0.0, 0.3)};
 }
 
-// Whatever a vector register does with the elements beside it.
+// The neighbours in a vector register must not change an element.
 TEST(Adam, ElementDoesNotDependOnItsPlace) {
   const AdamStep step = {.rate_factor = 0.7, .count = 3};
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {

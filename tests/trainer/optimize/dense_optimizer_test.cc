@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kTolerance = 1e-14;
 
-// What the optimizer has to tell apart: an element's own rate, and whether it decays.
+// The kinds of parameters: with or without an own rate, with or without decay.
 struct Kind {
   const char* name;
   bool own_rate, decays;
@@ -36,8 +36,8 @@ at::Tensor Filled(int64_t size, double value) {
   return at::zeros({size}, at::TensorOptions().dtype(at::kDouble)).fill_(value);
 }
 
-// Steps twice from 2 with gradients 1 and -3; expects what `expected` says for an element of a
-// learning rate and a decay.
+// Steps twice from 2 with gradients 1 and -3. Each element must then equal expected(learning rate,
+// decay).
 template <typename Expected>
 void ExpectTwoSteps(OptimizerOptions::Type type, const Expected& expected) {
   const ParameterLayout layout = Layout();

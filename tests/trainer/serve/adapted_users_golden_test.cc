@@ -26,8 +26,8 @@ const std::string kBaseHash = std::string(64, 'b');
 using Adapt = GradientDescentOptions::Adapt;
 
 /// The files in tests/trainer/golden/adapted-users-v2 were written when version 2 was current, and
-/// are never written again. Two users of the golden data set, one that it knows and one that it
-/// does not; values are a function of their places.
+/// are never written again. They hold two users, one of the golden data set and one that is new to
+/// it. Values are a function of their places.
 class GoldenAdaptedUsers : public ::testing::TestWithParam<Adapt> {
  protected:
   GoldenAdaptedUsers()
@@ -49,7 +49,7 @@ class GoldenAdaptedUsers : public ::testing::TestWithParam<Adapt> {
                                (AdaptsRows() ? "all" : "dense"));
   }
 
-  /// Number i of the values of something of a user, by its name.
+  /// Value number i in the tensor `name` of a user.
   static double ValueAt(int64_t user, const std::string& name, int64_t i) {
     return 100.0 * static_cast<double>(user + 1) + static_cast<double>(name.size()) +
            0.25 * static_cast<double>(i);

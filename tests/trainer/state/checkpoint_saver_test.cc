@@ -29,7 +29,7 @@ CheckpointManifest ManifestOf(const Communicator& communicator, int64_t step) {
   return manifest;
 }
 
-// A rank's slice of one array of all ranks; values are its to change.
+// A rank's slice of one array of all ranks. The rank may change its values.
 struct Slice {
   explicit Slice(const Communicator& communicator)
       : begin(communicator.rank() * kRowsOfARank),

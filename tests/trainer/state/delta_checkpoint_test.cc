@@ -1,4 +1,4 @@
-// Checkpoints that hold only what changed, in training.
+// Delta checkpoints in training: they hold the changes alone.
 
 #include <fstream>
 
@@ -47,7 +47,7 @@ class DeltaCheckpoints : public ::testing::Test {
     options.tables.capacity = 4096;
     options.tables.evict_after = 5;  // steps
   }
-  // [checkpoint] whether it is a delta
+  // [checkpoint] true for a delta
   static std::vector<bool> Deltas(const std::string& run_dir) {
     std::vector<bool> deltas;
     for (const CheckpointInfo& info : ListCheckpoints(run_dir)) {
@@ -139,7 +139,7 @@ TEST_F(DeltaCheckpoints, ChainGoesOnAfterAResumeOnOtherRanks) {
       stopped.train.max_steps = max_steps;
       TrainOnThreads(world_size, stopped);
     }
-    // The fourth and the sixth are the first of a start.
+    // The fourth and the sixth checkpoint are the first of a start.
     EXPECT_THAT(Deltas(stopped.run_dir), ElementsAre(false, true, true, true, true, true, _, _));
     EXPECT_EQ(HashOf(stopped.run_dir, kSteps), HashOf(unbroken.run_dir, kSteps));
   }

@@ -1,11 +1,14 @@
 // The exported files, read here as another program would read them.
 
+#include "trainer/state/model_folder.h"
+
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
 
+#include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,10 +16,11 @@
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
+#include "tests/tools/message_of.h"
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
-#include "trainer/state/export_model.h"
+#include "trainer/serve/support_set.h"
 
 namespace hearth {
 namespace {
@@ -90,7 +94,7 @@ class Safetensors {
   nlohmann::json header_;
 };
 
-class ExportModelTest : public ::testing::Test {
+class ModelFolderTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     data_ = ::testing::TempDir() + "/hearth-export-data";
@@ -124,7 +128,7 @@ class ExportModelTest : public ::testing::Test {
     const std::string path = run.checkpoint.path();
     RunOnThreads(world_size, [&](Communicator& communicator) {
       const CheckpointReader checkpoint(path);
-      ExportModel({checkpoint, run.learner(), "a: 1\n"}, folder, communicator);
+      WriteModelFolder({checkpoint, run.learner(), "a: 1\n", "a card\n"}, folder, communicator);
     });
     return folder;
   }
@@ -132,9 +136,9 @@ class ExportModelTest : public ::testing::Test {
   static std::string data_;
   std::optional<Dataset> dataset_;
 };
-std::string ExportModelTest::data_;
+std::string ModelFolderTest::data_;
 
-TEST_F(ExportModelTest, HoldsEveryParameterAndEveryRowAtItsId) {
+TEST_F(ModelFolderTest, HoldsEveryParameterAndEveryRowAtItsId) {
   const Run run = Train(Options());
   const Safetensors file(Export(run, 1) + "/model.safetensors");
   EXPECT_TRUE(file.IsGapless());
@@ -147,27 +151,27 @@ TEST_F(ExportModelTest, HoldsEveryParameterAndEveryRowAtItsId) {
     EXPECT_EQ(std::vector<double>(values.begin(), values.end()), ToDoubles(dense[p])) << spec.name;
   }
   for (const EmbeddingTable& table : run.parameters.tables) {
-    std::vector<int64_t> ids(static_cast<size_t>(table.id_count()));
+    std::vector<int64_t> ids(table.directory().id_count());
     std::iota(ids.begin(), ids.end(), 0);
     const std::vector<float> values = file.Values<float>("tables/" + table.name());
     EXPECT_EQ(file.Shape("tables/" + table.name()),
-              (std::vector<int64_t>{table.id_count(), table.dim()}));
+              (std::vector<int64_t>{table.directory().id_count(), table.dim()}));
     EXPECT_EQ(std::vector<double>(values.begin(), values.end()), ToDoubles(table.Gather(ids)))
         << table.name();
   }
   EXPECT_EQ(file.Names().size(), layout.specs().size() + run.parameters.tables.size());
 }
 
-TEST_F(ExportModelTest, TheBytesDoNotDependOnTheNumberOfRanks) {
+TEST_F(ModelFolderTest, TheBytesDoNotDependOnTheNumberOfRanks) {
   const Run run = Train(Options());
   const auto alone = Tree(Export(run, 1));
-  EXPECT_EQ(alone.size(), 3 + run.learner().tables().size());
+  EXPECT_EQ(alone.size(), 6 + run.learner().tables().size());
   for (const int world_size : {2, 3, 5}) {
     EXPECT_TRUE(Tree(Export(run, world_size)) == alone) << world_size << " ranks";
   }
 }
 
-TEST_F(ExportModelTest, TablesOfDynamicIdsSayWhoseRowsTheyHold) {
+TEST_F(ModelFolderTest, TablesOfDynamicIdsSayWhoseRowsTheyHold) {
   TrainerOptions options = Options();
   MakeDynamic(options);
   const Run run = Train(options);
@@ -176,11 +180,13 @@ TEST_F(ExportModelTest, TablesOfDynamicIdsSayWhoseRowsTheyHold) {
   EXPECT_TRUE(file.IsGapless());
   int64_t dynamic_tables = 0;
   for (const EmbeddingTable& table : run.parameters.tables) {
-    if (table.dynamic_ids() == nullptr) continue;
+    if (!table.directory().is_dynamic()) continue;
     ++dynamic_tables;
     const auto ids = file.Values<int64_t>("table_ids/" + table.name());
     const auto rows = file.Values<float>("tables/" + table.name());
-    EXPECT_EQ(ids, table.dynamic_ids()->rows().ids());
+    for (size_t row = 0; row < ids.size(); ++row) {
+      EXPECT_EQ(ids[row], table.directory().IdAt(static_cast<int64_t>(row)));
+    }
     const std::vector<double> expected = ToDoubles(table.rows());
     EXPECT_EQ(std::vector<double>(rows.begin(), rows.end()), expected);
     EXPECT_TRUE(std::ranges::any_of(ids, [](int64_t id) { return id >= 0; }));
@@ -286,7 +292,7 @@ class PlainMlp {
   nlohmann::json model_;
 };
 
-TEST_F(ExportModelTest, AnotherProgramPredictsTheSame) {
+TEST_F(ModelFolderTest, AnotherProgramPredictsTheSame) {
   const TrainerOptions options = Options();
   const Run run = Train(options);
   const PlainMlp plain(Export(run, 1), *dataset_);
@@ -300,7 +306,7 @@ TEST_F(ExportModelTest, AnotherProgramPredictsTheSame) {
   }
 }
 
-TEST_F(ExportModelTest, LeavesNothingBehindWhenARankFails) {
+TEST_F(ModelFolderTest, LeavesNothingBehindWhenARankFails) {
   const Run run = Train(Options());
   const std::string parent = FreshFolder("failing"), path = run.checkpoint.path();
   std::string part;
@@ -317,7 +323,7 @@ TEST_F(ExportModelTest, LeavesNothingBehindWhenARankFails) {
     }
     communicator.Barrier();
     try {
-      ExportModel({checkpoint, run.learner(), ""}, parent + "/out", communicator);
+      WriteModelFolder({checkpoint, run.learner(), "", ""}, parent + "/out", communicator);
     } catch (const DataError& error) {
       messages[static_cast<size_t>(communicator.rank())] = error.what();
     }
@@ -326,15 +332,135 @@ TEST_F(ExportModelTest, LeavesNothingBehindWhenARankFails) {
   EXPECT_TRUE(fs::is_empty(parent));
 }
 
-TEST_F(ExportModelTest, RefusesAFolderThatHoldsSomething) {
+TEST_F(ModelFolderTest, RefusesAFolderThatHoldsSomething) {
   const Run run = Train(Options());
   const std::string folder = FreshFolder("full");
   std::ofstream(folder + "/thesis.tex") << "x";
   RunOnThreads(2, [&](Communicator& communicator) {
     const CheckpointReader checkpoint(run.checkpoint.path());
-    EXPECT_THROW(ExportModel({checkpoint, run.learner(), ""}, folder, communicator), UsageError);
+    EXPECT_THROW(WriteModelFolder({checkpoint, run.learner(), "", ""}, folder, communicator),
+                 UsageError);
   });
   EXPECT_EQ(Tree(folder).size(), 1u);
+}
+
+// Parameters whose values are zero, to be overwritten by a load. The seed is the run's: ids without
+// a row read as a function of it.
+MetaParameters ZeroParameters(const Learner& learner, const TableOptions& tables,
+                              const TablePlacement& placement = {}) {
+  MetaParameters parameters =
+      learner.InitialParameters(TableOptimizer::kAdam, /*seed=*/1, tables, placement);
+  parameters.dense.zero_();
+  for (EmbeddingTable& table : parameters.tables) table.rows().zero_();
+  return parameters;
+}
+
+void ExpectSameModel(const MetaParameters& actual, const MetaParameters& expected) {
+  EXPECT_TRUE(at::equal(actual.dense, expected.dense));
+  for (size_t t = 0; t < expected.tables.size(); ++t) {
+    const EmbeddingTable& table = expected.tables[t];
+    std::vector<int64_t> ids(table.directory().id_count());
+    std::iota(ids.begin(), ids.end(), 0);
+    EXPECT_TRUE(at::equal(actual.tables[t].Gather(ids), table.Gather(ids))) << table.name();
+  }
+}
+
+TEST_F(ModelFolderTest, LoadsBackEveryParameterAndRow) {
+  for (const bool dynamic : {false, true}) {
+    TrainerOptions options = Options();
+    if (dynamic) MakeDynamic(options);
+    const Run run = Train(options);
+    const ModelFolder folder(Export(run, 2));
+    const Learner learner(folder.schema(), options.learner(), run.learner().tensor_options());
+    MetaParameters parameters = ZeroParameters(learner, options.tables);
+    folder.Load(learner.layout(), parameters);
+    ExpectSameModel(parameters, run.parameters);
+    EXPECT_EQ(folder.description().step, 30);
+  }
+}
+
+TEST_F(ModelFolderTest, EachRankLoadsTheRowsThatItOwns) {
+  const TrainerOptions options = Options();
+  const Run run = Train(options);
+  const std::string path = Export(run, 1);
+  RunOnThreads(3, [&](Communicator& communicator) {
+    const ModelFolder folder(path);
+    MetaParameters parameters =
+        ZeroParameters(run.learner(), options.tables,
+                       {communicator.rank(), communicator.world_size(), /*replicate_bytes=*/0});
+    folder.Load(run.learner().layout(), parameters);
+    for (size_t t = 0; t < parameters.tables.size(); ++t) {
+      const EmbeddingTable& table = parameters.tables[t];
+      for (int64_t id = 0; id < table.directory().id_count(); ++id) {
+        const int64_t place = table.LocalRowOf(id);
+        if (place < 0) continue;
+        const std::vector<int64_t> ids = {id};
+        EXPECT_TRUE(at::equal(table.rows().select(0, place),
+                              run.parameters.tables[t].Gather(ids).select(0, 0)));
+      }
+    }
+  });
+}
+
+TEST_F(ModelFolderTest, ServesTheSameScoresWithoutTheDataSet) {
+  const TrainerOptions options = Options();
+  const Run run = Train(options);
+  const ModelFolder folder(Export(run, 1));
+  const Learner learner(folder.schema(), options.learner(), run.learner().tensor_options());
+  const DataBinding catalogue(*folder.schema(), std::make_shared<const EntityTable>(),
+                              folder.schema()->catalogue.items, learner.tensor_options());
+  MetaParameters parameters = ZeroParameters(learner, options.tables);
+  folder.Load(learner.layout(), parameters);
+  const SupportSet user{.user = "new", .items = {3, 17, 40}, .labels = {5, 1, 4}};
+  const Chunk chunk = ChunkOf(user, 0, catalogue.items().entity_count(), 1);
+  const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_->items().size() - 1};
+  const BatchBuilder& trained = run.on_data->data.builder();
+  EXPECT_EQ(learner.ScoreItems(parameters, catalogue.builder(),
+                               learner.Adapt(parameters, catalogue.builder(), chunk),
+                               kUnknownEntity, items),
+            run.learner().ScoreItems(run.parameters, trained,
+                                     run.learner().Adapt(run.parameters, trained, chunk),
+                                     kUnknownEntity, items));
+}
+
+TEST_F(ModelFolderTest, ADamagedFileIsRefusedByName) {
+  const Run run = Train(Options());
+  const std::string folder = Export(run, 1);
+  const auto files = Tree(folder);
+  for (const auto& [name, content] : files) {
+    const std::string path = folder + "/" + name;
+    std::string damaged = content;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    std::ofstream(path, std::ios::binary) << damaged;
+    EXPECT_THROW(ModelFolder{folder}, DataError) << name;
+    fs::remove(path);
+    EXPECT_ANY_THROW(ModelFolder{folder}) << name;
+    std::ofstream(path, std::ios::binary) << content;
+  }
+  EXPECT_NO_THROW(ModelFolder{folder});
+}
+
+TEST_F(ModelFolderTest, ADescriptionThatCannotBeIsRefused) {
+  const Run run = Train(Options());
+  const std::string folder = Export(run, 1), path = folder + "/model.json";
+  const nlohmann::json good = nlohmann::json::parse(Contents(path));
+  const auto refusal = [&](const std::function<void(nlohmann::json&)>& damage) {
+    nlohmann::json json = good;
+    damage(json);
+    std::ofstream(path) << json.dump();
+    return MessageOf<DataError>([&] { ModelFolder{folder}; });
+  };
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["format_version"] = 1; }),
+              HasSubstr("has format version 1, and this hearth reads 2"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["task_side"] = 7; }), HasSubstr("task_side"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json.erase("labels"); }), HasSubstr("labels"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["extra"] = 1; }), HasSubstr("extra"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["files"]["../../etc/passwd"] = ""; }),
+              HasSubstr("files"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["item_fields"][0]["kind"] = "colour"; }),
+              HasSubstr("unknown kind 'colour'"));
+  EXPECT_THAT(refusal([](nlohmann::json& json) { json["item_fields"][0]["rows"] = 1; }),
+              HasSubstr("must list 1 values"));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ RunState MakeState(const Communicator& communicator, int64_t replicate_bytes) {
           .counters = {}};
 }
 
-// What three ranks say when rank 1 has another value somewhere; empty: nothing.
+// The error of three ranks when rank 1 has another value somewhere; empty when they have none.
 std::string ErrorAfter(const std::function<void(RunState&)>& change, int64_t replicate_bytes) {
   std::string message;
   RunOnThreads(3, [&](Communicator& communicator) {

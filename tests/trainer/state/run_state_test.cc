@@ -105,7 +105,7 @@ void Commit(const std::string& run_dir, std::vector<NamedArray> arrays, const Tr
   EXPECT_FALSE(saver.Finish().failure.has_value());
 }
 
-// Takes steps on so many ranks, saves, and returns the path of the checkpoint.
+// Takes steps on `world_size` ranks, saves, and returns the path of the checkpoint.
 std::string SaveOnRanks(int world_size, int64_t steps, const std::string& folder) {
   const std::string run_dir = FreshFolder(folder);
   RunOnThreads(world_size, [&](Communicator& communicator) {

@@ -8,11 +8,12 @@
 namespace hearth {
 namespace {
 
-// The rows of one task, without padding.
+// Picks the rows of one task, without padding.
 RowBatch RowsOf(const RowBatch& rows, int64_t task) {
   const int64_t count = rows.mask.select(0, task).sum().item<int64_t>();
   const auto cut = [&](const at::Tensor& tensor) {
-    return tensor.defined() ? tensor.narrow(0, task, 1).narrow(1, 0, count) : tensor;
+    if (!tensor.defined()) return tensor;
+    return tensor.narrow(0, task, 1).narrow(1, 0, count);
   };
   return {cut(rows.entity), cut(rows.labels), cut(rows.mask), rows.inverse_count.narrow(0, task, 1),
           cut(rows.negatives)};
@@ -50,7 +51,7 @@ ReferenceEngine::FastTask ReferenceEngine::AdaptTask(FastTask state, const Chunk
     for (size_t i = 0; i < places.size(); ++i) {
       if (!gradients[i].defined()) continue;
       const at::Tensor gradient = second_order ? gradients[i] : gradients[i].detach();
-      *places[i] = values[i] - rates.Scale(state.values, k, static_cast<int64_t>(i), gradient);
+      *places[i] = values[i] - rates.Scale(state.values, k, i, gradient);
     }
   }
   return state;

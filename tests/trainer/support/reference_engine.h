@@ -7,12 +7,12 @@
 
 namespace hearth {
 
-/// The oracle of gradient descent and the pattern that public meta-learning code uses: one task
-/// after the other, each with its own autograd graph and un-batched fast weights. Slow; for tests
-/// and bench. Does not treat non-finite tasks.
+/// The oracle of gradient descent. It follows the pattern of public meta-learning code: it computes
+/// one task after the other, each with its own autograd graph and un-batched fast weights. It is
+/// slow and serves tests and bench. It does not treat non-finite tasks.
 class ReferenceEngine : public Engine {
  public:
-  /// `options`: of the learner.
+  /// `options`: the options of the learner.
   ReferenceEngine(const EngineContext& context, const LearnerOptions& options)
       : context_(context), options_(options) {}
 
@@ -21,13 +21,13 @@ class ReferenceEngine : public Engine {
                       const FetchedRows& fetched = {}) const override;
 
  private:
-  // Parameters and gathered table rows as one task sees them.
+  // One task's own parameters and gathered table rows.
   struct FastTask {
     ParameterValues values;
     std::vector<at::Tensor> rows;  // [table]
   };
 
-  // The state after the inner loop of a task of the batch.
+  // Returns the state of a task of the batch after the inner loop.
   FastTask AdaptTask(FastTask state, const ChunkBatch& batch, int64_t task) const;
   at::Tensor Loss(const FastTask& state, const ChunkBatch& batch, int64_t task,
                   const RowBatch& rows) const;

@@ -9,7 +9,7 @@
 
 namespace hearth {
 
-// Largest absolute difference over the largest magnitude of `expected`.
+// The largest absolute difference, divided by the largest magnitude of `expected`.
 inline double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
   const at::Tensor difference = (actual.to(at::kDouble) - expected.to(at::kDouble)).abs();
   const double scale = expected.to(at::kDouble).abs().max().item<double>();

@@ -25,7 +25,7 @@ inline at::Tensor RandomMatrix(int64_t rows, int64_t width, uint64_t seed) {
   return matrix;
 }
 
-/// Parameters of a head, zero in the padding.
+/// Makes the parameters of a head; the padding is zero.
 inline std::vector<double> MakeTail(const HeadShape& shape) {
   const std::vector<double> values = Random(shape.tail_size(), 0.3, 6);
   std::vector<double> tail(values.size(), 0.0);
@@ -42,14 +42,15 @@ inline std::vector<double> MakeTail(const HeadShape& shape) {
   return tail;
 }
 
-/// Inner rates around `mean`.
+/// Makes inner rates around `mean`.
 inline std::vector<double> MakeRates(const HeadShape& shape, double mean) {
   std::vector<double> rates = Random(shape.inner_steps * shape.rate_count(), 0.3 * mean, 7);
   for (double& rate : rates) rate += mean;
   return rates;
 }
 
-/// Tasks of {support, query} rows that share seven items. Two thirds of the input are the item's.
+/// Makes tasks with the given numbers of {support, query} rows; the tasks share seven items. Two
+/// thirds of the input belong to the item.
 inline HeadChunk MakeHeadChunk(const HeadShape& shape,
                                const std::vector<std::pair<int64_t, int64_t>>& tasks,
                                bool with_shift) {

@@ -9,7 +9,7 @@
 
 namespace hearth {
 
-/// The state of a run of three dense parameters, all of one value, without tables.
+/// The state of a run with three dense parameters, all equal, and no tables.
 struct SmallState {
   explicit SmallState(double value)
       : layout(MakeLayout()),

@@ -16,8 +16,8 @@
 
 namespace hearth {
 
-/// Users and items with every kind of feature (missing values and empty lists included), a learner
-/// and its engines, all in memory: the ground of the tests of models, methods and engines.
+/// A small world in memory for the tests of models, methods and engines: a learner and its engines,
+/// and users and items with every kind of feature, missing values and empty lists included.
 class SmallWorld {
  public:
   static constexpr int64_t kUsers = 7;
@@ -33,7 +33,7 @@ class SmallWorld {
         data_(*learner_.schema(), std::make_shared<const EntityTable>(MakeUsers()),
               learner_.schema()->catalogue.items, learner_.tensor_options()),
         parameters_(learner_.InitialParameters(TableOptimizer::kAdam, /*seed=*/11)) {
-    // The start values of biases and projections are zero; zero hides wrong gradients.
+    // Biases and projections start at zero, and zero would hide wrong gradients.
     RandomStream random(5, Purpose::kTest);
     at::Tensor cpu = parameters_.dense.to(at::kCPU, at::kDouble);
     for (int64_t i = 0; i < cpu.numel(); ++i) {
@@ -50,13 +50,14 @@ class SmallWorld {
   const BatchBuilder& builder() const { return data_.builder(); }
   MetaParameters& parameters() { return parameters_; }
 
-  /// Ragged tasks with 1..longest support and 1..4 query rows; labels in 1..5, or 0/1 for `binary`.
+  /// Makes tasks of different lengths: 1..longest support rows and 1..4 query rows. Labels are in
+  /// 1..5, or 0/1 for `binary`.
   static Chunk MakeChunk(int64_t task_count, bool binary, int64_t negatives_per_row, uint64_t seed,
                          int64_t longest = 6) {
     Chunk chunk;
     chunk.negatives_per_row = negatives_per_row;
     for (int64_t t = 0; t < task_count; ++t) {
-      RandomStream random(seed, Purpose::kTest, static_cast<uint64_t>(t));
+      RandomStream random(seed, Purpose::kTest, t);
       chunk.task_ids.push_back(t % kUsers);
       AppendRows(chunk.support, 1 + t * (longest / 6) % longest, binary, negatives_per_row, random);
       AppendRows(chunk.query, 1 + (t * 3) % 4, binary, negatives_per_row, random);
@@ -68,11 +69,11 @@ class SmallWorld {
   static void AppendRows(TaskRows& rows, int64_t count, bool binary, int64_t negatives,
                          RandomStream& random) {
     for (int64_t i = 0; i < count; ++i) {
-      rows.items.push_back(static_cast<int64_t>(random.NextBelow(kItems)));
+      rows.items.push_back(random.NextBelow(kItems));
       rows.labels.push_back(
           static_cast<float>(binary ? random.NextBelow(2) : 1 + random.NextBelow(5)));
       for (int64_t n = 0; n < negatives; ++n) {
-        rows.negatives.push_back(static_cast<int64_t>(random.NextBelow(kItems)));
+        rows.negatives.push_back(random.NextBelow(kItems));
       }
     }
     rows.offsets.push_back(rows.offsets.back() + count);
@@ -102,10 +103,10 @@ class SmallWorld {
     genre.vocabulary = {"", "drama", "comedy", "war"};
     genre.offsets = {0};
     for (int64_t i = 0; i < kItems; ++i) {
-      for (int32_t g = 1; g <= static_cast<int32_t>(i % 4) && g < 4; ++g) {
+      for (int32_t g = 1; g <= i % 4; ++g) {
         genre.categories.push_back(g);
       }
-      genre.offsets.push_back(static_cast<int64_t>(genre.categories.size()));
+      genre.offsets.push_back(std::ssize(genre.categories));
     }
     FeatureColumn year;
     year.name = "year";
@@ -123,7 +124,7 @@ class SmallWorld {
     return items;
   }
 
-  // Labels around 3.5; item 3 is cold and uses the row of the unknown.
+  // The mean label is 3.5. Item 3 is cold and uses the row of the unknown.
   static InputSchema MakeSchema() {
     const EntityTable users = MakeUsers();
     InputSchema schema;
@@ -147,7 +148,7 @@ class SmallWorld {
     }
     schema.label_mean = 3.5;
     schema.label_min = 0;
-    schema.label_max = 1;  // so that every loss is allowed
+    schema.label_max = 1;  // [0, 1] allows every loss
     return schema;
   }
 

@@ -7,48 +7,50 @@
 
 namespace hearth {
 
-/// The lanes of a DeviceTeam as threads of the host, `kNeighbours` to a neighbourhood.
+/// Threads of the host that play the lanes of a DeviceMath. `kNeighbours` lanes form a
+/// neighbourhood.
 class ThreadLanes {
  public:
   static constexpr int kNeighbours = 2;
 
   int index() const { return lane_; }
-  int count() const { return static_cast<int>(meeting_->terms.size()); }
-  void Barrier() const { meeting_->barrier.arrive_and_wait(); }
+  int count() const { return shared_->count; }
+  void Barrier() const { shared_->barrier.arrive_and_wait(); }
   double Sum(double x) const { return SumOf(x, 0, count()); }
   double NeighbourSum(double x) const {
     const int first = lane_ / kNeighbours * kNeighbours;
     return SumOf(x, first, first + kNeighbours);
   }
 
-  /// Calls body(lanes) on `count` threads at once; returns when all have.
+  /// Calls body(lanes) on `count` threads at once; returns when all threads have returned.
   template <typename Body>
   static void Run(int count, const Body& body) {
-    Meeting meeting{std::barrier<>(count), std::vector<double>(static_cast<size_t>(count))};
+    SharedState shared{count, std::barrier<>(count), std::vector<double>(count)};
     std::vector<std::jthread> threads;
     for (int lane = 0; lane < count; ++lane) {
-      threads.emplace_back([&, lane] { body(ThreadLanes(lane, &meeting)); });
+      threads.emplace_back([&, lane] { body(ThreadLanes(lane, &shared)); });
     }
   }
 
  private:
-  struct Meeting {
+  struct SharedState {
+    int count;
     std::barrier<> barrier;
     std::vector<double> terms;  // [lane]
   };
-  ThreadLanes(int lane, Meeting* meeting) : lane_(lane), meeting_(meeting) {}
+  ThreadLanes(int lane, SharedState* shared) : lane_(lane), shared_(shared) {}
 
   double SumOf(double x, int begin, int end) const {
-    meeting_->terms[static_cast<size_t>(lane_)] = x;
+    shared_->terms[lane_] = x;
     Barrier();
     double sum = 0.0;
-    for (int lane = begin; lane < end; ++lane) sum += meeting_->terms[static_cast<size_t>(lane)];
+    for (int lane = begin; lane < end; ++lane) sum += shared_->terms[lane];
     Barrier();
     return sum;
   }
 
   int lane_;
-  Meeting* meeting_;
+  SharedState* shared_;
 };
 
 }  // namespace hearth

@@ -20,18 +20,18 @@
 
 namespace hearth {
 
-/// A folder of its own below the test's temporary directory, empty.
+/// Makes an empty folder for this test in the temporary directory.
 inline std::string FreshFolder(const std::string& name) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  const std::string scope =
-      test == nullptr ? "shared" : std::string(test->test_suite_name()) + "." + test->name();
+  std::string scope = "shared";
+  if (test != nullptr) scope = std::string(test->test_suite_name()) + "." + test->name();
   const std::string path = ::testing::TempDir() + "/hearth-" + scope + "-" + name;
   std::filesystem::remove_all(path);
   std::filesystem::create_directories(path);
   return path;
 }
 
-/// A simulated data set, in shards of 40 tasks.
+/// Simulates a data set with shards of 40 tasks.
 inline void SimulateDataset(const std::string& folder, int64_t users, int64_t items,
                             double events_per_user) {
   SynthOptions options;
@@ -44,16 +44,16 @@ inline void SimulateDataset(const std::string& folder, int64_t users, int64_t it
   Synthesize(options);
 }
 
-/// A small one of three training shards.
+/// Simulates a small data set with three training shards.
 inline void SimulateSmallDataset(const std::string& folder) {
   SimulateDataset(folder, 120, 60, 14);
 }
 
-/// One of more items than there are buckets, so that buckets of a table of little capacity
-/// overflow.
+/// Simulates a data set with more items than there are buckets, so buckets of a table of little
+/// capacity overflow.
 inline void SimulateManyItems(const std::string& folder) { SimulateDataset(folder, 240, 5000, 30); }
 
-/// Options of a run that takes milliseconds a step: 16 tasks in 4 chunks.
+/// Options of a run with steps of a few milliseconds: a step has 16 tasks in 4 chunks.
 inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
   TrainerOptions options;
   options.run_dir = run_dir;
@@ -73,7 +73,7 @@ inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
   return options;
 }
 
-/// The same for SimulateManyItems: every item has a row.
+/// SmallRun for SimulateManyItems: every item has a table row.
 inline TrainerOptions SmallRunOfManyItems(const std::string& run_dir, int64_t max_steps) {
   TrainerOptions options = SmallRun(run_dir, max_steps);
   options.model.min_item_events = 0;
@@ -81,7 +81,7 @@ inline TrainerOptions SmallRunOfManyItems(const std::string& run_dir, int64_t ma
   return options;
 }
 
-/// So that ids come, wait and go within a few steps.
+/// Makes the tables dynamic: ids come, wait and go within a few steps.
 inline void MakeDynamic(TrainerOptions& options) {
   options.tables = {.capacity = 1024,
                     .admit_after = 2,
@@ -89,7 +89,7 @@ inline void MakeDynamic(TrainerOptions& options) {
                     .new_rows = TableOptions::NewRows::kMean};
 }
 
-/// Remembers what a run reported.
+/// Remembers the reports of a run.
 class RecordingObserver : public TrainObserver {
  public:
   void OnEngine(const std::string& chosen, int) override { engine = chosen; }
@@ -143,7 +143,7 @@ inline TrainOutcome Train(const TrainerOptions& options, const Dataset& dataset,
   return Train(options, dataset, communicator, observer, stop);
 }
 
-/// SHA-256 of parameters and tables of a committed step.
+/// The SHA-256 hash of the parameters and tables of a committed step.
 inline std::string ModelHash(const std::string& run_dir, int64_t step) {
   const CheckpointReader checkpoint(CheckpointPath(run_dir, step));
   return ContentHash(checkpoint, ModelArrayNames(checkpoint));

@@ -19,7 +19,7 @@ using ::testing::Not;
 
 constexpr int64_t kBuckets = RowPartition::kBuckets;
 
-// Ids of bucket 3.
+// The id number i of bucket 3.
 int64_t Id(int64_t i) { return 3 + i * kBuckets; }
 
 std::vector<int64_t> IdsOf(const std::vector<DynamicIds::NewRow>& rows) {
@@ -73,7 +73,7 @@ TEST(DynamicIds, EvictsByTime) {
   EXPECT_EQ(ids.size(), 0);
 }
 
-// What a bucket holds, whatever rank keeps it.
+// Maps each id to its row, numbered over all ranks.
 std::map<int64_t, int64_t> RowsOf(const DynamicIds& ids, int64_t first_bucket, int64_t slots) {
   std::map<int64_t, int64_t> rows;
   for (int64_t id = 0; id < 8 * kBuckets; ++id) {
@@ -85,7 +85,7 @@ std::map<int64_t, int64_t> RowsOf(const DynamicIds& ids, int64_t first_bucket, i
 
 std::vector<int64_t> RandomIds(int64_t step) {
   std::set<int64_t> ids;
-  RandomStream random(5, Purpose::kTest, static_cast<uint64_t>(step));
+  RandomStream random(5, Purpose::kTest, step);
   for (int i = 0; i < 900; ++i) {
     const double zipf = random.NextDouble() * random.NextDouble() * random.NextDouble();
     ids.insert(static_cast<int64_t>(zipf * 8.0 * static_cast<double>(kBuckets)));

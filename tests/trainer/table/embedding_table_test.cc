@@ -80,24 +80,24 @@ struct Batch {
   at::Tensor gradient;
 };
 
-// The same gradients in parts: every id once to five times, in any order.
+// Splits the gradients into shares: every id stands one to five times, in random order.
 Batch Repeated(const std::vector<int64_t>& ids, const at::Tensor& gradient, RandomStream& random) {
   std::vector<int64_t> positions, repeated;
   at::Tensor shares = at::zeros({5 * std::ssize(ids)}, at::kDouble);
   for (int64_t i = 0; i < std::ssize(ids); ++i) {
-    const auto times = static_cast<int64_t>(1 + random.NextBelow(5));
+    const int64_t times = 1 + random.NextBelow(5);
     for (int64_t k = 0; k < times; ++k) positions.push_back(i);
     shares.select(0, i).fill_(1.0 / static_cast<double>(times));
   }
   for (size_t i = positions.size(); i > 1; --i) {
     std::swap(positions[i - 1], positions[random.NextBelow(i)]);
   }
-  for (const int64_t i : positions) repeated.push_back(ids[static_cast<size_t>(i)]);
+  for (const int64_t i : positions) repeated.push_back(ids[i]);
   const at::Tensor index = IdTensor(positions);
   return {repeated, gradient.index_select(0, index) * shares.index_select(0, index).unsqueeze(1)};
 }
 
-// Takes 60 steps on a few rows each, of a table and of the oracle, and compares the whole state.
+// Takes 60 steps of a table and of the oracle, each on a few rows, and compares the whole state.
 void ExpectAgreesWithOracle(EmbeddingTable table, TableOptimizer optimizer, double l2, bool repeat,
                             double tolerance) {
   const bool has_first = optimizer == TableOptimizer::kAdam;
@@ -108,7 +108,7 @@ void ExpectAgreesWithOracle(EmbeddingTable table, TableOptimizer optimizer, doub
   for (uint64_t step = 0; step < 60; ++step) {
     RandomStream random(7, Purpose::kTest, step);
     const std::vector<int64_t> ids =
-        SampleWithoutReplacement(kRows - 1, static_cast<int64_t>(random.NextBelow(20)), random);
+        SampleWithoutReplacement(kRows - 1, random.NextBelow(20), random);
     if (ids.empty()) continue;
     const at::Tensor gradient = RandomTensor({std::ssize(ids), table.dim()}, step, 0.5);
     oracle.Apply(optimizer, IdTensor(ids), gradient, l2);
@@ -251,7 +251,7 @@ TEST(EmbeddingTable, GradientOfAnotherShapeOrTypeIsABug) {
   EXPECT_DEATH(table.Apply({1}, at::zeros({1, 2}, at::kFloat), kLr, 0.0), "gradient");
 }
 
-// Two rows a bucket for five ids.
+// Makes a table with two rows in each bucket for five ids.
 EmbeddingTable MakeDynamicTable(TableOptimizer optimizer, int64_t admit_after = 1) {
   return EmbeddingTable({.name = "item.id", .row_count = 5 * 1024, .dim = 3, .init_scale = 0.3},
                         optimizer, /*seed=*/5, at::kDouble,
@@ -346,7 +346,7 @@ TEST(EmbeddingTable, StateCopiedThroughItsListStepsOnInTheSameBits) {
     std::vector<int64_t> ids;
     for (int64_t i = 0; i < 5; ++i) ids.push_back(number % 3 + i * 1024);
     of.AdmitIds(ids, number);
-    of.Apply(ids, RandomTensor({5, 3}, static_cast<uint64_t>(number), 1.0), kLr, 0.0);
+    of.Apply(ids, RandomTensor({5, 3}, number, 1.0), kLr, 0.0);
   };
   for (int64_t number = 0; number < 200; ++number) step(table, number);
   StateList from, to;

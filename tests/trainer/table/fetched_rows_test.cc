@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// Rows of ids 2, 5 and 9 of the second table.
+// Holds the rows of ids 2, 5 and 9 of the second table.
 FetchedRows Fetched() {
   const std::vector<double> values = {20, 21, 50, 51, 90, 91};
   return {.tables = {{}, {{2, 5, 9}, at::tensor(values, at::kDouble).view({3, 2})}}};

@@ -64,7 +64,7 @@ TEST(NewRowValues, FillATableOfAllIdsEachInItsPlace) {
   }
 }
 
-// A table of two slots a bucket whose rows are all 5, and the bucket of these ids.
+// A table with two slots in each bucket and the value 5 in all rows. All ids are of one bucket.
 struct MeansOfBucket {
   static constexpr int64_t kBucket = 100, kSlots = 2;
   static int64_t Id(int64_t i) { return kBucket + i * kBuckets; }

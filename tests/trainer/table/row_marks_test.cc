@@ -12,7 +12,8 @@ namespace {
 TEST(RowMarks, TellWhatWasMarkedInAnyRange) {
   RandomStream random(3, Purpose::kTest);
   const auto below = [&](int64_t count) {
-    return static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(count)));
+    const int64_t number = random.NextBelow(count);
+    return number;
   };
   for (int trial = 0; trial < 200; ++trial) {
     const int64_t rows = 1 + below(300);

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kGroup = 4;
 
-// What the lanes of a row share on a device: here as many threads.
-struct Meeting {
+// The state that the lanes of a row share; here each lane is a thread of the host.
+struct SharedState {
   std::barrier<> barrier{kGroup};
   double terms[kGroup] = {};
 };
@@ -25,22 +25,22 @@ struct ThreadLanes {
   static constexpr int kPack = kPackSize;
   static constexpr bool kAligned = kIsAligned;
   int lane;
-  Meeting* meeting;
+  SharedState* shared;
 
   int index() const { return lane; }
   double Sum(double x) const {
-    meeting->terms[lane] = x;
-    meeting->barrier.arrive_and_wait();
+    shared->terms[lane] = x;
+    shared->barrier.arrive_and_wait();
     double sum = 0.0;
-    for (const double term : meeting->terms) sum += term;
-    meeting->barrier.arrive_and_wait();
+    for (const double term : shared->terms) sum += term;
+    shared->barrier.arrive_and_wait();
     return sum;
   }
 };
 
 struct Table {
   explicit Table(int64_t row_dim) : dim(row_dim) {
-    RandomStream random(1, Purpose::kTest, static_cast<uint64_t>(dim));
+    RandomStream random(1, Purpose::kTest, dim);
     for (std::vector<double>* values : {&rows, &first}) {
       for (int64_t i = 0; i < 2 * dim; ++i) values->push_back(random.NextNormal());
     }
@@ -56,15 +56,15 @@ struct Table {
   std::vector<double> state = {0.5, 0, 0.25, 12};  // [2, 2] second moment, age
 };
 
-// Steps row 1 by the gradients of the first `count` places; then copies row 0.
+// Steps row 1 by the gradients of the first `count` places, and then copies row 0.
 template <typename Lanes>
 void StepOnThreads(Table& table, const RowStep& step, int64_t count, std::vector<double>& copy) {
-  Meeting meeting;
-  std::vector<double> sum(static_cast<size_t>(table.dim));
+  SharedState shared;
+  std::vector<double> sum(table.dim);
   std::vector<std::jthread> threads;
   for (int lane = 0; lane < kGroup; ++lane) {
     threads.emplace_back([&, lane] {
-      const Lanes lanes{lane, &meeting};
+      const Lanes lanes{lane, &shared};
       StepRow(lanes, table.memory(), 1, table.gradients(count), step, sum.data());
       CopyRow(lanes, table.rows.data(), table.dim, copy.data());
     });
@@ -75,13 +75,13 @@ template <typename Lanes>
 void ExpectLanesAgree(int64_t dim, TableOptimizer optimizer, int64_t count) {
   const RowStep step = {.optimizer = optimizer, .lr = 0.1, .l2 = 0.02};
   Table one(dim), several(dim);
-  std::vector<double> sum(static_cast<size_t>(dim));
+  std::vector<double> sum(dim);
   for (int64_t k = 0; k < count; ++k) {
     const double* row = one.gradient.data() + Table::kPlaces[k] * dim;
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
   }
   StepRow(OneLane(), one.memory(), 1, sum.data(), step);
-  std::vector<double> copy(static_cast<size_t>(dim), -1.0);
+  std::vector<double> copy(dim, -1.0);
   StepOnThreads<Lanes>(several, step, count, copy);
   for (size_t i = 0; i < one.rows.size(); ++i) {
     EXPECT_NEAR(several.rows[i], one.rows[i], 1e-14) << i;

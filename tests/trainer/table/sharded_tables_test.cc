@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 
 constexpr int64_t kReplicateBytes = 1000;
 
-// A small table, kept whole, and a large one.
+// A small table that every rank keeps whole, and a large table.
 MetaParameters Parameters(const TablePlacement& placement, at::ScalarType type = at::kDouble,
                           const TableOptions& options = {}) {
   ParameterLayout layout;
@@ -35,7 +35,7 @@ TablePlacement PlacementOf(const Communicator& communicator) {
   return {communicator.rank(), communicator.world_size(), kReplicateBytes};
 }
 
-// Rows that depend on the rank, of both tables.
+// Rows of both tables; they depend on the rank.
 std::vector<std::vector<int64_t>> RowsFor(int rank) {
   return {{1, 9}, {0, 5 + rank, 1023, 1024, 2000, 2999}};
 }

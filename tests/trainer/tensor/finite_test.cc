@@ -10,7 +10,7 @@ namespace {
 
 template <typename Real>
 void ExpectFinds(at::ScalarType type, Real bad) {
-  // Every place, since the loop works on several at a time.
+  // Tests every place, because the loop checks several elements at a time.
   for (int64_t i = 0; i < 37; ++i) {
     at::Tensor tensor = at::zeros({37}, at::TensorOptions().dtype(type));
     EXPECT_TRUE(IsFinite(tensor));

@@ -45,7 +45,7 @@ TEST(MemoryMeter, TensorsMayOutliveIt) {
   survivor.reset();
 }
 
-// Some operators take and free memory by its address alone.
+// Some operators free memory by its address alone.
 void TakeAndFreeByAddress() {
   c10::Allocator* const allocator = c10::GetAllocator(c10::kCPU);
   void* const memory = allocator->raw_allocate(kBytes);

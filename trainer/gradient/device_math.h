@@ -7,24 +7,26 @@
 
 namespace hearth {
 
-/// Many lanes working on one task, as HostTeam is one: the threads of a block, or threads of the
-/// host in tests. All lanes call the same methods with the same arguments, and no lane returns
-/// before all have finished (Store excepted), so that every lane may read what the others wrote.
-/// Sums have an order that depends on the sizes and on the number of lanes alone.
+/// The operations of HostMath, shared by many lanes that work on one task. The lanes are the
+/// threads of a GPU block, or threads of the host in tests. All lanes call the same methods with
+/// the same arguments. A method returns when all lanes have finished, so every lane may read the
+/// results of the others; Store alone does not wait. The order of a sum depends on the sizes and on
+/// the number of lanes alone.
 ///
-/// `Lanes` is how they meet:
-///   kNeighbours         lanes of a neighbourhood: those with the same index() / kNeighbours
-///   index(), count()    which lane this is, of how many; count is a multiple of kNeighbours
+/// `Lanes` connects the lanes:
+///   kNeighbours         size of a neighbourhood: its lanes have the same index() / kNeighbours
+///   index(), count()    number of this lane, number of lanes; count is a multiple of kNeighbours
 ///   Barrier()           returns when all lanes have called it
-///   Sum(x)              the sum over all lanes, in a fixed order and the same for each; a Barrier
-///   NeighbourSum(x)     the same over a neighbourhood; called by all lanes, not a Barrier
+///   Sum(x)              the sum over all lanes, in a fixed order and equal on all; acts as a
+///   Barrier NeighbourSum(x)     the sum over a neighbourhood; all lanes call it, but it is no
+///   Barrier
 ///
-/// Preconditions beyond those of HostTeam: a matrix has less than 2^31 elements; b and c of Gemm, a
-/// and b of GemmTransposed and both of Transpose are aligned to four elements.
+/// Preconditions beyond HostMath: a matrix has less than 2^31 elements. Arguments b and c of Gemm,
+/// a and b of GemmTransposed, and both matrices of Transpose are aligned to four elements.
 template <typename Real, typename Lanes>
-class DeviceTeam {
+class DeviceMath {
  public:
-  HEARTH_HOST_DEVICE explicit DeviceTeam(const Lanes& lanes) : lanes_(lanes) {}
+  HEARTH_HOST_DEVICE explicit DeviceMath(const Lanes& lanes) : lanes_(lanes) {}
 
   template <typename F>
   HEARTH_HOST_DEVICE void Each(int64_t count, F f) const {
@@ -48,7 +50,7 @@ class DeviceTeam {
   HEARTH_HOST_DEVICE void Fill(Real* to, Real value, int64_t count) const {
     Each(count, [=](int64_t i) { to[i] = value; });
   }
-  /// A result, which no lane reads: the others do not wait for it.
+  /// Writes a result that no lane reads, so the other lanes do not wait.
   HEARTH_HOST_DEVICE void Store(Real* to, Real value) const {
     if (lanes_.index() == 0) *to = value;
   }
@@ -59,7 +61,7 @@ class DeviceTeam {
 
   HEARTH_HOST_DEVICE void Gemm(Real* c, int64_t m, int64_t n, int64_t k, const Real* a,
                                int64_t a_row, int64_t a_col, const Real* b, Real alpha) const {
-    // The highest tile, which loads least, that still gives work to half of the lanes.
+    // The highest tile loads least; take the highest that still gives work to half of the lanes.
     const int64_t across = n / kWide;
     if ((m + 3) / 4 * across >= lanes_.count() / 2) {
       AddTiles<4>(c, m, n, k, a, a_row, a_col, b, alpha);
@@ -99,7 +101,7 @@ class DeviceTeam {
                                   int64_t width) const {
     const int64_t place = lanes_.index() % Lanes::kNeighbours;
     const int64_t at_once = lanes_.count() / Lanes::kNeighbours;
-    for (int64_t first = 0; first < rows; first += at_once) {  // by all lanes: they add together
+    for (int64_t first = 0; first < rows; first += at_once) {  // all lanes take part in every sum
       const int64_t row = first + lanes_.index() / Lanes::kNeighbours;
       Real sum = 0;
       for (int64_t j = place; row < rows && j < width; j += Lanes::kNeighbours) {
@@ -134,13 +136,13 @@ class DeviceTeam {
   HEARTH_HOST_DEVICE static Quad Load(const Real* from) { return Access().Load(from); }
   HEARTH_HOST_DEVICE static void StoreQuad(const Quad& quad, Real* to) { Access().Store(quad, to); }
 
-  // f(row, column) for this lane's share; neighbouring lanes get neighbouring columns.
+  // Calls f(row, column) for this lane's share; neighbouring lanes get neighbouring columns.
   template <typename F>
   HEARTH_HOST_DEVICE void Share(int64_t rows, int64_t width, const F& f) const {
-    // A GPU divides 64-bit numbers in some hundred instructions.
+    // A GPU needs some hundred instructions to divide 64-bit numbers, hence 32 bits.
     const auto count = static_cast<uint32_t>(rows * width), columns = static_cast<uint32_t>(width);
-    const auto step = static_cast<uint32_t>(lanes_.count());
-    for (auto i = static_cast<uint32_t>(lanes_.index()); i < count; i += step) {
+    const uint32_t step = lanes_.count();
+    for (uint32_t i = lanes_.index(); i < count; i += step) {
       f(int64_t{i / columns}, int64_t{i % columns});
     }
   }
@@ -154,7 +156,7 @@ class DeviceTeam {
     });
   }
 
-  // The first `rows` rows of a tile; further ones repeat the last and are dropped.
+  // Adds the first `rows` rows of a tile. Further rows repeat the last one and are dropped.
   template <int kRows>
   HEARTH_HOST_DEVICE static void AddTile(Real* c, int64_t rows, int64_t n, int64_t k, const Real* a,
                                          int64_t a_row, int64_t a_col, const Real* b, Real alpha) {
@@ -169,14 +171,14 @@ class DeviceTeam {
       }
     }
     for (int r = 0; r < kRows; ++r) {
-      if (r >= rows) continue;  // not a bound of the loop, which would keep `sum` out of registers
+      if (r >= rows) continue;  // as a bound of the loop this would keep `sum` out of registers
       Quad place = Load(c + r * n);
       for (int j = 0; j < kWide; ++j) place.values[j] += alpha * sum[r][j];
       StoreQuad(place, c + r * n);
     }
   }
 
-  // A tile of 2 x 2 dot products, or what of it is inside the matrix.
+  // Adds a tile of 2 x 2 dot products, or the part of the tile that lies inside the matrix.
   HEARTH_HOST_DEVICE static void AddDots(Real* c, int64_t c_row, bool two_rows, bool two_columns,
                                          int64_t k, const Real* a, const Real* b, Real alpha) {
     const Real* left[2] = {a, two_rows ? a + k : a};

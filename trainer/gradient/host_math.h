@@ -8,18 +8,20 @@
 
 namespace hearth {
 
-/// One thread with vector instructions. Matrices are row-major and contiguous, widths and inner
-/// dimensions of transposed products multiples of HeadShape::kPad.
+/// The operations that the kernels of a head are made of (map, sum, copy, small matrix products),
+/// on one thread with vector instructions. DeviceMath has the same methods for the lanes of a GPU
+/// block. Matrices are row-major and contiguous. Widths, and inner dimensions of transposed
+/// products, are multiples of HeadShape::kPad.
 template <typename Real>
-class HostTeam {
+class HostMath {
  public:
-  /// f(i) for 0 <= i < count.
+  /// Calls f(i) for 0 <= i < count.
   template <typename F>
   void Each(int64_t count, F f) const {
 #pragma GCC ivdep
     for (int64_t i = 0; i < count; ++i) f(i);
   }
-  /// f(row, column)
+  /// Calls f(row, column) for every element of a matrix.
   template <typename F>
   void EachRow(int64_t rows, int64_t width, F f) const {
     for (int64_t r = 0; r < rows; ++r) {
@@ -27,7 +29,7 @@ class HostTeam {
       for (int64_t j = 0; j < width; ++j) f(r, j);
     }
   }
-  /// Sum of f(i); the same on every member of the team.
+  /// The sum of f(i) for 0 <= i < count; in DeviceMath every lane gets it.
   template <typename F>
   Real Sum(int64_t count, F f) const {
     constexpr int kWays = 8;  // the order of the sum is part of the result
@@ -76,7 +78,7 @@ class HostTeam {
   void RowDots(Real* to, const Real* a, const Real* b, int64_t rows, int64_t width) const {
     for (int64_t r = 0; r < rows; ++r) to[r] = hearth::Dot(a + r * width, b, width);
   }
-  /// to[j] += scale sum_r a[r a_row + j] for j < width, which may be any number.
+  /// to[j] += scale sum_r a[r a_row + j] for j < width; width may be any number.
   void AddColumnSums(Real* to, const Real* a, int64_t a_row, int64_t rows, int64_t width,
                      Real scale) const {
     for (int64_t r = 0; r < rows; ++r) {
