@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "cluster/counting_communicator.h"
 #include "launch/command/bench_operations.h"
@@ -18,7 +19,7 @@
 namespace hearth {
 namespace {
 
-// What outer steps need, whatever the mode of their sums. All ranks make one.
+// Everything that outer steps need, for any mode of their sums. All ranks make one.
 struct Training {
   Training(const TrainerOptions& options, const Dataset& dataset, RankPlace place,
            at::TensorOptions tensors)
@@ -36,7 +37,7 @@ struct Training {
   MetaBatchLoader loader;
 };
 
-// Outer steps with sums of one mode, counted and timed.
+// Counts and times outer steps with sums of one mode.
 class CountedSteps {
  public:
   CountedSteps(const OuterLoop::Options& options, Training& training, Communicator& communicator)
@@ -49,7 +50,7 @@ class CountedSteps {
   const CountingCommunicator& counting() const { return counting_; }
   int64_t step_count() const { return step_count_; }
 
-  // A step of training, less evaluation and checkpoints. Collective: all ranks must call.
+  // A step of training, but without evaluation and checkpoints. Collective: all ranks must call.
   Work Step() {
     const MetaBatch& batch = loader_.Next();
     Work work = WorkOf(batch);
@@ -67,7 +68,7 @@ class CountedSteps {
   int64_t step_count_ = 0;
 };
 
-// A count per step, the mean over the ranks. Collective: all ranks must call.
+// The counts per step, as the mean over the ranks. Collective: all ranks must call.
 nlohmann::json PerStep(Communicator& communicator, const OperationCount& count,
                        int64_t step_count) {
   std::array<double, 3> sums = {static_cast<double>(count.calls),
@@ -80,7 +81,7 @@ nlohmann::json PerStep(Communicator& communicator, const OperationCount& count,
           {"received_bytes", sums[2] / parts}};
 }
 
-// The least and the most of the ranks' values. Collective: all ranks must call.
+// The smallest and the largest value of the ranks. Collective: all ranks must call.
 nlohmann::json OverRanks(Communicator& communicator, double value) {
   const std::vector<double> all = communicator.AllGather<double>(std::vector<double>{value});
   const auto [min, max] = std::ranges::minmax(all);
@@ -130,7 +131,7 @@ void PrintSteps(const nlohmann::json& steps, int world_size) {
   std::printf("  one rank: nothing is sent; start it with mpirun -np N to measure communication\n");
 }
 
-// Collective: all ranks must call. Figures of both modes; rank 0 prints them.
+// Collective: all ranks must call. Times both modes and returns their figures; rank 0 prints them.
 nlohmann::json BenchSteps(TrainerOptions options, const Dataset& dataset,
                           Communicator& communicator, at::TensorOptions tensors, int64_t rounds) {
   Training training(options, dataset, {communicator.rank(), communicator.world_size()}, tensors);
@@ -147,9 +148,8 @@ nlohmann::json BenchSteps(TrainerOptions options, const Dataset& dataset,
                                {"exact", Figures(communicator, exact, contestants[0])},
                                {"fast", Figures(communicator, fast, contestants[1])}};
   if (!communicator.is_root()) return json;
-  std::printf("\nouter steps of %lld tasks, %lld dense parameters, %s, threads per rank %d\n",
-              static_cast<long long>(options.tasks.per_step), static_cast<long long>(dense_count),
-              training.engine.reason.c_str(), training.threads.count());
+  fmt::print("\nouter steps of {} tasks, {} dense parameters, {}, threads per rank {}\n",
+             options.tasks.per_step, dense_count, training.engine.reason, training.threads.count());
   PrintSteps(json, communicator.world_size());
   return json;
 }
@@ -168,10 +168,9 @@ int Run(const BenchOptions& options, Job& job) {
   at::set_num_threads(1);
   KeepFreedMemory();
   if (job.is_root()) {
-    std::printf("communication on %s by %s (%s), data set %s, ranks %d, rounds %lld\n",
-                DeviceName(tensors).c_str(), communicator.name().c_str(), chosen.reason.c_str(),
-                dataset.manifest().name.c_str(), job.world_size(),
-                static_cast<long long>(options.rounds));
+    fmt::print("communication on {} by {} ({}), data set {}, ranks {}, rounds {}\n",
+               DeviceName(tensors), communicator.name(), chosen.reason, dataset.manifest().name,
+               job.world_size(), options.rounds);
   }
   nlohmann::json json = {{"ranks", job.world_size()}, {"communicator", communicator.name()}};
   if (job.world_size() > 1) json["operations"] = BenchOperations(communicator, options.rounds);

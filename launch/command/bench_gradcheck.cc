@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "common/error.h"
 #include "launch/command/bench_rounds.h"
@@ -21,11 +22,11 @@ struct Options {
   std::string json;
 };
 
-// The first tasks of training.
+// The first tasks of training, as one chunk.
 Chunk FirstChunk(const Config& config, const Dataset& dataset, int64_t task_count) {
   TaskOptions tasks = config.tasks;
   tasks.per_step = tasks.chunk = task_count;
-  MetaBatchLoader loader(dataset, kTrainPart, tasks, static_cast<uint64_t>(config.run.seed));
+  MetaBatchLoader loader(dataset, kTrainPart, tasks, config.run.seed);
   return loader.Next().chunks.front();
 }
 
@@ -62,19 +63,18 @@ int Run(const Options& options) {
   const Chunk chunk = FirstChunk(config, dataset, options.tasks);
   const GradientCheck check =
       CheckGradient(dataset, config.learner(), chunk, config.run.seed, options.samples);
-  std::printf("meta-gradient of %lld tasks of %s; engine: %s\n",
-              static_cast<long long>(check.task_count), dataset.manifest().name.c_str(),
-              check.engine.c_str());
+  fmt::print("meta-gradient of {} tasks of {}; engine: {}\n", check.task_count,
+             dataset.manifest().name, check.engine);
   Print(check.smoothed ? "generic engine, gelu for relu, against central differences"
                        : "generic engine against central differences, float64",
-        check.difference_error, "first order: the gradient is of no loss");
+        check.difference_error, "first order: no loss has this gradient");
   Print("fused against generic engine, float64", check.fused_error, "it does not apply");
   Print("this engine in float32 against float64", check.float32_error, "");
   Print("share of second-order terms in the gradient", check.second_order_share,
         "the method has none");
-  std::printf("%s (%lld elements; limits %.0e in float64, %.0e in float32)\n",
-              check.passed() ? "right" : "WRONG", static_cast<long long>(check.checked_count),
-              GradientCheck::kTolerance64, GradientCheck::kTolerance32);
+  fmt::print("{} ({} elements; limits {:.0e} in float64, {:.0e} in float32)\n",
+             check.passed() ? "right" : "WRONG", check.checked_count, GradientCheck::kTolerance64,
+             GradientCheck::kTolerance32);
   WriteBenchJson(options.json, ToJson(check));
   return check.passed() ? 0 : static_cast<int>(ExitCode::kNumeric);
 }

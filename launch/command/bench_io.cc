@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "common/text.h"
 #include "launch/command/bench_rounds.h"
@@ -18,7 +19,7 @@
 namespace hearth {
 namespace {
 
-constexpr const char* kGradients = "meta-gradients";  // what all others are compared with
+constexpr const char* kGradients = "meta-gradients";  // all others are compared with this one
 
 // Reads the training shards from first to last and then again, each through a reader of its own.
 class ShardPasses {
@@ -29,7 +30,7 @@ class ShardPasses {
   }
 
   size_t shard_count() const { return shards_.size(); }
-  // Of all shards together, made by the constructor.
+  // The constructor's pass over all shards.
   const Work& first() const { return first_; }
 
   Work ReadNext() {
@@ -47,7 +48,7 @@ class ShardPasses {
   }
 
  private:
-  // Copies a task's events to a place that stays in the processor's cache. Returns their size.
+  // Copies a task's events to memory that stays in the processor's cache. Returns their size.
   size_t Copy(const TaskView& task) {
     const size_t size = task.items.size_bytes() + task.times.size_bytes() +
                         task.labels.size_bytes() + task.roles.size_bytes();
@@ -72,10 +73,10 @@ class ShardPasses {
   std::vector<char> block_;
 };
 
-// The limit: the same bytes from memory to cache, without files, tasks and checks.
+// Measures the limit: copies the same bytes from memory to cache, without files, tasks and checks.
 class MemoryCopy {
  public:
-  // `pass`: one over the shards.
+  // `pass`: the work of one pass over the shards.
   explicit MemoryCopy(const Work& pass)
       : from_(std::min(static_cast<size_t>(pass.bytes), kMostBytes), 1), to_(kBlockBytes) {
     const double share = static_cast<double>(from_.size()) / pass.bytes;
@@ -98,7 +99,7 @@ class MemoryCopy {
   Work work_;
 };
 
-// A unit is the next meta-batch of the source, MetaBatches or MetaBatchLoader.
+// Times a source, MetaBatches or MetaBatchLoader: a unit is its next meta-batch.
 template <typename Source>
 Contestant TimedNext(const std::string& name, Source* source) {
   return {name, [source] {
@@ -114,7 +115,7 @@ Contestant TimedNext(const std::string& name, Source* source) {
 std::vector<Contestant> TimeAll(const Config& config, const Dataset& dataset,
                                 const LearnerOfDataset& on_data, int64_t rounds,
                                 ShardPasses* passes) {
-  const auto seed = static_cast<uint64_t>(config.run.seed);
+  const uint64_t seed = config.run.seed;
   const MetaParameters parameters =
       on_data.learner.InitialParameters(config.optim.table_type, seed);
   const BatchBuilder& builder = on_data.data.builder();
@@ -172,15 +173,14 @@ int Run(const BenchOptions& options) {
   const Work& first = passes.first();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
   const LearnerOfDataset on_data(dataset, config.learner(), tensors);
-  std::printf(
-      "storage and sampling of %s, %lld tasks per step, data.read=%s, one thread, %s, %lld rounds\n"
-      "first pass over %s in %zu shard files: %.4f s, %.0f MB/s, %.0f tasks/s\n"
+  fmt::print(
+      "storage and sampling of {}, {} tasks per step, data.read={}, one thread, {}, {} rounds\n"
+      "first pass over {} in {} shard files: {:.4f} s, {:.0f} MB/s, {:.0f} tasks/s\n"
       "(from storage, unless the files were in the page cache already)\n",
-      dataset.manifest().name.c_str(), static_cast<long long>(config.tasks.per_step),
-      config.data.read == ReadMode::kMmap ? "mmap" : "pread", DeviceName(tensors).c_str(),
-      static_cast<long long>(options.rounds), FormatBytes(std::llround(first.bytes)).c_str(),
-      passes.shard_count(), first.seconds, 1e-6 * first.bytes / first.seconds,
-      first.tasks / first.seconds);
+      dataset.manifest().name, config.tasks.per_step,
+      config.data.read == ReadMode::kMmap ? "mmap" : "pread", DeviceName(tensors), options.rounds,
+      FormatBytes(std::llround(first.bytes)), passes.shard_count(), first.seconds,
+      1e-6 * first.bytes / first.seconds, first.tasks / first.seconds);
   nlohmann::json json = Report(TimeAll(config, dataset, on_data, options.rounds, &passes));
   json["first pass"] = {{"bytes", first.bytes},
                         {"seconds", first.seconds},
@@ -195,7 +195,7 @@ int Run(const BenchOptions& options) {
 void AddBenchIo(CLI::App* parent, Invocation* invocation) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* app = parent->add_subcommand(
-      "io", "time reading and sampling: whether they keep up with the meta-gradients");
+      "io", "time reading and sampling, and compare their speed with the meta-gradients");
   AddBenchOptions(app, options.get());
   OnChosen(app, invocation, [options](Job&) { return Run(*options); });
 }

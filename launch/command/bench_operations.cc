@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdio>
 
+#include <fmt/format.h>
+
 #include "launch/command/bench_rounds.h"
 
 namespace hearth {
@@ -16,7 +18,7 @@ struct Operation {
   int64_t bytes = 0;  // of the result on each rank
 };
 
-// What a rank contributes to `bytes` bytes that are dealt evenly.
+// The bytes of each rank [rank] when `bytes` bytes are dealt evenly.
 std::vector<int64_t> EvenShares(int64_t bytes, int world_size) {
   std::vector<int64_t> shares;
   for (int64_t rank = 0; rank < world_size; ++rank) {
@@ -31,13 +33,13 @@ Contestant Timed(const std::string& name, std::function<void()> call) {
 
 template <typename Number>
 Contestant TimedAllReduce(const std::string& name, Communicator& communicator, int64_t bytes) {
-  std::vector<Number> data(static_cast<size_t>(bytes) / sizeof(Number));
+  std::vector<Number> data(bytes / sizeof(Number));
   return Timed(name, [&communicator, data = std::move(data)]() mutable {
     communicator.AllReduce(std::span(data), ReduceOp::kSum);
   });
 }
 
-// All that have a size, with one contestant for each.
+// Adds the operations that have a size, and one contestant for each.
 void AddOperations(Communicator& communicator, int64_t bytes, std::vector<Operation>* operations,
                    std::vector<Contestant>* contestants) {
   const auto add = [&](Contestant contestant) {
@@ -47,11 +49,11 @@ void AddOperations(Communicator& communicator, int64_t bytes, std::vector<Operat
   add(TimedAllReduce<int64_t>("AllReduce int64", communicator, bytes));
   add(TimedAllReduce<float>("AllReduce float32", communicator, bytes));
   const std::vector<int64_t> shares = EvenShares(bytes, communicator.world_size());
-  const auto own = static_cast<size_t>(shares[static_cast<size_t>(communicator.rank())]);
+  const int64_t own = shares[communicator.rank()];
   add(Timed("AllGather", [&communicator, part = std::vector<uint8_t>(own)] {
     communicator.AllGather<uint8_t>(part);
   }));
-  std::vector<uint8_t> all(static_cast<size_t>(bytes));
+  std::vector<uint8_t> all(bytes);
   add(Timed("AllToAll",
             [&communicator, shares, all] { communicator.AllToAll<uint8_t>(all, shares); }));
   add(Timed("Broadcast", [&communicator, all]() mutable {
@@ -92,8 +94,7 @@ nlohmann::json BenchOperations(Communicator& communicator, int64_t rounds) {
     const double rate = 1e-3 * static_cast<double>(bytes) / us.median;
     json[name][std::to_string(bytes)] = {{"us", ToJson(us)}, {"gb_per_s", rate}};
     if (!communicator.is_root()) continue;
-    std::printf("  %-18s %9lld %34s %7.2f\n", name.c_str(), static_cast<long long>(bytes),
-                ToText(us, 2).c_str(), rate);
+    fmt::print("  {:<18} {:>9} {:>34} {:7.2f}\n", name, bytes, ToText(us, 2), rate);
   }
   return json;
 }

@@ -6,10 +6,11 @@
 
 namespace hearth {
 
-/// Times the operations that training uses, results of 8 bytes to 16 MiB, in turn, and returns
+/// Times the operations that training uses, in turn, with results of 8 bytes to 16 MiB. Returns
 /// {operation: {bytes: {"us": spread over the rounds, "gb_per_s": median}}}; a Barrier has 0 bytes.
-/// `bytes` is the size of the result on each rank; a time is that of the slowest rank, of calls one
-/// after the other. Rank 0 prints the same as a table. Collective: all ranks must call.
+/// `bytes` is the size of the result on each rank. Calls run one after the other, and the time of
+/// the slowest rank counts. Rank 0 prints the same figures as a table. Collective: all ranks must
+/// call.
 nlohmann::json BenchOperations(Communicator& communicator, int64_t rounds);
 
 /// The largest of all ranks' values, element by element. Collective: all ranks must call.

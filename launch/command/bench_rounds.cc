@@ -20,7 +20,7 @@ Work Repeat(const Contestant& contestant, int64_t units) {
   return sum;
 }
 
-// Doubles what is done until it takes long enough.
+// Doubles the units until they take long enough.
 int64_t UnitsPerRound(const Contestant& contestant, const RoundOptions& options) {
   int64_t units = 1;
   double seconds = options.largest_of_ranks(Repeat(contestant, 1).seconds);
@@ -35,7 +35,8 @@ int64_t UnitsPerRound(const Contestant& contestant, const RoundOptions& options)
 
 void AddBenchOptions(CLI::App* app, BenchOptions* options) {
   AddConfigArguments(app, &options->request);
-  AddInt(app, "--rounds", &options->rounds, AtLeast(1), "how often everything is timed, in turn");
+  AddInt(app, "--rounds", &options->rounds, AtLeast(1),
+         "rounds; each one times everything once, in turn");
   AddText(app, "--json", &options->json, "also write the figures to this file");
 }
 
@@ -66,7 +67,7 @@ void RunRounds(const RoundOptions& options, std::vector<Contestant>* contestants
 }
 
 MetaBatches::MetaBatches(const Dataset& dataset, const Config& config)
-    : builder_(dataset, kTrainPart, config.tasks, static_cast<uint64_t>(config.run.seed), {}) {}
+    : builder_(dataset, kTrainPart, config.tasks, config.run.seed, {}) {}
 
 const MetaBatch& MetaBatches::Next() {
   current_ = builder_.Build(step_++);

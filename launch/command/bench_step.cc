@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "launch/command/bench_rounds.h"
 #include "launch/command/commands.h"
@@ -59,9 +60,8 @@ int Run(const BenchOptions& options) {
   MetaBatches batches(dataset, config);
   std::vector<std::unique_ptr<Engine>> engines;
   std::vector<Contestant> contestants = MakeContestants(on_data, parameters, &batches, &engines);
-  std::printf("meta-gradients of %s, %lld tasks per step, one thread, %s, %lld rounds\n",
-              dataset.manifest().name.c_str(), static_cast<long long>(config.tasks.per_step),
-              DeviceName(tensors).c_str(), static_cast<long long>(options.rounds));
+  fmt::print("meta-gradients of {}, {} tasks per step, one thread, {}, {} rounds\n",
+             dataset.manifest().name, config.tasks.per_step, DeviceName(tensors), options.rounds);
   RunRounds({.rounds = options.rounds, .round_sec = 1.0}, &contestants);
   WriteBenchJson(options.json, Report(contestants));
   return 0;

@@ -19,9 +19,10 @@ std::string TextOf(const std::vector<CheckpointInfo>& checkpoints) {
     const std::string metric =
         info.metric ? fmt::format("{} {:.5f}", info.metric->name, info.metric->value) : "-";
     const std::string base = info.base_step ? std::to_string(*info.base_step) : "-";
-    text += fmt::format("{:>10} {:>7} {:>18} {:>10} {:>10}  {}{}\n", info.step, info.epoch, metric,
-                        FormatBytes(info.size_bytes), base, info.path,
-                        info.problem.empty() ? "" : "  DAMAGED: " + info.problem);
+    text += fmt::format("{:>10} {:>7} {:>18} {:>10} {:>10}  {}", info.step, info.epoch, metric,
+                        FormatBytes(info.size_bytes), base, info.path);
+    if (!info.problem.empty()) text += "  DAMAGED: " + info.problem;
+    text += "\n";
   }
   return text;
 }

@@ -11,8 +11,8 @@ namespace hearth {
 
 void AddCkptVerify(CLI::App* parent, Invocation* invocation) {
   auto run = std::make_shared<std::string>();
-  CLI::App* app =
-      parent->add_subcommand("verify", "hash every file of every checkpoint; 65 when bad");
+  CLI::App* app = parent->add_subcommand(
+      "verify", "hash every file of every checkpoint; exit code 65 when one is bad");
   AddRunArgument(app, run.get());
   OnChosen(app, invocation, [run](Job&) {
     RequireRunFolder(*run);

@@ -16,7 +16,7 @@
 namespace hearth {
 namespace {
 
-/// Long options of a command and of those above it.
+/// The long options of a command and of all commands above it.
 std::vector<std::string> OptionNames(const CLI::App* app) {
   std::vector<std::string> names;
   for (; app != nullptr; app = app->get_parent()) {
@@ -37,10 +37,11 @@ std::vector<std::string> CommandNames(const CLI::App* app) {
 /// "hearth data convert"
 std::string FullName(const CLI::App* app) {
   const CLI::App* parent = app->get_parent();
-  return parent == nullptr ? app->get_name() : FullName(parent) + " " + app->get_name();
+  if (parent == nullptr) return app->get_name();
+  return FullName(parent) + " " + app->get_name();
 }
 
-/// The command whose help was asked for, or that went wrong: the last one on the line.
+/// The last command on the line: its help was asked for, or it went wrong.
 const CLI::App* ChosenCommand(const CLI::App* app, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::vector<std::string> commands = CommandNames(app);
@@ -51,8 +52,8 @@ const CLI::App* ChosenCommand(const CLI::App* app, const std::vector<std::string
   return app;
 }
 
-/// The first word that no command or option answers to, with the nearest one that would; "" when
-/// all are known. CLI11 reports a misspelt name as a missing one.
+/// A message about the first word that names no command or option, with the nearest known name; ""
+/// when all words are known. CLI11 itself reports a misspelt name as a missing one.
 std::string UnknownWord(const CLI::App* app, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::vector<std::string> commands = CommandNames(app);
@@ -98,7 +99,8 @@ CLI::App* AddGroup(CLI::App* app, const char* name, const char* help) {
 
 void AddGlobalOptions(CLI::App* app, GlobalOptions* global) {
   AddName(app, "--log-level", &global->log_level,
-          {"trace", "debug", "info", "warn", "error", "off"}, "what is logged to stderr");
+          {"trace", "debug", "info", "warn", "error", "off"},
+          "lowest level that is logged to stderr");
   app->add_flag("-q,--quiet", global->quiet, "log warnings and errors only");
   AddName(app, "--color", &global->color, {"auto", "never"},
           "auto: when stderr is a terminal and NO_COLOR is not set");
@@ -122,14 +124,14 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   app->require_subcommand(1);
   AddGlobalOptions(app.get(), &invocation->global);
 
-  CLI::App* data = AddGroup(app.get(), "data", "make and look at data sets");
+  CLI::App* data = AddGroup(app.get(), "data", "make, check and show data sets");
   AddDataConvert(data, invocation);
   AddDataSynth(data, invocation);
   AddDataSplit(data, invocation);
   AddDataDescribe(data, invocation);
   AddDataValidate(data, invocation);
   AddDataHead(data, invocation);
-  CLI::App* config = AddGroup(app.get(), "config", "look at and check configurations");
+  CLI::App* config = AddGroup(app.get(), "config", "show and check configurations");
   AddConfigShow(config, invocation);
   AddConfigKeys(config, invocation);
   AddConfigCheck(config, invocation);
@@ -138,11 +140,11 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
   AddAdapt(app.get(), invocation);
   AddRecommend(app.get(), invocation);
   AddExport(app.get(), invocation);
-  CLI::App* ckpt = AddGroup(app.get(), "ckpt", "look into checkpoints");
+  CLI::App* ckpt = AddGroup(app.get(), "ckpt", "list and check checkpoints");
   AddCkptList(ckpt, invocation);
   AddCkptVerify(ckpt, invocation);
   AddCkptHash(ckpt, invocation);
-  CLI::App* bench = AddGroup(app.get(), "bench", "check and time what a configuration does here");
+  CLI::App* bench = AddGroup(app.get(), "bench", "check and time a configuration on this machine");
   AddBenchGradcheck(bench, invocation);
   AddBenchStep(bench, invocation);
   AddBenchIo(bench, invocation);
@@ -157,15 +159,15 @@ std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation) {
 void ParseCommandLine(const std::vector<std::string>& arguments, Invocation* invocation) {
   const std::unique_ptr<CLI::App> app = MakeCommandLine(invocation);
   const auto print = [invocation](std::string text) {
-    invocation->on_all_ranks = true;  // harmless, and asked for by all of them
+    invocation->on_all_ranks = true;  // harmless, and all ranks got the request
     invocation->command = [text = std::move(text)](Job& job) {
       if (job.is_root()) std::fputs(text.c_str(), stdout);
       return 0;
     };
   };
   try {
-    app->parse(
-        std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 wants it so
+    // CLI11 takes the words from last to first.
+    app->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
     const CLI::App* chosen = ChosenCommand(app.get(), arguments);
     print(chosen->help(chosen == app.get() ? "" : FullName(chosen->get_parent())));

@@ -10,11 +10,11 @@
 
 namespace hearth {
 
-/// The `hearth` command with all its commands. `invocation` must outlive the result.
+/// Makes the `hearth` command with all its commands. `invocation` must outlive the result.
 std::unique_ptr<CLI::App> MakeCommandLine(Invocation* invocation);
 
-/// Parses `arguments` (without the program name) into `invocation`. Help and version print to
-/// stdout and leave a command that does nothing.
+/// Parses `arguments` (without the program name) into `invocation`. A line that asks for help or
+/// version becomes a command that prints it to stdout.
 /// Throws UsageError with the nearest valid name.
 void ParseCommandLine(const std::vector<std::string>& arguments, Invocation* invocation);
 

@@ -4,7 +4,7 @@
 
 namespace hearth {
 
-/// Each adds one command below `parent`, one file per command.
+/// Each function adds one command below `parent` and has a file of its own.
 void AddDataConvert(CLI::App* parent, Invocation* invocation);
 void AddDataSynth(CLI::App* parent, Invocation* invocation);
 void AddDataSplit(CLI::App* parent, Invocation* invocation);

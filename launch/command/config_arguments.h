@@ -6,9 +6,10 @@
 
 namespace hearth {
 
-/// `-c FILE` (several times) and `key=value` arguments.
+/// Adds `-c FILE` (several times) and `key=value` arguments.
 inline void AddConfigArguments(CLI::App* app, ConfigRequest* request) {
-  app->add_option("-c,--config", request->files, "configuration file; of several, later ones win")
+  app->add_option("-c,--config", request->files,
+                  "configuration file; may be given several times, later files win")
       ->type_name("FILE")
       ->allow_extra_args(false);
   app->add_option("settings", request->overrides,

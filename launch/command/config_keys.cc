@@ -27,9 +27,14 @@ void AddConfigKeys(CLI::App* parent, Invocation* invocation) {
       throw UsageError("unknown section '{}'{}; the sections are {}", section,
                        DidYouMean(section, SectionNames()), Join(SectionNames(), ", "));
     }
-    const std::string text = options->markdown ? KeysAsMarkdown()
-                             : options->json   ? KeysAsJson(section)
-                                               : KeysAsText(section);
+    std::string text;
+    if (options->markdown) {
+      text = KeysAsMarkdown();
+    } else if (options->json) {
+      text = KeysAsJson(section);
+    } else {
+      text = KeysAsText(section);
+    }
     std::fputs(text.c_str(), stdout);
     return 0;
   });

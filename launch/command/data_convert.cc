@@ -21,12 +21,12 @@ void AddCsvOptions(CLI::App* app, CsvOptions* csv) {
   add("--label-col", &csv->label_column, "label; none: every row is a positive event");
   add("--time-col", &csv->time_column, "time; none: rows keep their order");
   add("--delimiter", &csv->delimiter, "one character; default: comma for .csv, else tab");
-  add("--time-unit", &csv->time_unit, "of numeric times: s, ms or us since 1970");
+  add("--time-unit", &csv->time_unit, "unit of numeric times: s, ms or us since 1970");
   add("--user-features", &csv->user_features, "file of user features, with the user column");
   add("--item-features", &csv->item_features, "file of item features, with the item column");
-  add("--title-col", &csv->title_column, "titles in the item features");
-  add("--category-separator", &csv->category_separator, "between the categories of one cell");
-  app->add_flag("--header,!--no-header", csv->header, "whether the first line names the columns")
+  add("--title-col", &csv->title_column, "column of titles in the item features");
+  add("--category-separator", &csv->category_separator, "separator of the categories in one cell");
+  app->add_flag("--header,!--no-header", csv->header, "the first line names the columns")
       ->group("CSV (--format csv): columns are names, or numbers from 1");
 }
 
@@ -34,7 +34,8 @@ void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
   const char* group = "Cleaning";
   AddParsed(
       app, "--duplicates", &clean->duplicates, ParseDuplicateRule, NameOf,
-      "a (user, item) pair twice: keep last or first, mean of the labels, keep both, or refuse")
+      "when a (user, item) pair comes twice: keep last or first, mean of the labels, keep both, "
+      "or refuse")
       ->group(group);
   AddParsed(app, "--missing", &clean->missing, ParseMissingRule, NameOf,
             "an empty label: refuse, drop, or fill with zero, one, mean")
@@ -54,7 +55,8 @@ void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
   AddParsed(app, "--on-bad-row", &clean->on_bad_row, ParseBadRowRule, NameOf,
             "a row that cannot be read: refuse, or skip and count")
       ->group(group);
-  AddInt(app, "--max-bad", &clean->max_bad, AtLeast(0), "--on-bad-row skip: give up beyond so many")
+  AddInt(app, "--max-bad", &clean->max_bad, AtLeast(0),
+         "--on-bad-row skip: most rows that may be skipped")
       ->group(group);
 }
 
@@ -68,11 +70,12 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
   AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
   app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");
   AddText(app, "--name", &options->name, "display name; default: the last part of the input path");
-  AddText(app, "--task-by", &options->task_by, "what a task is: user, item, or (csv) a column");
+  AddText(app, "--task-by", &options->task_by,
+          "key that the events of a task share: user, item, or (csv) a column");
   AddInt(app, "--tasks-per-shard", &options->tasks_per_shard, Between(1, 1e6),
-         "tasks per shard; memory in use is about one shard");
+         "tasks per shard; the memory in use is about one shard");
   app->add_flag("--keep-unseen-items", options->keep_unseen_items,
-                "keep items that only the side file knows");
+                "keep items without events that the item features name");
   AddText(app, "--features", &options->features,
           "metahin: MovieLens folder with features of the same ids");
   AddCsvOptions(app, &options->csv);

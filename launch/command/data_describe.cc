@@ -16,15 +16,20 @@ void AddDataDescribe(CLI::App* parent, Invocation* invocation) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* app = parent->add_subcommand(
-      "describe", "statistics: sizes, labels, cold-start counts, episodes that can be drawn");
+      "describe", "print statistics: sizes, labels, cold-start counts, episodes that can be drawn");
   app->add_option("folder", options->folder, "data set")->required()->type_name("DIR");
   CLI::Option* json = app->add_flag("--json", options->json, "as JSON");
   app->add_flag("--markdown", options->markdown, "as Markdown")->excludes(json);
   OnChosen(app, invocation, [options](Job&) {
     const DatasetSummary summary = DescribeDataset(Dataset({.path = options->folder}));
-    const std::string text = options->json       ? ToJson(summary).dump(2) + "\n"
-                             : options->markdown ? ToMarkdown(summary)
-                                                 : ToText(summary);
+    std::string text;
+    if (options->json) {
+      text = ToJson(summary).dump(2) + "\n";
+    } else if (options->markdown) {
+      text = ToMarkdown(summary);
+    } else {
+      text = ToText(summary);
+    }
     std::fputs(text.c_str(), stdout);
     return 0;
   });

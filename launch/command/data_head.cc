@@ -16,7 +16,7 @@ void AddDataHead(CLI::App* parent, Invocation* invocation) {
   CLI::App* app =
       parent->add_subcommand("head", "show the first tasks, with original ids and titles");
   app->add_option("folder", options->folder, "data set")->required()->type_name("DIR");
-  AddText(app, "--part", &options->part, "train, or such as test/user_cold");
+  AddText(app, "--part", &options->part, "part of the data set: train, or one like test/user_cold");
   AddInt(app, "-n,--tasks", &options->tasks, AtLeast(1), "tasks shown");
   AddInt(app, "--events", &options->events, AtLeast(1), "events shown per task");
   OnChosen(app, invocation, [options](Job&) {

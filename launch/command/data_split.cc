@@ -16,7 +16,7 @@ void AddDataSplit(CLI::App* parent, Invocation* invocation) {
     SplitOptions split;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* app = parent->add_subcommand("split", "deal the events of a data set to parts anew");
+  CLI::App* app = parent->add_subcommand("split", "divide the events of a data set into new parts");
   AddText(app, "--input", &options->input, "data set")->required();
   AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
   app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");

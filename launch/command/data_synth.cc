@@ -26,7 +26,7 @@ void AddSimulator(CLI::App* app, SynthOptions* synth) {
   share("--bias-share", &synth->bias_share, "share of the label's variance: user bias");
   share("--quality-share", &synth->quality_share, "share of the label's variance: item quality");
   share("--taste-share", &synth->taste_share,
-        "share of the label's variance: taste; what is left of 1 is noise");
+        "share of the label's variance: taste; the rest up to 1 is noise");
   share("--user-feature-share", &synth->user_feature_share, "how far features explain users");
   share("--item-feature-share", &synth->item_feature_share, "how far features explain items");
   AddFloat(app, "--zipf-exponent", &synth->zipf_exponent, AtLeast(0), "steepness of popularity")
@@ -40,8 +40,7 @@ void AddSimulator(CLI::App* app, SynthOptions* synth) {
 void AddDataSynth(CLI::App* parent, Invocation* invocation) {
   auto options = std::make_shared<SynthOptions>();
   CLI::App* app = parent->add_subcommand(
-      "synth",
-      "simulate a log whose truth is known, so that the best reachable error is known too");
+      "synth", "simulate a log with a known truth, so that the best reachable error is known too");
   AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
   app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");
   AddInt(app, "--tasks-per-shard", &options->tasks_per_shard, Between(1, 1e6), "tasks per shard");

@@ -16,7 +16,8 @@ void AddDataValidate(CLI::App* parent, Invocation* invocation) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* app = parent->add_subcommand(
-      "validate", "check every byte: hashes, structure, ids, labels, times, leaks; 65 when bad");
+      "validate",
+      "check every byte: hashes, structure, ids, labels, times, leaks; exit code 65 when bad");
   app->add_option("folder", options->folder, "data set")->required()->type_name("DIR");
   AddInt(app, "--lines", &options->validate.lines_per_check, AtLeast(1),
          "findings shown per kind of check");

@@ -30,11 +30,9 @@ int Run(const Options& options, Job& job) {
     Print(ExamineMachine());
   }
   if (!options.mpi) {
-    if (job.is_root()) {
-      std::printf("  %-10s %s\n", "ranks",
-                  job.launched_by_mpi() ? std::to_string(job.world_size()).append(" by MPI").c_str()
-                                        : "1, started without mpirun");
-    }
+    std::string ranks = "1, started without mpirun";
+    if (job.launched_by_mpi()) ranks = std::to_string(job.world_size()) + " by MPI";
+    if (job.is_root()) std::printf("  %-10s %s\n", "ranks", ranks.c_str());
     return 0;
   }
   if (!job.launched_by_mpi()) {
@@ -58,7 +56,7 @@ int Run(const Options& options, Job& job) {
 void AddDoctor(CLI::App* parent, Invocation* invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* app = parent->add_subcommand(
-      "doctor", "look at this machine: libraries, CPU, memory, GPUs, limits");
+      "doctor", "examine this machine: libraries, CPU, memory, GPUs, limits");
   app->add_flag("--mpi", options->mpi,
                 "also compare the ranks of an mpirun: builds, devices, shared memory, storage, "
                 "clocks; ends with code 78 when something differs");

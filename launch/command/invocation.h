@@ -12,14 +12,14 @@
 
 namespace hearth {
 
-/// Options every command has.
+/// The options that every command has.
 struct GlobalOptions {
   std::string log_level = "info";
   bool quiet = false;          ///< warnings and errors only
   std::string color = "auto";  ///< auto or never
 };
 
-/// What a command line asks for.
+/// The content of a command line.
 struct Invocation {
   GlobalOptions global;
   LogOptions log;                      ///< in force while the command runs
@@ -28,7 +28,7 @@ struct Invocation {
   bool on_all_ranks = false;           ///< the command works under mpirun
 };
 
-/// Registers what runs when `app` is the chosen command.
+/// Registers the function that runs when `app` is the chosen command.
 inline void OnChosen(CLI::App* app, Invocation* invocation, std::function<int(Job&)> command,
                      bool on_all_ranks = false) {
   app->callback([invocation, command = std::move(command), on_all_ranks] {

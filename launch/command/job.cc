@@ -31,7 +31,7 @@ Failure ErrorFailure(ExitCode code, const std::string& message) {
   return {static_cast<int>(code), "hearth: error: " + message};
 }
 
-bool SpeaksOfMemory(std::string_view text) {
+bool IsAboutMemory(std::string_view text) {
   return text.find("out of memory") != std::string_view::npos ||
          text.find("not enough memory") != std::string_view::npos ||
          text.find("can't allocate memory") != std::string_view::npos;
@@ -45,8 +45,8 @@ void Print(const std::string& text) {
 Failure FileFailure(const std::filesystem::filesystem_error& error) {
   try {
     ThrowFileError("access", error.path1().string(), error.code().value());
-  } catch (const Error& told) {
-    return ErrorFailure(told.code(), told.what());
+  } catch (const Error& refusal) {
+    return ErrorFailure(refusal.code(), refusal.what());
   }
 }
 
@@ -65,7 +65,7 @@ Failure FailureOf(std::exception_ptr exception) {
     return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
-    if (SpeaksOfMemory(text)) return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
+    if (IsAboutMemory(text)) return ErrorFailure(ExitCode::kNumeric, kMemoryHint);
     return ErrorFailure(ExitCode::kNumeric, "internal: LibTorch: " + text);
   } catch (const std::exception& error) {
     return ErrorFailure(ExitCode::kNumeric, std::string("internal: ") + error.what());
@@ -139,23 +139,25 @@ std::optional<int> Job::AgreeOnExitCode(const std::optional<Failure>& own) {
     return own->code;
   }
   const auto communicator = MakeCommunicator({});
+  const Failure mine = own.value_or(Failure());
   const auto codes =
-      communicator->AllGather(std::span<const int32_t>(std::vector<int32_t>{own ? own->code : 0}));
-  const auto messages = AllGatherText(*communicator, own ? own->message : "");
+      communicator->AllGather(std::span<const int32_t>(std::vector<int32_t>{mine.code}));
+  const auto messages = AllGatherText(*communicator, mine.message);
   const auto hosts = AllGatherText(*communicator, HostName());
-  size_t first = 0;
-  while (first < codes.size() && codes[first] == 0) ++first;
-  if (first == codes.size()) return std::nullopt;
+  int first = 0;
+  while (first < std::ssize(codes) && codes[first] == 0) ++first;
+  if (first == std::ssize(codes)) return std::nullopt;
 
   bool shared_by_all = true;
   for (const std::string& message : messages) shared_by_all &= message == messages[first];
-  if (is_root()) {
-    Print(shared_by_all ? messages[first]
-                        : fmt::format("[rank {} on {}] {}", first, hosts[first], messages[first]));
-    if (!shared_by_all && owns_run_folder_) {
-      WriteExitFile(run_folder_,
-                    {codes[first], static_cast<int>(first), hosts[first], messages[first]});
-    }
+  if (!is_root()) return codes[first];
+  if (shared_by_all) {
+    Print(messages[first]);
+    return codes[first];
+  }
+  Print(fmt::format("[rank {} on {}] {}", first, hosts[first], messages[first]));
+  if (owns_run_folder_) {
+    WriteExitFile(run_folder_, {codes[first], first, hosts[first], messages[first]});
   }
   return codes[first];
 }
@@ -178,15 +180,14 @@ void Job::FailAlone(const Failure& failure) const {
 void Job::EndAtOnce(ExitCode code, const std::string& message) {
   EndProcessSoon(static_cast<int>(code));
   const Failure failure = ErrorFailure(code, message);
-  const std::string line =
-      launched_by_mpi() ? fmt::format("[rank {} on {}] {}", rank(), HostName(), failure.message)
-                        : failure.message;
-  // First to stderr: the run folder may be what does not answer.
+  std::string line = failure.message;
+  if (launched_by_mpi()) line = fmt::format("[rank {} on {}] {}", rank(), HostName(), line);
+  // stderr comes first, because the run folder may be the place that does not answer.
   Print(line);
   LeaveExitFile(failure);
   if (owns_run_folder_) LogToFiles(line);
-  // The launcher ends the others when it sees the first one end, and each has its own to say: what
-  // a rank was doing shows which of them the others wait for.
+  // The launcher ends the others when it sees the first one end. Each rank gets a second to print
+  // the work it was doing, because this shows the rank that the others wait for.
   if (world_size() > 1) std::this_thread::sleep_for(std::chrono::seconds(1));
   _exit(failure.code);
 }

@@ -15,24 +15,24 @@
 
 namespace hearth {
 
-/// What a command ends with when it throws: an exit code and one message.
+/// The end of a command that throws: an exit code and one message.
 struct Failure {
   int code = 0;
   std::string message;  ///< with its "hearth: error: ", ready to print
 };
 
-/// Every exception a command can end with, as a failure. Rethrows nothing.
+/// Turns every exception that a command can end with into a failure. Rethrows nothing.
 Failure FailureOf(std::exception_ptr exception);
 
 /// The processes that run one command: this one alone, or the ranks of an MPI launch.
 ///
-/// Only one process speaks. Until StartTogether() the ranks agree on how to end: an error that all
-/// of them have is printed once, one that only some have is printed with rank and host, and all end
-/// with its code. Afterwards a rank that fails cannot ask the others; it leaves exit.json in the
-/// run folder (the first one to do so speaks) and ends the job.
+/// One process alone prints an error. Before StartTogether() the ranks agree on how to end: an
+/// error of all ranks is printed once, an error of some ranks is printed with rank and host, and
+/// all ranks end with its code. Afterwards a rank that fails cannot ask the others. It leaves
+/// exit.json in the run folder (the first rank to do so prints its error) and ends the job.
 class Job {
  public:
-  /// Collective when started by MPI. Throws what MpiSession throws.
+  /// Collective when started by MPI. Throws the errors of MpiSession.
   Job(int* argc, char*** argv);
   ~Job();
 
@@ -49,20 +49,23 @@ class Job {
   /// A communicator over all ranks. Collective.
   std::unique_ptr<Communicator> MakeCommunicator(const CommunicatorOptions& options) const;
 
-  /// Where exit.json goes. An older one there is removed (rank 0).
+  /// Sets the folder that exit.json goes to. Rank 0 removes an older exit.json there.
   void SetRunFolder(const std::string& folder);
-  /// The run folder belongs to another job now: this one leaves no exit.json there. Any thread.
+  /// The run folder belongs to another job now: this one leaves no exit.json there. Any thread may
+  /// call.
   void LoseRunFolder();
 
-  /// Runs `body` (a command) to its exit code, whatever it throws. Collective.
+  /// Runs `body` (a command) and returns its exit code, also when it throws. Collective.
   int Run(const std::function<int(Job&)>& body);
 
-  /// Every rank got this far without an error; from here on collectives are in use.
-  /// Collective. Does not return on any rank when some rank failed: it throws what Run() expects.
+  /// Tells the others that this rank got here without an error, and waits for them. Collectives are
+  /// in use from here on.
+  /// Collective. If some rank failed, this returns on no rank: it throws the exception that Run()
+  /// expects.
   void StartTogether();
 
-  /// Says why on this rank, leaves exit.json and ends the process, whatever its threads wait for;
-  /// the launcher ends the other ranks. Any thread.
+  /// Prints the message on this rank, leaves exit.json and ends the process, even while its threads
+  /// wait. The launcher ends the other ranks. Any thread may call.
   [[noreturn]] void EndAtOnce(ExitCode code, const std::string& message);
 
  private:
@@ -70,11 +73,12 @@ class Job {
     int code;
   };
 
-  /// The exit code of all ranks when some rank failed, the lowest one's; nothing when none did.
-  /// Rank 0 prints why. Collective.
+  /// The exit code of the lowest rank that failed, for all ranks; nothing when no rank failed. Rank
+  /// 0 prints the message. Collective.
   std::optional<int> AgreeOnExitCode(const std::optional<Failure>& own);
   [[noreturn]] void FailAlone(const Failure& failure) const;
-  /// Whether this rank is the one to speak: the first that left exit.json.
+  /// Leaves exit.json. True when this rank should print its error: no other rank left the file
+  /// first.
   bool LeaveExitFile(const Failure& failure) const;
 
   pid_t launcher_ = 0;

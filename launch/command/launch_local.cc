@@ -26,7 +26,8 @@ struct LocalOptions {
   bool print = false;
 };
 
-/// Where libraries are found, and NCCL's settings: mpirun does not take them to other hosts itself.
+/// Names of the variables that say how to find libraries, and of NCCL's settings. mpirun does not
+/// pass them to other hosts by itself.
 std::vector<std::string> VariablesToPassOn() {
   std::vector<std::string> names;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -86,7 +87,7 @@ void AddLaunchLocal(CLI::App* parent, Invocation* invocation) {
   AddConfigArguments(app, &options->request);
   AddInt(app, "--ranks", &options->ranks, AtLeast(1), "MPI workers")->required();
   AddText(app, "--hostfile", &options->hostfile,
-          "Open MPI's file of hosts, lines HOST slots=RANKS; this host unless given")
+          "Open MPI's file of hosts, lines HOST slots=RANKS; default: this host")
       ->type_name("FILE");
   app->add_flag("--print", options->print, "print the mpirun line instead of running it");
   OnChosen(app, invocation, [options](Job&) { return LaunchLocal(*options); });

@@ -26,7 +26,7 @@ struct SlurmOptions {
   bool print = false;
 };
 
-/// Fills in what the configuration says. Nothing is submitted that would fail at its start.
+/// Completes the job from the configuration. Refuses a job that would fail at its start.
 void CompleteJob(const ConfigRequest& request, BatchJob* job) {
   if (request.files.empty()) throw UsageError("hearth launch slurm: -c FILE is required");
   const Config config = LoadConfig(request).config;
@@ -70,7 +70,7 @@ int LaunchSlurm(SlurmOptions& options) {
   // JOB, or JOB;CLUSTER
   const std::string id(Trim(std::string_view(answer).substr(0, answer.find(';'))));
   std::printf("%s\n", id.c_str());
-  spdlog::info("submitted; squeue --job {} shows the job, hearth-{}.out what it prints", id, id);
+  spdlog::info("submitted; squeue --job {} shows the job, hearth-{}.out holds its output", id, id);
   return 0;
 }
 
@@ -83,19 +83,21 @@ void AddLaunchSlurm(CLI::App* parent, Invocation* invocation) {
       "slurm", "train in a Slurm job that requeues itself until the run is done");
   AddConfigArguments(app, &options->request);
   AddInt(app, "--nodes", &job.nodes, AtLeast(1), "hosts");
-  AddInt(app, "--ntasks-per-node", &job.ntasks_per_node, AtLeast(1), "MPI workers on each");
+  AddInt(app, "--ntasks-per-node", &job.ntasks_per_node, AtLeast(1), "MPI workers on each host");
   AddInt(app, "--cpus-per-task", &job.cpus_per_task, AtLeast(1), "CPUs of each MPI worker");
   AddInt(app, "--gpus-per-node", &job.gpus_per_node, AtLeast(0), "GPUs of each host, 0: none");
   AddText(app, "--time", &job.time, "time limit of one start, in Slurm's notation");
-  AddText(app, "--partition", &job.partition, "partition; the cluster's default unless given");
-  AddText(app, "--account", &job.account, "account; the user's default unless given");
+  AddText(app, "--partition", &job.partition, "partition; default: the cluster's default");
+  AddText(app, "--account", &job.account, "account; default: the user's default");
   app->add_option("--sbatch", job.more, "any further option of sbatch: --sbatch=--qos=long")
       ->type_name("OPTION")
       ->allow_extra_args(false);
-  AddName(app, "--launcher", &options->launcher, {"mpirun", "srun"}, "who starts the MPI workers");
+  AddName(app, "--launcher", &options->launcher, {"mpirun", "srun"},
+          "program that starts the MPI workers");
   AddText(app, "--site-env", &job.site_env, "file the job sources first; see site.env.example")
       ->type_name("FILE");
-  AddInt(app, "--max-restarts", &job.max_restarts, AtLeast(0), "how often the job requeues itself");
+  AddInt(app, "--max-restarts", &job.max_restarts, AtLeast(0),
+         "how often the job may requeue itself");
   app->add_flag("--print", options->print, "print the batch script instead of submitting it");
   OnChosen(app, invocation, [options](Job&) { return LaunchSlurm(*options); });
 }

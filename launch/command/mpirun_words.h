@@ -16,11 +16,11 @@ struct MpirunJob {
 };
 
 /// The mpirun line (of Open MPI 4) that starts `command` on every rank. Ranks of this host get
-/// equal shares of its hardware threads, none shared; where there are more ranks than hardware
-/// threads, or hosts whose hardware is not known here, they are not bound, and `hearth train`
-/// shares the hardware threads of a host among its ranks. A rank that waits lets others run: a
-/// machine without a batch system is rarely one's own, and ranks that spin make each other wait for
-/// whole time slices there.
+/// equal shares of its hardware threads, and no two ranks share one. If there are more ranks than
+/// hardware threads, or if a file names the hosts, so that their hardware is not known here, ranks
+/// are not bound, and `hearth train` divides the hardware threads of a host among its ranks. A rank
+/// that waits lets others run. A machine without a batch system rarely belongs to one user, and
+/// ranks that spin there make each other wait for whole time slices.
 std::vector<std::string> MpirunWords(const MpirunJob& job, const std::vector<std::string>& command);
 
 }  // namespace hearth

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/text.h"
+
 namespace hearth {
 namespace {
 
@@ -11,14 +13,16 @@ RawValue Raw(const std::string& text) {
   return raw;
 }
 
-/// Runs a reader of values inside CLI11, whose errors name the option.
+/// Runs a reader of values and turns its errors into errors of CLI11, because these name the
+/// option.
 template <typename Reader>
 auto Checked(const std::string& flags, Reader read) {
   try {
     return read();
   } catch (const BadValue& bad) {
-    throw CLI::ValidationError(flags,
-                               bad.hint.empty() ? bad.message : bad.message + "; " + bad.hint);
+    std::string message = bad.message;
+    if (!bad.hint.empty()) message += "; " + bad.hint;
+    throw CLI::ValidationError(flags, message);
   }
 }
 
@@ -44,7 +48,7 @@ CLI::Option* AddInt(CLI::App* app, const std::string& flags, uint64_t* value,
           flags,
           [=](const std::string& text) {
             const int64_t number = Checked(flags, [&] { return ReadInt(Raw(text), AtLeast(0)); });
-            *value = static_cast<uint64_t>(number);
+            *value = number;
           },
           help)
       ->type_name("INT")
@@ -71,8 +75,7 @@ CLI::Option* AddText(CLI::App* app, const std::string& flags, std::string* value
 
 CLI::Option* AddName(CLI::App* app, const std::string& flags, std::string* value,
                      const std::vector<std::string>& names, const std::string& help) {
-  std::string legal;
-  for (const std::string& name : names) legal += (legal.empty() ? "" : ", ") + name;
+  const std::string legal = Join(names, ", ");
   return app
       ->add_option_function<std::string>(
           flags,

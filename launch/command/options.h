@@ -11,8 +11,8 @@
 
 namespace hearth {
 
-/// Options of commands, read as strictly as configuration values (CLI11 itself takes `010` for 8).
-/// The current value of the target is shown as the default.
+/// Adds options of commands. Values are read as strictly as configuration values (CLI11 itself
+/// takes `010` for 8). Help shows the current value of the target as the default.
 CLI::Option* AddInt(CLI::App* app, const std::string& flags, int64_t* value, const Range& range,
                     const std::string& help);
 CLI::Option* AddInt(CLI::App* app, const std::string& flags, uint64_t* value,
@@ -21,7 +21,7 @@ CLI::Option* AddFloat(CLI::App* app, const std::string& flags, double* value, co
                       const std::string& help);
 CLI::Option* AddText(CLI::App* app, const std::string& flags, std::string* value,
                      const std::string& help);
-/// One of `names`.
+/// The value must be one of `names`.
 CLI::Option* AddName(CLI::App* app, const std::string& flags, std::string* value,
                      const std::vector<std::string>& names, const std::string& help);
 

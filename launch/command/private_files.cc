@@ -7,8 +7,9 @@ namespace hearth {
 
 void KeepFilesPrivate() {
   umask(077);
-  // core(5): 1 byte is too little for a core file, and the one limit that also stops a core dump
-  // handed to a program. PR_SET_DUMPABLE would keep MPI from copying between ranks of a host.
+  // A limit of 1 byte is too little for a core file, and it is the one limit that also stops a core
+  // dump handed to a program (core(5)). PR_SET_DUMPABLE would keep MPI from copying between ranks
+  // of a host.
   const rlimit none{1, 1};
   setrlimit(RLIMIT_CORE, &none);
 }

@@ -2,8 +2,9 @@
 
 namespace hearth {
 
-/// From now on what this process writes is its user's alone (umask 077), and no core dump shows
-/// what it read: runs hold what users did. At the start of a command, before threads.
+/// Keeps all files that this process writes from now on private to its user (umask 077), and makes
+/// core dumps impossible, because they would show the data it read: runs hold the acts of users.
+/// Call at the start of a command, before there are threads.
 void KeepFilesPrivate();
 
 }  // namespace hearth

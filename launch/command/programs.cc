@@ -16,7 +16,7 @@
 namespace hearth {
 namespace {
 
-/// argv of `words`, which must outlive it.
+/// The argv of `words`; `words` must outlive it.
 std::vector<char*> Arguments(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -24,7 +24,7 @@ std::vector<char*> Arguments(const std::vector<std::string>& words) {
   return arguments;
 }
 
-/// How a process is to begin.
+/// Settings for the begin of a process.
 struct Spawning {
   Spawning() {
     posix_spawn_file_actions_init(&files);
@@ -52,10 +52,14 @@ pid_t Spawn(const std::vector<std::string>& words, const std::function<void(Spaw
   throw UsageError("cannot start {}: {}; {}", words[0], std::strerror(error), remedy);
 }
 
-/// As a shell tells how a process ended.
-int CodeOf(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+/// The exit code by the rule of shells: 128 + signal for a process that a signal ended.
+int CodeOf(int status) {
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  return 128 + WTERMSIG(status);
+}
 
-/// A file without a name, so that neither side ever waits for the other. Closed with the object.
+/// A file without a name. Neither process ever waits for the other, as both would with a pipe. The
+/// object closes the file.
 class MemoryFile {
  public:
   explicit MemoryFile(const std::string& text) : file_(memfd_create("hearth", MFD_CLOEXEC)) {
@@ -63,7 +67,7 @@ class MemoryFile {
     while (file_ >= 0 && done < text.size()) {
       const ssize_t count = write(file_, text.data() + done, text.size() - done);
       if (count < 0) break;
-      done += static_cast<size_t>(count);
+      done += count;
     }
     if (file_ < 0 || done < text.size() || lseek(file_, 0, SEEK_SET) != 0) {
       const int error = errno;
@@ -78,8 +82,8 @@ class MemoryFile {
   int descriptor() const { return file_; }
 
   std::string Text() const {
-    std::string text(static_cast<size_t>(lseek(file_, 0, SEEK_END)), '\0');
-    text.resize(static_cast<size_t>(pread(file_, text.data(), text.size(), 0)));
+    std::string text(lseek(file_, 0, SEEK_END), '\0');
+    text.resize(pread(file_, text.data(), text.size(), 0));
     return text;
   }
 
@@ -90,13 +94,13 @@ class MemoryFile {
 }  // namespace
 
 int RunMpirun(const std::vector<std::string>& words, const std::string& remedy) {
-  std::signal(SIGCHLD, SIG_DFL);  // who started this process may have had it ignored
+  std::signal(SIGCHLD, SIG_DFL);  // the parent process may have ignored it
   sigset_t awaited, before;
   sigemptyset(&awaited);
   for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&awaited, signal);
   pthread_sigmask(SIG_BLOCK, &awaited, &before);
   const auto prepare = [&before](Spawning* spawning) {
-    // In a process group of its own, where Ctrl-C on the terminal does not reach it.
+    // Ctrl-C on the terminal does not reach a process group of its own.
     posix_spawnattr_setflags(&spawning->attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setpgroup(&spawning->attributes, 0);
     posix_spawnattr_setsigmask(&spawning->attributes, &before);

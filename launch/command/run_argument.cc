@@ -13,7 +13,8 @@
 namespace hearth {
 namespace {
 
-/// The step with the best validation value, the earliest of equals; nothing without evaluations.
+/// The step with the best validation value (ties: the earliest step wins); nothing when no step was
+/// evaluated.
 std::optional<int64_t> BestStep(const std::string& run) {
   std::optional<int64_t> best;
   double best_value = 0;

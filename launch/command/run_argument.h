@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-/// The positional argument RUN of commands that look into a run folder.
+/// Adds the positional argument RUN of commands that read a run folder.
 inline void AddRunArgument(CLI::App* app, std::string* run) {
   app->add_option("run", *run, "run folder")->required()->type_name("RUN");
 }
@@ -14,8 +14,8 @@ inline void AddRunArgument(CLI::App* app, std::string* run) {
 /// Throws UsageError unless `run` is a folder.
 void RequireRunFolder(const std::string& run);
 
-/// The checkpoint a command works on: of step `step` of a run folder. "best": the best validation
-/// value (the last step when there was no evaluation), "last", or a number.
+/// The checkpoint of a run folder that a command works on. `step` is a number, "last", or "best":
+/// the step with the best validation value (the last step when there was no evaluation).
 /// Throws UsageError for a bad `step`, DataError when there is no such checkpoint.
 std::string FindCheckpoint(const std::string& run, const std::string& step);
 

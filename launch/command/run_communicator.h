@@ -8,8 +8,8 @@
 
 namespace hearth {
 
-/// The communicator that a run over all ranks uses, when this rank computes on `device`. Throws
-/// what MakeChosenCommunicator throws. Collective: all ranks must call.
+/// The communicator that a run over all ranks uses, when this rank computes on `device`. Throws the
+/// errors of MakeChosenCommunicator. Collective: all ranks must call.
 ChosenCommunicator MakeRunCommunicator(const Job& job, const DistOptions& dist, c10::Device device);
 
 }  // namespace hearth

@@ -40,8 +40,7 @@ void EndByTerminate() {
       "hearth: error: an exception could not be handled, in most cases because memory ran out; "
       "lower tasks.per_step or tasks.chunk, or look at what else runs on this host; committed "
       "checkpoints are whole, start again\n";
-  const ssize_t ignored = ::write(STDERR_FILENO, kText.data(), kText.size());
-  static_cast<void>(ignored);
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, kText.data(), kText.size());
   ::_exit(static_cast<int>(ExitCode::kNumeric));
 }
 
@@ -50,7 +49,7 @@ int RunMain(int argc, char** argv) {
   std::optional<Job> job;
   try {
     job.emplace(&argc, &argv);
-  } catch (const UsageError&) {  // of all processes that were started, none of them a rank
+  } catch (const UsageError&) {  // every started process gets this; none is a rank
     const Failure failure = FailureOf(std::current_exception());
     if (MpiSession::RankByLauncher() == 0) std::fprintf(stderr, "%s\n", failure.message.c_str());
     return failure.code;

@@ -8,8 +8,8 @@
 
 namespace hearth {
 
-/// Leaves out of the data set what any rank found bad (Dataset::CheckShards), on every rank alike.
-/// Throws DataError on every rank when that is more than data.max_bad_shards.
+/// Leaves out the shards that any rank found bad (Dataset::CheckShards), on every rank alike.
+/// Throws DataError on every rank when they are more than data.max_bad_shards.
 /// Collective: all ranks must call.
 void LeaveOutTogether(const std::vector<BadShard>& found, Communicator& communicator,
                       Dataset& dataset);
@@ -17,7 +17,7 @@ void LeaveOutTogether(const std::vector<BadShard>& found, Communicator& communic
 /// The files of the shards that were left out.
 std::vector<std::string> LeftOutFiles(const Dataset& dataset);
 
-/// Warns of each shard that was left out. For the rank that speaks.
+/// Logs a warning for each shard that was left out. The rank that logs should call.
 void AnnounceLeftOut(const Dataset& dataset);
 
 }  // namespace hearth

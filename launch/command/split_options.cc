@@ -10,10 +10,9 @@ void AddSplitOptions(CLI::App* app, SplitOptions* split) {
   const auto add = [&](const char* flag, double* value, const char* help) {
     AddFloat(app, flag, value, fraction, help)->group(group);
   };
-  AddParsed(
-      app, "--split", &split->kind, ParseSplitKind, NameOf,
-      "how events are dealt: auto (given where the data brings a split, else random), random, "
-      "time, none, given")
+  AddParsed(app, "--split", &split->kind, ParseSplitKind, NameOf,
+            "how events are divided: auto (given if the data brings a split, else random), random, "
+            "time, none, given")
       ->group(group);
   AddInt(app, "--split-seed", &split->seed, "seed of a random split")->group(group);
   add("--validation-users", &split->validation_users, "share of users that are new in validation");

@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-/// The options of a split, shared by `data convert`, `data synth` and `data split`.
+/// Adds the options of a split, shared by `data convert`, `data synth` and `data split`.
 void AddSplitOptions(CLI::App* app, SplitOptions* split);
 
 }  // namespace hearth

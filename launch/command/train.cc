@@ -17,7 +17,7 @@ void AddTrain(CLI::App* parent, Invocation* invocation) {
   CLI::App* app = parent->add_subcommand("train", "meta-train a base model; alone or under mpirun");
   AddConfigArguments(app, &options->request);
   AddName(app, "--progress", &options->progress, {"auto", "plain", "bar", "off"},
-          "auto: a bar on a terminal without mpirun, else a line every log.every");
+          "auto: a bar on a terminal without mpirun, otherwise a line every log.every");
   app->add_flag("--dry-run", options->dry_run,
                 "check configuration and data and estimate memory, without training");
   OnChosen(

@@ -14,7 +14,7 @@ TrainerOptions TrainerOptionsOf(const Config& config) {
   options.run_dir = config.run.dir;
   options.config_hash = ConfigHash(config);
   options.tool_version = ThisBuild().version;
-  options.seed = static_cast<uint64_t>(config.run.seed);
+  options.seed = config.run.seed;
   options.tasks = config.tasks;
   options.model = config.model;
   options.tables = config.tables;

@@ -17,11 +17,12 @@ namespace {
 
 int64_t NewestStep(const std::string& run_dir) {
   const std::vector<int64_t> steps = ListSteps(run_dir);
-  return steps.empty() ? 0 : steps.back();
+  if (steps.empty()) return 0;
+  return steps.back();
 }
 
-// The other ranks must not learn of it by a failure of their own, which would leave exit.json in
-// the folder of the job that holds it now.
+// Ends the job before another rank fails because of this: that rank would leave exit.json in the
+// folder of the job that holds it now.
 [[noreturn]] void EndWithoutRunFolder(Job& job, const std::string& message) {
   job.LoseRunFolder();
   job.EndAtOnce(ExitCode::kComm, message);

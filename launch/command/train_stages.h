@@ -16,8 +16,8 @@
 
 namespace hearth {
 
-// The stages on the way to a training run. Each is made of the ones before, so that no other order
-// can be written:
+// These are the stages on the way to a training run. Each stage takes the ones before as arguments,
+// so that no other order compiles:
 //   CheckedConfig   all keys that training needs are set
 //   OpenedData      the data set is open, and its bad shards are known
 //   HeldRunFolder   no other job writes into the run folder; this start is on record there
@@ -37,21 +37,21 @@ class CheckedConfig {
   Config config_;
 };
 
-/// A data set with its bad shards, which are known: nobody can read it before they are left out.
+/// A data set with known bad shards. Nobody can read it before these are left out.
 class OpenedData {
  public:
-  /// Which shards this process checks: the ranks of a host divide them.
+  /// The shards that this process checks: the ranks of a host divide all shards.
   struct Share {
     int first = 0, stride = 1;
   };
-  /// Throws what Dataset and Dataset::CheckShards throw.
+  /// Throws the errors of Dataset and Dataset::CheckShards.
   OpenedData(const CheckedConfig& config, Share share);
 
   /// ManifestHash of the data set.
   const std::string& hash() const { return hash_; }
 
-  /// Leaves out the bad shards of this process, when it has checked all of them. Throws DataError
-  /// when they are too many.
+  /// Leaves out the bad shards that this process found; it must have checked all shards. Throws
+  /// DataError when they are too many.
   std::unique_ptr<Dataset> WithoutBadShards() &&;
   /// Leaves out the bad shards of any rank (LeaveOutTogether). Collective: all ranks must call.
   std::unique_ptr<Dataset> WithoutBadShards(Communicator& communicator) &&;
@@ -66,20 +66,20 @@ class OpenedData {
 class HeldRunFolder {
  public:
   /// Takes the folder and notes the start in it (config.yaml, build.json). Throws ConfigError,
-  /// DataError, StorageError or PermissionError when the folder cannot be had, and NumericError
-  /// when the latest starts brought nothing. `job` must outlive this object; it leaves its
+  /// DataError, StorageError or PermissionError when the folder cannot be taken, and NumericError
+  /// when the latest starts brought nothing. `job` must outlive this object. It leaves its
   /// exit.json in the folder from now on, and ends when another job takes the folder.
   HeldRunFolder(const CheckedConfig& config, const OpenedData& data,
                 const std::vector<std::string>& arguments, const at::TensorOptions& tensors,
                 Job& job);
 
-  /// Takes away unfinished checkpoints of earlier starts, and notes that training begins with this
+  /// Removes unfinished checkpoints of earlier starts, and records that training begins with this
   /// data. Throws ConfigError when committed steps were trained with other shards. Rank 0 only.
   void RecordBegin(const Dataset& dataset);
-  /// Lets a trainer commit as this start, as long as the job holds the folder. This object must
-  /// outlive the trainer.
+  /// Lets a trainer commit under the number of this start, as long as the job holds the folder.
+  /// This object must outlive the trainer.
   void Guard(TrainerOptions& options);
-  /// The job writes nothing any more.
+  /// Records that the job writes nothing any more.
   void End();
 
  private:
@@ -94,8 +94,8 @@ class HeldRunFolder {
 /// All ranks of a run with the same configuration, program and data.
 class StartedRun {
  public:
-  /// Throws what RequireSameStart, MakeRunCommunicator and LeaveOutTogether throw. `folder`: this
-  /// start is on record there. Collective: all ranks must call.
+  /// Throws the errors of RequireSameStart, MakeRunCommunicator and LeaveOutTogether. Records the
+  /// start in `folder`. Collective: all ranks must call.
   StartedRun(const CheckedConfig& config, OpenedData data, HeldRunFolder& folder,
              const at::TensorOptions& tensors, Job& job);
 
@@ -108,7 +108,8 @@ class StartedRun {
   std::unique_ptr<Dataset> dataset_;
 };
 
-/// TrainerOptionsOf, with the threads of this rank and the memory a save may copy.
+/// The result of TrainerOptionsOf, with the threads of this rank and the memory that a save may
+/// copy.
 TrainerOptions OptionsOfRank(const CheckedConfig& config, const at::TensorOptions& tensors,
                              const Job& job);
 

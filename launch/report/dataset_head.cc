@@ -12,7 +12,7 @@ namespace hearth {
 namespace {
 
 std::string NameOf(const EntityTable& table, int64_t entity) {
-  const std::string& id = table.ids[static_cast<size_t>(entity)];
+  const std::string& id = table.ids[entity];
   const std::string& title = table.TitleOf(entity);
   return Printable(title == id ? id : fmt::format("{} \"{}\"", id, title));
 }
@@ -25,8 +25,8 @@ std::string_view NameOf(EventRole role) {
 std::string TextOf(const Dataset& dataset, const TaskView& task, int64_t event_count) {
   std::string text = fmt::format("{} {}: {} events\n", dataset.manifest().task_by,
                                  NameOf(dataset.task_entities(), task.id), task.size());
-  const size_t shown = static_cast<size_t>(std::min(event_count, task.size()));
-  for (size_t i = 0; i < shown; ++i) {
+  const int64_t shown = std::min(event_count, task.size());
+  for (int64_t i = 0; i < shown; ++i) {
     text += fmt::format("  {:>6}", task.labels[i]);
     if (!task.times.empty()) text += "  " + UtcText(task.times[i]);
     if (!task.roles.empty()) {
@@ -34,7 +34,7 @@ std::string TextOf(const Dataset& dataset, const TaskView& task, int64_t event_c
     }
     text += "  " + NameOf(dataset.event_entities(), task.items[i]) + "\n";
   }
-  const int64_t rest = task.size() - static_cast<int64_t>(shown);
+  const int64_t rest = task.size() - shown;
   if (rest > 0) text += fmt::format("  ... and {} more\n", rest);
   return text;
 }

@@ -17,8 +17,8 @@ using Rows = std::vector<std::vector<std::string>>;
 std::string Percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 std::string TextOf(const LabelBin& bin) {
-  return bin.low == bin.high ? fmt::format("{}", bin.low)
-                             : fmt::format("{} to {}", bin.low, bin.high);
+  if (bin.low == bin.high) return fmt::format("{}", bin.low);
+  return fmt::format("{} to {}", bin.low, bin.high);
 }
 
 Rows Overview(const DatasetSummary& summary) {
@@ -82,7 +82,7 @@ Rows Labels(const DatasetSummary& summary) {
   return rows;
 }
 
-/// The first column to the left, numbers to the right.
+/// Aligns the first column to the left and numbers to the right.
 std::string AlignedTable(const Rows& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {

@@ -6,7 +6,7 @@
 
 namespace hearth {
 
-/// The problems, one a line, and a closing line with the counts.
+/// Writes the problems, one on each line, and a last line with the counts.
 std::string ToText(const ValidationReport& report);
 
 }  // namespace hearth

@@ -1,6 +1,6 @@
-// What users get wrong, with the exit code and a part of the message they get: one table of command
-// lines. {in} is the case's own file, {good} a good configuration, {data} a good data set, {run} a
-// good run, {tmp} an empty folder, {copy} a damaged copy of {data} or {run}.
+// A table of wrong command lines, each with its exit code and words of its message. {in} is the
+// case's own file, {good} a good configuration, {data} a good data set, {run} a good run, {tmp} an
+// empty folder, {copy} a damaged copy of {data} or {run}.
 
 #include <filesystem>
 #include <fstream>
@@ -24,7 +24,7 @@ struct BadInput {
   std::string name;
   std::string command;
   int code;
-  std::string message;                               ///< part of stderr, or of stdout for reports
+  std::string message;                               ///< words of stderr, or of stdout for reports
   std::string file = {};                             ///< contents of {in}
   std::function<void(const fs::path&)> damage = {};  ///< of {copy}; see damage.h
 };

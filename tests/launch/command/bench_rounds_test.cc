@@ -12,7 +12,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
 
-// Takes that long by its own clock, and says when it ran.
+// Takes the given time by its own clock, and records when it ran.
 Contestant Fake(const std::string& name, double seconds, std::string* order) {
   return {name, [=] {
             *order += name;

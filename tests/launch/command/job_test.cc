@@ -77,7 +77,7 @@ TEST(StopSignals, AskForAStopInsteadOfEndingTheProcess) {
         CatchStopSignals();
         raise(SIGTERM);
         raise(SIGINT);
-        raise(SIGINT);  // the second one means it
+        raise(SIGINT);  // the second one ends the process
       },
       ::testing::KilledBySignal(SIGINT), "");
 }

@@ -1,5 +1,5 @@
-// The real binary under mpirun, broken from outside: whichever rank or launcher is lost, the job
-// ends in time and says why.
+// The real binary under mpirun, broken from outside. Any rank or launcher may be lost: the job ends
+// in time and prints the reason.
 
 #include <chrono>
 #include <csignal>
@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// Waits for what another process does. False when it has not in time.
+/// Waits for an event of another process. False when it has not happened in time.
 bool Within(double seconds, const std::function<bool()>& happened) {
   for (const double begin = SteadyNowSec(); SteadyNowSec() - begin < seconds;) {
     if (happened()) return true;

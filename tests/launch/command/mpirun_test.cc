@@ -1,4 +1,4 @@
-// The real binary under mpirun: who speaks, exit codes and exit.json.
+// The real binary under mpirun: the rank that prints errors, exit codes and exit.json.
 
 #include <algorithm>
 #include <filesystem>
@@ -109,7 +109,7 @@ TEST_F(Mpirun, RanksWithDifferentConfigurationsDoNotTrain) {
   EXPECT_FALSE(fs::exists(folder_ + "/run/checkpoints"));
 }
 
-/// Training on data of several shards, some of which break.
+/// Training on data of several shards; some of them break.
 class MpirunBadShards : public Mpirun {
  protected:
   MpirunBadShards() : whole_(folder_ + "/whole") {
@@ -229,7 +229,7 @@ TEST_F(Mpirun, CommandsOfShardedTablesSayWhatOneProcessSays) {
 }
 
 TEST_F(Mpirun, CopiesUnderTheLauncherOfAnotherLibraryDoNotTrain) {
-  // As a foreign mpirun does: it says that there are two, and MPI knows of one.
+  // A foreign mpirun does the same: it announces two ranks, and MPI knows of one.
   for (const int rank : {0, 1}) {
     const std::string command = fmt::format(
         "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK={} {} train -c {}/config.yaml 2>{}/err", rank,

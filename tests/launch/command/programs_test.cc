@@ -20,7 +20,8 @@ using ::testing::ThrowsMessage;
 TEST(OutputOfProgram, HandsOverInputOfAnySize) {
   const std::string large(300000, 'x');
   EXPECT_EQ(OutputOfProgram({"cat"}, large, ""), large);
-  EXPECT_EQ(OutputOfProgram({"sh", "-c", "echo 12"}, large, ""), "12\n");  // which it leaves unread
+  EXPECT_EQ(OutputOfProgram({"sh", "-c", "echo 12"}, large, ""),
+            "12\n");  // the shell leaves it unread
 }
 
 TEST(OutputOfProgram, RefusesAProgramThatFails) {

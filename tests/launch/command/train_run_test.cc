@@ -60,7 +60,7 @@ class TrainRunTest : public ::testing::Test {
     words.insert(words.end(), settings.begin(), settings.end());
     return words;
   }
-  /// Outcome of a run that the hook breaks.
+  /// The outcome of a run that the hook breaks.
   static Outcome TrainWith(PhaseHook hook, const std::vector<std::string>& settings = {}) {
     SetPhaseHook(hook);
     const Outcome outcome = RunHearth(Train(settings));

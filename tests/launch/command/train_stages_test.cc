@@ -26,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-// The order of the stages is one of types.
+// Types keep the order of the stages.
 static_assert(!std::is_constructible_v<OpenedData, Config, OpenedData::Share>);
 static_assert(!std::is_copy_constructible_v<OpenedData>, "its data set is handed on once");
 static_assert(!std::is_copy_constructible_v<HeldRunFolder>, "one holder");
@@ -60,7 +60,8 @@ class TrainStages : public ::testing::Test {
   }
   std::string run_dir() const { return folder_ + "/run"; }
   StartRecord Record(int64_t number) const { return ReadStarts(run_dir()).at(number - 1); }
-  // A copy of the data set, one of whose training shards is damaged; its file.
+  // Copies the data set, damages one training shard of the copy, and returns the file of this
+  // shard.
   std::string DamageAShard(const std::string& copy) const {
     fs::copy(data_, copy, fs::copy_options::recursive);
     const std::string file = ReadManifest(copy).shards.front().file;

@@ -58,10 +58,10 @@ class RunFolder : public ::testing::Test {
 };
 
 TEST_F(RunFolder, HoldsConfigurationAndBuild) {
-  config_.meta.inner_steps = 7;
+  config_.descent.inner_steps = 7;
   Prepare();
   const Config again = ReadRunConfig(folder_, {});
-  EXPECT_EQ(again.meta.inner_steps, 7);
+  EXPECT_EQ(again.descent.inner_steps, 7);
   EXPECT_EQ(again.run.dir, folder_);
   EXPECT_EQ(again.data.path, "/data/ml");
   std::ifstream file(folder_ + "/build.json");
@@ -110,7 +110,7 @@ TEST_F(RunFolder, NeverMeansNever) {
 
 TEST_F(RunFolder, ListsEveryForbiddenDifferenceAndChangesNothing) {
   Prepare();
-  config_.meta.inner_steps = 8;
+  config_.descent.inner_steps = 8;
   config_.model.dim = 5;
   config_.train.max_steps = 1;
   EXPECT_THAT(Refusal(),
