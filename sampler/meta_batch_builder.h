@@ -32,7 +32,7 @@ class MetaBatchBuilder {
   void EnterEpoch(int64_t epoch);
   // Returns the tasks of a chunk of the current epoch as positions in the shard.
   std::span<const int64_t> TasksOf(const ChunkPlace& place);
-  // Whether a chunk plays tasks whose items are all new: a function of (seed, step, chunk).
+  // True for the share of chunks with hidden item ids: a function of (seed, step, chunk).
   bool HidesItemIds(int64_t step, int64_t chunk) const;
   // Prefetches the shards that come into use within the next window.
   void PrefetchAfter(int64_t chunk_position);

@@ -9,7 +9,7 @@
 
 namespace hearth {
 
-/// What model.json says beside the schema.
+/// The facts of model.json beside the schema.
 struct ModelDescription {
   static constexpr int kFormatVersion = 2;
 

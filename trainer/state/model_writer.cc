@@ -100,8 +100,8 @@ struct ByteRange {
   int64_t begin = 0, end = 0;
 };
 
-/// What a rank writes of the values. Whole pages: of a page that several hosts write to, a network
-/// file system may bring back what one of them remembers.
+/// The bytes of the values that a rank writes: whole pages, because a network file system may bring
+/// back an old copy of a page that several hosts write to.
 ByteRange ShareOf(const SafetensorsLayout& layout, RankPlace place) {
   constexpr int64_t kPageBytes = SafetensorsLayout::kPageBytes;
   const int64_t begin = std::ssize(layout.head());
@@ -112,7 +112,7 @@ ByteRange ShareOf(const SafetensorsLayout& layout, RankPlace place) {
   return {border(place.rank), border(place.rank + 1)};
 }
 
-/// What lies in `range` of a tensor whose first byte is `offset`.
+/// Writes the bytes of a tensor that lie in `range`. The first byte of the tensor is at `offset`.
 void WriteTensor(const CheckpointReader& checkpoint, const Tensor& tensor, int64_t offset,
                  ByteRange range, const FileDescriptor& file) {
   const int64_t row_bytes = tensor.spec.row_bytes();

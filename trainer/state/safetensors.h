@@ -21,12 +21,11 @@ class SafetensorsLayout {
   SafetensorsLayout(const std::map<std::string, ArraySpec>& tensors,
                     const std::map<std::string, std::string>& metadata);
 
-  /// What the file begins with: the two first parts. Their size is a multiple of
-  /// kPageBytes.
+  /// The begin of the file: the two first parts. Their size is a multiple of kPageBytes.
   const std::string& head() const { return head_; }
   /// First byte of a tensor in the file.
   int64_t OffsetOf(const std::string& tensor) const { return offsets_.at(tensor); }
-  /// Of the whole file.
+  /// Size of the whole file.
   int64_t size_bytes() const { return size_bytes_; }
 
  private:

@@ -48,8 +48,10 @@ class ShardedTraining : public ::testing::Test {
 std::string ShardedTraining::data_;
 
 TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
-  for (const MetaOptions::Method method :
-       {MetaOptions::Method::kMaml, MetaOptions::Method::kFomaml}) {
+  using Method = MetaOptions::Method;
+  for (const Method method :
+       {Method::kMaml, Method::kFomaml, Method::kRidge, Method::kPrototypes}) {
+    SCOPED_TRACE(::testing::PrintToString(method));
     TrainerOptions options = Options("alone", 30);
     options.meta.method = method;
     options.eval.every_steps = 15;
@@ -66,8 +68,10 @@ TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
 }
 
 TEST_F(ShardedTraining, DynamicIdsEndInTheBitsOfOneRank) {
-  for (const MetaOptions::Method method :
-       {MetaOptions::Method::kMaml, MetaOptions::Method::kFomaml}) {
+  using Method = MetaOptions::Method;
+  for (const Method method :
+       {Method::kMaml, Method::kFomaml, Method::kRidge, Method::kPrototypes}) {
+    SCOPED_TRACE(::testing::PrintToString(method));
     TrainerOptions options = Options("alone", 150);
     options.meta.method = method;
     MakeDynamic(options);

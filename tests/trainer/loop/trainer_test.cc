@@ -52,9 +52,11 @@ std::string CopyOf(const std::string& run, const std::string& name) {
 }
 
 TEST_F(TrainerTest, ExactModeEndsInTheSameBitsOnAnyNumberOfRanks) {
-  for (const MetaOptions::Method method :
-       {MetaOptions::Method::kMaml, MetaOptions::Method::kFomaml}) {
-    TrainerOptions options = SmallRun(FreshFolder("self"), 50);
+  using Method = MetaOptions::Method;
+  for (const Method method : {Method::kJoint, Method::kMaml, Method::kFomaml, Method::kAnil,
+                              Method::kRidge, Method::kPrototypes}) {
+    SCOPED_TRACE(::testing::PrintToString(method));
+    TrainerOptions options = SmallRun(FreshFolder("self"), 30);
     options.meta.method = method;
     const std::string alone = TrainAlone(options);
     for (const int world_size : {1, 2, 3, 4}) {
@@ -130,6 +132,21 @@ TEST_F(TrainerTest, ResumedRunEndsInTheBitsOfAnUnbrokenOne) {
     EXPECT_EQ(observer.resumed_from, stop_at);
     EXPECT_THAT(observer.losses, SizeIs(static_cast<size_t>(24 - stop_at)));
     EXPECT_EQ(ModelHash(second.run_dir, 24), unbroken) << "stopped at " << stop_at;
+  }
+}
+
+TEST_F(TrainerTest, ResumedRunOfAClosedFormEndsInTheBitsOfAnUnbrokenOne) {
+  for (const auto method : {MetaOptions::Method::kRidge, MetaOptions::Method::kPrototypes}) {
+    SCOPED_TRACE(::testing::PrintToString(method));
+    TrainerOptions options = SmallRun(FreshFolder("unbroken"), 24);
+    options.meta.method = method;
+    options.eval.every_steps = 10;
+    const std::string unbroken = TrainAlone(options);
+    options.run_dir = FreshFolder("stopped");
+    options.train.max_steps = 13;
+    TrainOnThreads(3, options);
+    options.train.max_steps = 24;
+    EXPECT_EQ(TrainOnThreads(2, options), unbroken);
   }
 }
 
