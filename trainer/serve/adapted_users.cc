@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.h"
+#include "common/hash.h"
 #include "storage/file/durable_file.h"
 #include "storage/file/file_descriptor.h"
 #include "storage/file/hdf5.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr int kFormatVersion = 3;
 constexpr int kFormatWithParameters = 2;  // written by hearth 0.1
 constexpr int64_t kMaxJsonBytes = int64_t{256} << 20;
+constexpr const char* kStatesFile = "adapted.h5";
 constexpr const char* kStates = "/state";
 
 nlohmann::json DescribeUsers(const EntityTable& items, const AdaptedUsers& users) {
@@ -41,15 +43,25 @@ int64_t IndexOf(const IdIndex& index, const std::string& id, const std::string& 
   return it->second;
 }
 
-// Reads all of adapted.json; the states stay empty.
-AdaptedUsers ReadDescription(const std::string& path, const DataBinding& data, int* version) {
-  AdaptedUsers users;
+// The content of adapted.json.
+struct Description {
+  int version = 0;
+  std::string states_sha256;  // of adapted.h5; empty before format version 3
+  AdaptedUsers users;         // without states
+};
+
+Description ReadDescription(const std::string& path, const DataBinding& data) {
+  Description description;
+  AdaptedUsers& users = description.users;
   try {
     const auto json = nlohmann::json::parse(ReadWholeFile(path, kMaxJsonBytes));
-    *version = json.at("format_version").get<int>();
-    if (*version != kFormatVersion && *version != kFormatWithParameters) {
-      throw DataError("'{}' has format version {}; this hearth reads {} and {}", path, *version,
+    const int version = description.version = json.at("format_version").get<int>();
+    if (version != kFormatVersion && version != kFormatWithParameters) {
+      throw DataError("'{}' has format version {}; this hearth reads {} and {}", path, version,
                       kFormatWithParameters, kFormatVersion);
+    }
+    if (version == kFormatVersion) {
+      description.states_sha256 = json.at("sha256").at(kStatesFile).get<std::string>();
     }
     users.base_checkpoint = json.at("base_checkpoint").get<std::string>();
     users.base_hash = json.at("base_hash").get<std::string>();
@@ -67,7 +79,7 @@ AdaptedUsers ReadDescription(const std::string& path, const DataBinding& data, i
   } catch (const nlohmann::json::exception& error) {
     throw DataError("'{}' is not a list of adapted users: {}", path, error.what());
   }
-  return users;
+  return description;
 }
 
 // One named tensor of the states, for all users that have it.
@@ -185,7 +197,8 @@ class StateReader {
 
 void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const AdaptedUsers& users) {
   PendingFolder folder(path);
-  PendingFile values(folder.temporary_path() + "/adapted.h5");
+  const std::string states = folder.temporary_path() + "/" + kStatesFile;
+  PendingFile values(states);
   Hdf5File file = Hdf5File::Create(values.temporary_path());
   WriteStates(users.states, file);
   file.Close();
@@ -193,6 +206,7 @@ void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const Ad
   const nlohmann::json json = {{"format_version", kFormatVersion},
                                {"base_checkpoint", users.base_checkpoint},
                                {"base_hash", users.base_hash},
+                               {"sha256", {{kStatesFile, Sha256OfFile(states)}}},
                                {"users", DescribeUsers(data.items().entities(), users)}};
   WriteFileDurably(folder.temporary_path() + "/adapted.json", json.dump(1) + "\n");
   folder.Commit();
@@ -201,16 +215,20 @@ void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const Ad
 AdaptedUsers LoadAdaptedUsers(const std::string& folder, const Learner& learner,
                               const DataBinding& data, const MetaParameters& parameters,
                               const std::string& base_hash) {
-  const std::string path = folder + "/adapted.json";
-  int version = 0;
-  AdaptedUsers users = ReadDescription(path, data, &version);
+  const std::string path = folder + "/adapted.json", states = folder + "/" + kStatesFile;
+  Description description = ReadDescription(path, data);
+  AdaptedUsers users = std::move(description.users);
   if (users.base_hash != base_hash) {
     throw DataError("'{}' was adapted from another base model ({}, not {}): adapt again", path,
                     users.base_hash.substr(0, 12), base_hash.substr(0, 12));
   }
-  const Hdf5File file = Hdf5File::OpenReadOnly(folder + "/adapted.h5");
+  if (description.version == kFormatVersion && Sha256OfFile(states) != description.states_sha256) {
+    throw DataError("'{}' is damaged: its SHA-256 is not the one in '{}'; adapt again", states,
+                    path);
+  }
+  const Hdf5File file = Hdf5File::OpenReadOnly(states);
   users.states.resize(users.users.size());
-  if (version == kFormatWithParameters) {
+  if (description.version == kFormatWithParameters) {
     ReadStatesOfVersion2(file, learner, parameters, users.states);
   } else if (file.Exists(kStates)) {
     StateReader(file, learner.tensor_options(), users.states).ReadGroup("");

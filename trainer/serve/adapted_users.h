@@ -11,7 +11,7 @@ namespace hearth {
 
 /// Users adapted earlier: everything that scoring needs, so that their support is needed no more.
 /// They are stored as a folder with
-///   adapted.json   users (name, known owner or not, seen items), base model
+///   adapted.json   users (name, known owner or not, seen items), base model, SHA-256 of the other
 ///   adapted.h5     the states: for each tensor NAME of TaskState a group /state/NAME with
 ///                    users [n]         int64, the users that have the tensor, ascending
 ///                    shapes [n, d]     int64, the shape of each user's tensor
@@ -30,7 +30,8 @@ void SaveAdaptedUsers(const std::string& path, const DataBinding& data, const Ad
 
 /// Reads a folder back for the same base model: `base_hash` must be the hash in the folder.
 /// `parameters`: the base model's parameters; folders of format version 2 refer to them. Throws
-/// DataError naming the file and the value that does not fit or is not finite.
+/// DataError naming the file and the value that does not fit or is not finite, or the file whose
+/// bytes are not those that were written.
 AdaptedUsers LoadAdaptedUsers(const std::string& folder, const Learner& learner,
                               const DataBinding& data, const MetaParameters& parameters,
                               const std::string& base_hash);
