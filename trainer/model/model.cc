@@ -27,8 +27,11 @@ at::Tensor Model::Score(const ParameterValues& values, const HeadRows& rows,
 
 std::unique_ptr<Model> MakeModel(const ModelOptions& options, const InputSchema& schema,
                                  double output_offset, ParameterLayout& layout) {
-  if (options.type == ModelOptions::Type::kEmbeddingDot) {
-    return std::make_unique<EmbeddingDot>(options, schema, output_offset, layout);
+  switch (options.type) {
+    case ModelOptions::Type::kEmbeddingDot:
+      return std::make_unique<EmbeddingDot>(options, schema, output_offset, layout);
+    case ModelOptions::Type::kEmbeddingMlp:
+      break;
   }
   return std::make_unique<EmbeddingMlp>(options, schema, output_offset, layout);
 }
