@@ -13,6 +13,7 @@ find_path(UTFCPP_INCLUDE_DIR utf8cpp/utf8.h REQUIRED)  # its CMake files have ot
 add_library(utfcpp::utfcpp INTERFACE IMPORTED)
 target_include_directories(utfcpp::utfcpp SYSTEM INTERFACE ${UTFCPP_INCLUDE_DIR})
 
+find_package(LibArchive REQUIRED)
 find_package(HDF5 1.10 REQUIRED COMPONENTS C)
 add_library(hdf5::c INTERFACE IMPORTED)
 target_include_directories(hdf5::c SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})

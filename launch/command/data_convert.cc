@@ -11,23 +11,38 @@
 namespace hearth {
 namespace {
 
-void AddCsvOptions(CLI::App* app, CsvOptions* csv) {
+void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
+  const char* group = "Columns (--format csv, recbole): names, or numbers from 1";
   const auto add = [&](const char* flag, std::string* value, const char* help) {
-    AddText(app, flag, value, help)
-        ->group("CSV (--format csv): columns are names, or numbers from 1");
+    AddText(app, flag, value, help)->group(group);
   };
-  add("--user-col", &csv->user_column, "user id");
-  add("--item-col", &csv->item_column, "item id");
-  add("--label-col", &csv->label_column, "label; none: every row is a positive event");
-  add("--time-col", &csv->time_column, "time; none: rows keep their order");
-  add("--delimiter", &csv->delimiter, "one character; default: comma for .csv, else tab");
-  add("--time-unit", &csv->time_unit, "unit of numeric times: s, ms or us since 1970");
-  add("--user-features", &csv->user_features, "file of user features, with the user column");
-  add("--item-features", &csv->item_features, "file of item features, with the item column");
-  add("--title-col", &csv->title_column, "column of titles in the item features");
-  add("--category-separator", &csv->category_separator, "separator of the categories in one cell");
-  app->add_flag("--header,!--no-header", csv->header, "the first line names the columns")
-      ->group("CSV (--format csv): columns are names, or numbers from 1");
+  add("--user-col", &columns->user_column, "user id; default: user (csv), user_id (recbole)");
+  add("--item-col", &columns->item_column, "item id; default: item (csv), item_id (recbole)");
+  add("--label-col", &columns->label_column,
+      "label; default: none, every row is a positive event (csv); rating or label (recbole)");
+  add("--time-col", &columns->time_column,
+      "time; default: none, rows keep their order (csv); timestamp (recbole)");
+  add("--time-unit", &columns->time_unit,
+      "numeric times: s, ms, us or ns since 1970, date (yyyymmdd), or auto: as the first rows "
+      "tell");
+  app->add_option("--column", columns->kinds,
+                  "NAME=KIND of a feature column: number, category, categories, vector or skip; "
+                  "may come several times")
+      ->group(group);
+  group = "CSV (--format csv)";
+  add("--delimiter", &columns->delimiter,
+      "one character, or tab; default: as the name of the file or its first line tells");
+  app->add_flag_function(
+         "--header,!--no-header", [columns](int64_t sign) { columns->header = sign > 0; },
+         "the first line names the columns; default: it does unless it looks like a row")
+      ->group(group);
+  add("--escape", &columns->escape,
+      "the character that takes the next one as it is inside quotes: backslash; default: none");
+  add("--user-features", &columns->user_features, "file of user features, with the user column");
+  add("--item-features", &columns->item_features, "file of item features, with the item column");
+  add("--title-col", &columns->title_column, "column of titles in the item features");
+  add("--category-separator", &columns->category_separator,
+      "separator of the categories in one cell");
 }
 
 void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
@@ -66,7 +81,8 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
   auto options = std::make_shared<ConvertOptions>();
   CLI::App* app = parent->add_subcommand("convert", "convert a raw log into shards");
   AddName(app, "--format", &options->format, ConvertFormats(), "format of the input")->required();
-  AddText(app, "--input", &options->input, "file or folder of the raw log")->required();
+  AddText(app, "--input", &options->input, "file or folder of the raw log; - is the standard input")
+      ->required();
   AddText(app, "--output", &options->output, "folder to write; must be new or empty")->required();
   app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");
   AddText(app, "--name", &options->name, "display name; default: the last part of the input path");
@@ -78,7 +94,7 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
                 "keep items without events that the item features name");
   AddText(app, "--features", &options->features,
           "metahin: MovieLens folder with features of the same ids");
-  AddCsvOptions(app, &options->csv);
+  AddColumnOptions(app, &options->columns);
   AddCleanOptions(app, &options->clean);
   AddSplitOptions(app, &options->split);
   OnChosen(app, invocation, [options](Job&) {

@@ -54,6 +54,20 @@ Rows Sides(const DatasetSummary& summary) {
   return rows;
 }
 
+Rows Features(const DatasetSummary& summary) {
+  Rows rows = {{"feature", "kind", "size", "known for", "of"}};
+  const auto add = [&](const std::string& side, const std::vector<FeatureSummary>& features) {
+    for (const FeatureSummary& feature : features) {
+      rows.push_back({side + "." + feature.name, std::string(NameOf(feature.kind)),
+                      fmt::format("{}", feature.size), fmt::format("{}", feature.covered),
+                      fmt::format("{}", feature.count)});
+    }
+  };
+  add("user", summary.users.features);
+  add("item", summary.items.features);
+  return rows;
+}
+
 Rows Parts(const DatasetSummary& summary) {
   std::vector<std::string> header = {"part", "shards", "tasks", "events",
                                      "min",  "median", "p95",   "max"};
@@ -122,8 +136,15 @@ ordered_json ToJson(const SideSummary& side) {
   for (size_t i = 0; i < kColdLimits.size(); ++i) {
     cold[fmt::format("fewer_than_{}", kColdLimits[i])] = side.cold_count[i];
   }
+  ordered_json features = ordered_json::array();
+  for (const FeatureSummary& feature : side.features) {
+    features.push_back({{"name", feature.name},
+                        {"kind", NameOf(feature.kind)},
+                        {"size", feature.size},
+                        {"covered", feature.covered}});
+  }
   return {{"count", side.count},
-          {"features", side.feature_count},
+          {"features", std::move(features)},
           {"events_per_entity", ToJson(side.events_per_entity)},
           {"cold", std::move(cold)}};
 }
@@ -141,22 +162,25 @@ ordered_json ToJson(const PartSummary& part) {
 }
 
 constexpr char kSidesTitle[] = "Events per entity, and entities with fewer than k events";
+constexpr char kFeaturesTitle[] = "Features: categories or width, and entities with a value";
 constexpr char kPartsTitle[] =
     "Parts: events per task, and tasks that give an episode of k support + q query events";
 
 }  // namespace
 
 std::string ToText(const DatasetSummary& summary) {
-  return fmt::format("Data set {}\n{}\n{}\n{}\n{}\n{}\nLabels\n{}", summary.name,
+  return fmt::format("Data set {}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\nLabels\n{}", summary.name,
                      AlignedTable(Overview(summary)), kSidesTitle, AlignedTable(Sides(summary)),
-                     kPartsTitle, AlignedTable(Parts(summary)), AlignedTable(Labels(summary)));
+                     kFeaturesTitle, AlignedTable(Features(summary)), kPartsTitle,
+                     AlignedTable(Parts(summary)), AlignedTable(Labels(summary)));
 }
 
 std::string ToMarkdown(const DatasetSummary& summary) {
   Rows overview = Overview(summary);
   overview.insert(overview.begin(), {"data set", summary.name});
-  return fmt::format("{}\n{}:\n\n{}\n{}:\n\n{}\n{}", MarkdownTable(overview), kSidesTitle,
-                     MarkdownTable(Sides(summary)), kPartsTitle, MarkdownTable(Parts(summary)),
+  return fmt::format("{}\n{}:\n\n{}\n{}:\n\n{}\n{}:\n\n{}\n{}", MarkdownTable(overview),
+                     kSidesTitle, MarkdownTable(Sides(summary)), kFeaturesTitle,
+                     MarkdownTable(Features(summary)), kPartsTitle, MarkdownTable(Parts(summary)),
                      MarkdownTable(Labels(summary)));
 }
 

@@ -19,6 +19,7 @@ ConvertReport ConvertLog(const ConvertOptions& options) {
   pipeline.output = options.output;
   pipeline.overwrite = options.overwrite;
   pipeline.name = options.name;
+  if (pipeline.name.empty() && options.input == "-") pipeline.name = "stdin";
   if (pipeline.name.empty()) {
     auto path = std::filesystem::absolute(options.input).lexically_normal();
     if (!path.has_filename()) path = path.parent_path();  // "folder/" ends with an empty name
@@ -27,6 +28,7 @@ ConvertReport ConvertLog(const ConvertOptions& options) {
   pipeline.task_by = options.task_by;
   pipeline.tasks_per_shard = options.tasks_per_shard;
   pipeline.keep_unseen_items = options.keep_unseen_items;
+  pipeline.column_kinds = options.columns.kinds;
   pipeline.clean = options.clean;
   pipeline.split = options.split;
   pipeline.source_json = nlohmann::json{{"importer", options.format}}.dump();

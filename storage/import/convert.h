@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,21 +11,25 @@
 
 namespace hearth {
 
-/// The columns of a CSV or TSV log. A column is given by its name in the header line or by its
-/// number, from 1.
-struct CsvOptions {
-  std::string user_column = "user";
-  std::string item_column = "item";
-  std::string label_column;     ///< "": every row is a positive event with label 1
-  std::string time_column;      ///< "": no times; rows keep their order
-  std::string delimiter;        ///< one character; "": comma for .csv, tab for .tsv/.tab/.txt
-  bool header = true;           ///< false: the file has no header line, columns are numbers
-  std::string time_unit = "s";  ///< s, ms or us since 1970; ISO 8601 texts are read as UTC
-  std::string user_features;    ///< side file; its column user_column holds the ids; "": none
-  std::string item_features;    ///< side file; its column item_column holds the ids; "": none
-  std::string title_column = "title";  ///< column of item_features; it may be absent
-  /// This text separates the categories of one cell in feature files ("Comedy|Drama").
+/// The columns of a delimited log (csv, recbole). A column is given by its name in the header line
+/// or by its number, from 1. The empty text stands for the usual name of the format.
+struct ColumnOptions {
+  std::string user_column;     ///< csv "user", recbole "user_id"
+  std::string item_column;     ///< csv "item", recbole "item_id"
+  std::string label_column;    ///< csv none, recbole "rating" or "label"; none: all labels are 1
+  std::string time_column;     ///< csv none, recbole "timestamp"; none: rows keep their order
+  std::string delimiter;       ///< csv: one character; "": as the file's name or first line tells
+  std::optional<bool> header;  ///< csv: the first line names the columns; none: FindTableForm
+  std::string escape;          ///< csv: takes the next character of a quoted field as it is
+  std::string time_unit = "auto";      ///< auto (GuessTimeUnit) or a name of TimeUnit
+  std::string user_features;           ///< csv: side file; its column user_column holds the ids
+  std::string item_features;           ///< csv: side file; its column item_column holds the ids
+  std::string title_column = "title";  ///< csv: column of item_features; it may be absent
+  /// csv: this text separates the categories of one cell in feature files ("Comedy|Drama").
   std::string category_separator = "|";
+  /// "NAME=KIND" for a column of a feature file: number, category, categories, vector or skip.
+  /// Other columns have the kind that their header or their values tell (EntityBuilder).
+  std::vector<std::string> kinds;
 };
 
 /// Options of the conversion of one raw log into a data set of shards.
@@ -40,8 +45,8 @@ struct ConvertOptions {
   int64_t tasks_per_shard = 8192;  ///< [1, 1'000'000]; memory in use is about one such shard
   /// true: keep items of a side file that have no event, for example new items of a catalogue.
   bool keep_unseen_items = false;
-  std::string features;  ///< metahin: a MovieLens folder with features of the same ids; "": none
-  CsvOptions csv;        ///< csv only
+  std::string features;   ///< metahin: a MovieLens folder with features of the same ids; "": none
+  ColumnOptions columns;  ///< csv and recbole only
   CleanOptions clean;
   SplitOptions split;
 };

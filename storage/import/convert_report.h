@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "storage/import/entity_builder.h"
+#include "storage/shard/describe.h"
 #include "storage/shard/part.h"
 
 namespace hearth {
@@ -20,6 +22,7 @@ struct ConvertReport {
   std::string format;           ///< the recognised format, e.g. "movielens (ratings.dat)"
   int64_t rows_read = 0;        ///< rows of the event files, bad rows included
   int64_t rows_skipped = 0;     ///< bad rows of event files and side files (on_bad_row skip)
+  int64_t joined_lines = 0;     ///< lines inside quoted fields, joined to the line before
   int64_t duplicates = 0;       ///< events merged into another of the same (user, item)
   int64_t missing_dropped = 0;  ///< events left out for an empty label
   int64_t missing_filled = 0;   ///< events with an empty label that was filled
@@ -28,7 +31,10 @@ struct ConvertReport {
   std::vector<PartCount> parts;              ///< parts with events, in the order of AllParts()
   bool has_time = false;
   float label_min = 0, label_max = 0;
-  int64_t size_bytes = 0;  ///< the size of all written files
+  int64_t size_bytes = 0;                 ///< the size of all written files
+  std::vector<std::string> notes;         ///< SourceTraits::notes
+  std::vector<SideFileMatch> side_files;  ///< in the order of reading
+  std::vector<FeatureSummary> user_features, item_features;
 };
 
 }  // namespace hearth

@@ -1,149 +1,128 @@
 #include <filesystem>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "common/error.h"
-#include "storage/import/column_header.h"
-#include "storage/import/field_parser.h"
+#include "common/text.h"
+#include "storage/import/event_columns.h"
 #include "storage/import/importers.h"
 #include "storage/import/record_reader.h"
 #include "storage/import/side_file.h"
+#include "storage/import/table_form.h"
+#include "storage/import/text_input.h"
 
 namespace hearth {
 namespace {
 
-std::string DelimiterOf(const std::string& file, const std::string& option) {
-  if (option == "tab" || option == "\\t") return "\t";
-  if (option.size() > 1) {
-    throw UsageError("delimiter '{}' has {} characters; give one character, or 'tab'", option,
-                     option.size());
-  }
-  if (!option.empty()) return option;
-  const std::string extension = std::filesystem::path(file).extension().string();
-  if (extension == ".csv") return ",";
-  if (extension == ".tsv" || extension == ".tab" || extension == ".txt") return "\t";
-  throw UsageError("cannot tell the delimiter of {} from its name; give --delimiter", file);
+// `name`, or `usual` if there is none.
+std::string NameOr(const std::string& name, const std::string& usual) {
+  return name.empty() ? usual : name;
 }
 
 class CsvSource : public EventSource {
  public:
-  CsvSource(const std::string& file, const CsvOptions& options, const std::string& task_column,
+  CsvSource(const std::string& file, const ColumnOptions& options, const std::string& task_column,
             BadRows* bad_rows)
       : file_(file),
         options_(options),
-        format_{.separator = DelimiterOf(file, options.delimiter), .quotes = true},
-        units_per_second_(TimeUnitsPerSecond(options.time_unit)),
-        bad_rows_(bad_rows) {
-    if (!task_column.empty() && !options.user_features.empty()) {
+        bad_rows_(bad_rows),
+        records_(file_, {}, bad_rows_),
+        form_(FindTableForm(file_, options_, &records_)) {
+    if (!task_column.empty() && !options_.user_features.empty()) {
       throw UsageError(
           "--user-features describes users, but --task-by {} makes its values the "
           "tasks; leave one of them out",
           task_column);
     }
-    RecordReader records(file_, format_, bad_rows_);
-    if (!records.Next()) throw DataError("{} is empty; rows with fields are expected", file_);
-    subject_ = FindColumn(records.fields(), options.user_column, "--user-col");
-    user_ = subject_;
-    user_name_ = options.user_column;
+    columns_.user = Find(NameOr(options_.user_column, "user"), "--user-col");
     if (!task_column.empty()) {
-      user_ = FindColumn(records.fields(), task_column, "--task-by");
-      user_name_ = task_column;
+      columns_.subject = std::exchange(columns_.user, Find(task_column, "--task-by"));
+      // Their own value tells users apart from the task; the same column needs no second reading.
+      if (columns_.subject.position == columns_.user.position) columns_.subject = {};
     }
-    item_ = FindColumn(records.fields(), options.item_column, "--item-col");
-    label_ = FindColumn(records.fields(), options.label_column, "--label-col");
-    time_ = FindColumn(records.fields(), options.time_column, "--time-col");
-    for (const size_t column : {subject_, user_, item_, label_, time_}) {
-      if (column != ColumnHeader::kNone) width_ = std::max(width_, column + 1);
+    columns_.item = Find(NameOr(options_.item_column, "item"), "--item-col");
+    if (!options_.label_column.empty()) {
+      columns_.label = Find(options_.label_column, "--label-col");
     }
+    if (!options_.time_column.empty()) columns_.time = Find(options_.time_column, "--time-col");
+    columns_.ChooseTimeUnit(options_.time_unit, form_.rows);
   }
 
   SourceTraits traits() const override {
     SourceTraits traits;
     traits.format = "csv (" + std::filesystem::path(file_).filename().string() + ")";
-    traits.time = time_ == ColumnHeader::kNone ? TimeMeaning::kNone : TimeMeaning::kSeconds;
+    traits.time = columns_.time.is_there() ? TimeMeaning::kSeconds : TimeMeaning::kNone;
     traits.inputs = {file_};
     if (!options_.user_features.empty()) traits.inputs.push_back(options_.user_features);
     if (!options_.item_features.empty()) traits.inputs.push_back(options_.item_features);
+    traits.notes = columns_.Notes(form_.header);
+    traits.notes.insert(
+        traits.notes.begin(),
+        fmt::format("table: fields between {}, {}", DelimiterName(form_.format.separator),
+                    form_.has_header ? "the first line names the columns" : "no header line"));
     return traits;
   }
 
   void ReadEvents(EventSink* sink) override {
-    RecordReader records(file_, format_, bad_rows_);
-    if (options_.header) records.Next();
-    while (records.Next()) {
-      if (records.Require(width_)) ReadRow(records.fields(), records.place(), sink);
+    while (records_.Next()) {
+      RawEvent event;
+      const RowPlace place = records_.place();
+      if (records_.Require(form_.header.size()) &&
+          columns_.Read(records_.fields(), place, bad_rows_, &event)) {
+        sink->Add(event, place);
+      }
     }
   }
 
+  int64_t joined_lines() const override { return records_.joined_line_count(); }
+
   void ReadFeatures(EntityBuilder* users, EntityBuilder* items) override {
-    SideFileOptions side;
-    side.category_separator = options_.category_separator;
-    side.header = options_.header;
-    if (!options_.user_features.empty()) {
-      side.format = {DelimiterOf(options_.user_features, options_.delimiter), true};
-      side.id_column = options_.user_column;
-      ReadSideFile(options_.user_features, side, bad_rows_, users);
-    }
-    if (!options_.item_features.empty()) {
-      side.format = {DelimiterOf(options_.item_features, options_.delimiter), true};
-      side.id_column = options_.item_column;
-      side.title_column = options_.title_column;
-      ReadSideFile(options_.item_features, side, bad_rows_, items);
-    }
+    ReadSideTable(options_.user_features, options_.user_column, "user", "", users);
+    ReadSideTable(options_.item_features, options_.item_column, "item", options_.title_column,
+                  items);
   }
 
  private:
-  /// Position of a column given by name or number; kNone for "". `first` is the first record.
-  size_t FindColumn(const std::vector<std::string_view>& first, const std::string& column,
-                    std::string_view flag) const {
-    if (column.empty()) return ColumnHeader::kNone;
-    if (options_.header) return ColumnHeader(file_, first, /*typed=*/false).Require(column);
+  EventColumns::Column Find(const std::string& column, std::string_view flag) const {
+    if (form_.has_header) return {column, form_.header.Require(column)};
     const size_t number = ColumnNumber(column);
-    if (number < first.size()) return number;
+    if (number < form_.header.size()) return {column, number};
+    if (!options_.header) {
+      throw DataError(
+          "{}:1: the first line looks like a row, not like the names of columns; give the columns "
+          "by their numbers ({} NUMBER ...), or --header if it does name them",
+          file_, flag);
+    }
     throw DataError("{} {}: {} is read without a header and has {} columns; give a number from 1",
-                    flag, column, file_, first.size());
+                    flag, column, file_, form_.header.size());
   }
 
-  void ReadRow(const std::vector<std::string_view>& fields, const RowPlace& place,
-               EventSink* sink) {
-    RawEvent event;
-    if (!ParseId(fields[user_], user_name_, place, bad_rows_, &event.user) ||
-        !ParseId(fields[item_], options_.item_column, place, bad_rows_, &event.item)) {
-      return;
-    }
-    if (user_ != subject_ &&
-        !ParseId(fields[subject_], options_.user_column, place, bad_rows_, &event.subject)) {
-      return;
-    }
-    if (label_ != ColumnHeader::kNone &&
-        !ParseLabel(fields[label_], options_.label_column, place, bad_rows_, &event.label)) {
-      return;
-    }
-    if (time_ != ColumnHeader::kNone &&
-        !ParseTime(fields[time_], units_per_second_, options_.time_column, place, bad_rows_,
-                   &event.time)) {
-      return;
-    }
-    sink->Add(event, place);
+  void ReadSideTable(const std::string& file, const std::string& id_column, const char* usual_id,
+                     const std::string& title_column, EntityBuilder* builder) const {
+    if (file.empty()) return;
+    RecordReader records(file, {}, bad_rows_);
+    const TableForm form = FindTableForm(file, options_, &records);
+    SideFileOptions side;
+    side.kinds = options_.kinds;
+    side.id_column = NameOr(id_column, usual_id);
+    side.title_column = title_column;
+    side.category_separator = options_.category_separator;
+    ReadSideFile(file, form, side, &records, bad_rows_, builder);
   }
 
   std::string file_;
-  CsvOptions options_;
-  RecordFormat format_;
-  int64_t units_per_second_;
+  ColumnOptions options_;
   BadRows* bad_rows_;
-  // Positions of columns. user_ differs from subject_ if a task column takes the users' place.
-  size_t user_ = 0, subject_ = 0, item_ = 0, label_ = 0, time_ = 0;
-  size_t width_ = 0;       // fields that every row needs
-  std::string user_name_;  // of the column user_, for messages
+  RecordReader records_;  // reads the file once: it may be a pipe
+  TableForm form_;
+  EventColumns columns_;
 };
 
 }  // namespace
 
-std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const CsvOptions& options,
+std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const ColumnOptions& options,
                                            const std::string& task_column, BadRows* bad_rows) {
-  if (options.user_column.empty() || options.item_column.empty()) {
-    throw UsageError("format csv needs --user-col and --item-col");
-  }
   if (options.category_separator.empty()) throw UsageError("the category separator is empty");
   return std::make_unique<CsvSource>(file, options, task_column, bad_rows);
 }

@@ -7,14 +7,37 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "storage/import/field_parser.h"
 
 namespace hearth {
 
 EntityBuilder::EntityBuilder(const std::vector<std::string>& ids, bool add_unseen,
                              BadRows* bad_rows)
-    : add_unseen_(add_unseen), bad_rows_(bad_rows) {
+    : add_unseen_(add_unseen), bad_rows_(bad_rows), known_count_(std::ssize(ids)) {
   for (const std::string& id : ids) ids_.Intern(id);
   HEARTH_CHECK(ids_.size() == std::ssize(ids), "ids are not unique");
+}
+
+void EntityBuilder::BeginFile(const std::string& path) {
+  defined_.clear();
+  files_.push_back({.path = path});
+}
+
+void EntityBuilder::EndFile() const {
+  const SideFileMatch& file = files_.back();
+  if (file.rows == 0)
+    throw DataError("{} is empty: it has no rows that describe anything", file.path);
+  if (file.matched > 0 || known_count_ == 0) return;
+  throw DataError(
+      "{}: none of its {} rows fits the log: it has the id '{}', and the log has '{}'; name the "
+      "column with the ids of the log, or leave the file out",
+      file.path, file.rows, file.unmatched_id, ids_[0]);
+}
+
+std::vector<std::string> EntityBuilder::FeatureNames() const {
+  std::vector<std::string> names = skipped_;
+  for (const Column& column : columns_) names.push_back(column.name);
+  return names;
 }
 
 int64_t EntityBuilder::Define(std::string_view id, std::string_view column, const RowPlace& place) {
@@ -23,7 +46,14 @@ int64_t EntityBuilder::Define(std::string_view id, std::string_view column, cons
     bad_rows_->Reject(place, column, id, "an empty id");
     return -1;
   }
+  SideFileMatch& file = files_.back();
   int64_t entity = ids_.Find(id);
+  ++file.rows;
+  if (entity >= 0 && entity < known_count_) {
+    ++file.matched;
+  } else if (file.unmatched_id.empty()) {
+    file.unmatched_id = id;
+  }
   if (entity < 0 && add_unseen_) entity = ids_.Intern(id);
   if (entity < 0) return -1;
   if (std::ssize(defined_) <= entity) defined_.resize(ids_.size());
@@ -35,14 +65,14 @@ int64_t EntityBuilder::Define(std::string_view id, std::string_view column, cons
   return entity;
 }
 
-size_t EntityBuilder::Feature(std::string_view name, FeatureKind kind, bool collapse) {
+size_t EntityBuilder::Feature(std::string_view name, FeatureKind kind, bool is_guessed) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].name == name) return i;
   }
   Column& column = columns_.emplace_back();
   column.name = name;
   column.kind = kind;
-  column.collapse = collapse;
+  column.is_guessed = is_guessed;
   column.vocabulary.Intern("");
   return columns_.size() - 1;
 }
@@ -87,8 +117,25 @@ EntityTable EntityBuilder::Build() {
   return table;
 }
 
+bool EntityBuilder::HoldsAmounts(const Column& column) {
+  bool any_fraction = false;
+  for (int64_t i = 1; i < column.vocabulary.size(); ++i) {
+    const std::string& text = column.vocabulary[i];
+    const bool is_code = text.size() > 1 && text[0] == '0' && text[1] != '.';
+    if (is_code || !IsNumber(text)) return false;
+    any_fraction = any_fraction || text.find('.') != std::string::npos;
+  }
+  return any_fraction || column.vocabulary.size() - 1 > kMostNumberCategories;
+}
+
 FeatureColumn EntityBuilder::Finish(Column* column) const {
   const int64_t entity_count = ids_.size();
+  if (column->is_guessed && HoldsAmounts(*column)) {
+    column->kind = FeatureKind::kNumber;
+    for (const auto& [entity, category] : column->entries) {
+      column->numbers.emplace_back(entity, std::stof(column->vocabulary[category]));
+    }
+  }
   FeatureColumn feature;
   feature.name = column->name;
   feature.kind = column->kind;
@@ -121,7 +168,7 @@ void EntityBuilder::FinishCategories(Column* column, FeatureColumn* feature) con
         std::adjacent_find(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
           return a.first == b.first;
         }) == entries.end();
-    if (!column->collapse || !single) {
+    if (!column->is_guessed || !single) {
       feature->offsets.assign(entity_count + 1, 0);
       for (const auto& [entity, category] : entries) {
         ++feature->offsets[entity + 1];

@@ -12,6 +12,17 @@
 
 namespace hearth {
 
+/// How the rows of a side file and the entities with events fit together.
+struct SideFileMatch {
+  std::string path;
+  int64_t rows = 0;               ///< without rejected ones
+  int64_t matched = 0;            ///< rows of an entity with events
+  std::string unmatched_id = {};  ///< of the first other row; "": none
+};
+
+/// A column of numbers with more values than this holds amounts, not categories.
+inline constexpr int64_t kMostNumberCategories = 32;
+
 /// Collects titles and side features of users or items from side files. The ids of entities with
 /// events are known in advance; the rows of side files come in any order. An id without an event is
 /// passed over or, if `add_unseen`, added behind the known ids.
@@ -20,16 +31,27 @@ class EntityBuilder {
   /// `ids` are the entities with events. `bad_rows` outlives the builder.
   EntityBuilder(const std::vector<std::string>& ids, bool add_unseen, BadRows* bad_rows);
 
-  /// Starts a side file. Each file may define an id once.
-  void BeginFile() { defined_.clear(); }
+  /// Starts a side file; "" if the entities come from elsewhere. Each file may define an id once.
+  void BeginFile(const std::string& path);
+  /// Ends a side file. Throws DataError when it had no row, or when none of its rows described an
+  /// entity with events; the message shows an id of each side.
+  void EndFile() const;
+  /// The side files so far.
+  const std::vector<SideFileMatch>& files() const { return files_; }
+
   /// Index of the entity that a row defines. -1: the row is passed over (no event) or rejected (the
   /// id is empty or defined twice in this file).
   int64_t Define(std::string_view id, std::string_view column, const RowPlace& place);
 
   /// The number of the feature `name`, for the functions below. The first call adds the feature.
-  /// `collapse` makes a kCategories feature a kCategory of the table if no entity holds more than
-  /// one category.
-  size_t Feature(std::string_view name, FeatureKind kind, bool collapse = false);
+  /// `is_guessed` lets the values of a kCategories feature tell its kind: kNumber if all are
+  /// numbers, and they are fractions or have more than kMostNumberCategories values; kCategory if
+  /// no entity holds more than one category. Numbers with leading zeros are codes, not amounts.
+  size_t Feature(std::string_view name, FeatureKind kind, bool is_guessed = false);
+  /// Notes that a column is left out on request.
+  void Skip(const std::string& name) { skipped_.push_back(name); }
+  /// The names of all features and of skipped columns.
+  std::vector<std::string> FeatureNames() const;
 
   void SetTitle(int64_t entity, std::string_view title);
   /// kCategory: replaces the category. kCategories: adds a category; a repeated one counts once. An
@@ -49,7 +71,7 @@ class EntityBuilder {
   struct Column {
     std::string name;
     FeatureKind kind;
-    bool collapse;
+    bool is_guessed;
     Vocabulary vocabulary;                             // [0] is ""
     std::vector<std::pair<int64_t, int32_t>> entries;  // (entity, category), in order of arrival
     std::vector<std::pair<int64_t, float>> numbers;    // (entity, number), kNumber
@@ -57,11 +79,15 @@ class EntityBuilder {
   };
 
   FeatureColumn Finish(Column* column) const;
+  static bool HoldsAmounts(const Column& column);
   void FinishCategories(Column* column, FeatureColumn* feature) const;
 
   bool add_unseen_;
   BadRows* bad_rows_;
   Vocabulary ids_;
+  int64_t known_count_;  // entities with events
+  std::vector<SideFileMatch> files_;
+  std::vector<std::string> skipped_;
   std::vector<bool> defined_;  // [entity] in the current side file
   std::vector<std::string> titles_;
   std::vector<Column> columns_;

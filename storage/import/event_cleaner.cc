@@ -30,8 +30,8 @@ EventRecord MergeGroup(DuplicateRule rule, std::span<const EventRecord> group) {
 void MergePairs(DuplicateRule rule, const std::string& log, const Vocabulary& users,
                 const Vocabulary& items, std::vector<EventRecord>* events) {
   std::sort(events->begin(), events->end(), [](const EventRecord& a, const EventRecord& b) {
-    return std::tie(a.user, a.item, a.subject, a.time, a.row) <
-           std::tie(b.user, b.item, b.subject, b.time, b.row);
+    return std::tie(a.user, a.item, a.subject, a.time, a.nanoseconds, a.row) <
+           std::tie(b.user, b.item, b.subject, b.time, b.nanoseconds, b.row);
   });
   size_t kept = 0;
   for (size_t begin = 0; begin < events->size();) {
@@ -74,7 +74,8 @@ int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const std::string& log
   const int64_t count = std::ssize(*events);
   if (rule != DuplicateRule::kKeep) MergePairs(rule, log, users, items, events);
   std::sort(events->begin(), events->end(), [by_item](const EventRecord& a, const EventRecord& b) {
-    return std::tuple(a.task(by_item), a.time, a.row) < std::tuple(b.task(by_item), b.time, b.row);
+    return std::tuple(a.task(by_item), a.full_time(), a.row) <
+           std::tuple(b.task(by_item), b.full_time(), b.row);
   });
   return count - std::ssize(*events);
 }

@@ -26,6 +26,7 @@ void EventReader::Add(const RawEvent& event, const RowPlace& place) {
   if (missing_ == MissingRule::kDrop && std::isnan(event.label)) return;
   EventRecord record;
   record.time = traits_.time == TimeMeaning::kNone ? 0 : event.time;
+  record.nanoseconds = event.nanoseconds;
   record.row = rows_ - 1;
   record.user = users_.Intern(event.user);
   record.item = items_.Intern(event.item);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/shard/part.h"
@@ -16,14 +17,16 @@ struct EventRecord {
   int64_t row = 0;  ///< position in the raw log; orders events with equal times or without times
   uint32_t user = 0;
   uint32_t item = 0;
-  uint32_t subject = 0;  ///< RawEvent::subject
-  float label = 0;       ///< NaN: missing, until the cleaning pass fills it
-  uint8_t role = 0;      ///< EventRole
+  uint32_t subject = 0;     ///< RawEvent::subject
+  float label = 0;          ///< NaN: missing, until the cleaning pass fills it
+  int32_t nanoseconds = 0;  ///< behind `time`; orders events of one second
+  uint8_t role = 0;         ///< EventRole
   Split split = Split::kTrain;
   Scenario scenario = Scenario::kNonCold;
-  uint8_t unused[5] = {};  // explicit padding: no undefined bytes reach the disk
+  uint8_t unused[1] = {};  // explicit padding: no undefined bytes reach the disk
 
   Part part() const { return {split, scenario}; }
+  std::pair<int64_t, int32_t> full_time() const { return {time, nanoseconds}; }
   uint32_t task(bool by_item) const { return by_item ? item : user; }
 };
 static_assert(sizeof(EventRecord) == 40);

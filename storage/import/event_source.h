@@ -29,6 +29,11 @@ struct SourceTraits {
   bool has_parts = false;            ///< every event has a part
   bool has_validation_part = false;  ///< has_parts, and some events belong to validation
   std::vector<std::string> inputs;   ///< every file that will be read
+  /// For people: the form and the use of the columns, as far as the source has guessed them.
+  std::vector<std::string> notes;
+  /// has_parts: the source gives the split of an event; its scenario follows from the users and
+  /// items of training.
+  bool scenarios_follow = false;
 };
 
 /// One row of a raw log. The texts are valid during the call of EventSink::Add alone.
@@ -37,8 +42,9 @@ struct RawEvent {
   /// The id of the acting user if `user` holds the value of a task column; else empty. Events of
   /// different subjects are no duplicates.
   std::string_view subject;
-  float label = 1;   ///< NaN: missing
-  int64_t time = 0;  ///< SourceTraits::time says its meaning
+  float label = 1;          ///< NaN: missing
+  int64_t time = 0;         ///< SourceTraits::time says its meaning
+  int32_t nanoseconds = 0;  ///< behind `time`, if that is seconds: orders events of one second
   EventRole role = EventRole::kAny;
   Part part;  ///< used if SourceTraits::has_parts
 };
@@ -58,6 +64,8 @@ class EventSource {
   virtual SourceTraits traits() const = 0;
   /// Gives every event to `sink`, in file order.
   virtual void ReadEvents(EventSink* sink) = 0;
+  /// The lines that quotes joined to the line before them, so far.
+  virtual int64_t joined_lines() const { return 0; }
   /// Fills titles and features of the entities that have events.
   virtual void ReadFeatures(EntityBuilder* users, EntityBuilder* items) = 0;
 

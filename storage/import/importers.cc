@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "storage/import/text_input.h"
 
 namespace hearth {
 
@@ -24,9 +25,10 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
   }
   if (format == "movielens") return MakeMovieLensSource(options.input, bad_rows);
   if (format == "csv") {
-    return MakeCsvSource(options.input, options.csv, task_column ? options.task_by : "", bad_rows);
+    return MakeCsvSource(options.input, options.columns, task_column ? options.task_by : "",
+                         bad_rows);
   }
-  if (format == "recbole") return MakeRecBoleSource(options.input, bad_rows);
+  if (format == "recbole") return MakeRecBoleSource(options.input, options.columns, bad_rows);
   if (format == "metahin") return MakeMetaHinSource(options.input, options.features, bad_rows);
   if (format == "episodes") return MakeEpisodeSource(options.input, bad_rows);
   if (format == "sequences") return MakeSequenceSource(options.input, bad_rows);
@@ -37,6 +39,7 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
 std::string FindOnlyFile(const std::string& path, std::string_view extension,
                          std::string_view format) {
   namespace fs = std::filesystem;
+  if (IsReadOnce(path)) return path;
   if (!fs::exists(path)) {
     throw DataError("{} does not exist; format {} needs a *{} file or a folder with one", path,
                     format, extension);

@@ -24,14 +24,16 @@ std::unique_ptr<EventSource> MakeMovieLensSource(const std::string& folder, BadR
 
 /// Delimited text with named or numbered columns. The values of `task_column` become the tasks; "":
 /// users or items are the tasks.
-std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const CsvOptions& options,
+std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const ColumnOptions& options,
                                            const std::string& task_column, BadRows* bad_rows);
 
 /// RecBole atomic files. NAME.inter has the columns user_id, item_id, optionally rating or label,
-/// optionally timestamp; NAME.user and NAME.item are optional. Header fields are "name:type" with
-/// the types token, token_seq, float, float_seq. `path` is the .inter file or a folder with exactly
-/// one such file.
-std::unique_ptr<EventSource> MakeRecBoleSource(const std::string& path, BadRows* bad_rows);
+/// optionally timestamp, or those of `options`; NAME.user and NAME.item are optional. Header fields
+/// are "name:type" with the types token, token_seq, float, float_seq. `path` is the .inter file, or
+/// a folder with exactly one such file, or with the parts of a split log: NAME.part1.inter (train),
+/// .part2 (validation), .part3 (test), or .train, .valid, .test.
+std::unique_ptr<EventSource> MakeRecBoleSource(const std::string& path,
+                                               const ColumnOptions& options, BadRows* bad_rows);
 
 /// The MetaHIN / MeLU layout: X.json {user: [item, ...]} and X_y.json {user: [rating, ...]} for X =
 /// meta_training (train), warm_up (test/non_cold), user_cold_testing, item_cold_testing and

@@ -1,19 +1,15 @@
 #include "storage/import/line_reader.h"
 
-#include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
-#include "common/error.h"
 #include "common/utf8.h"
 
 namespace hearth {
 namespace {
 
-constexpr size_t kReadBytes = size_t{1} << 18;
+constexpr size_t kLookedAtBytes = size_t{1} << 16;
 constexpr size_t kShownBytes = 60;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsAscii(std::string_view text) {
   for (const char c : text) {
@@ -24,19 +20,12 @@ bool IsAscii(std::string_view text) {
 
 }  // namespace
 
-LineReader::LineReader(std::string path) : path_(std::move(path)) {
-  if (std::filesystem::is_directory(path_)) {
-    throw DataError("{} is a folder; a file is expected here", path_);
+LineReader::LineReader(std::string path) : path_(std::move(path)), input_(path_) {
+  while (end_ < kLookedAtBytes && Fill()) {
   }
-  file_.reset(std::fopen(path_.c_str(), "rb"));
-  if (file_ == nullptr) {
-    const std::string reason = std::strerror(errno);
-    if (errno == EACCES) throw PermissionError("cannot read {}: {}", path_, reason);
-    throw DataError("cannot read {}: {}", path_, reason);
-  }
-  Fill();
-  if (std::string_view(buffer_.data(), end_).starts_with(kByteOrderMark)) {
-    begin_ = kByteOrderMark.size();
+  const std::string_view head(buffer_.data(), end_);
+  if (head.find('\n') == std::string_view::npos && head.find('\r') != std::string_view::npos) {
+    line_end_ = '\r';
   }
 }
 
@@ -46,14 +35,11 @@ bool LineReader::Fill() {
     end_ -= begin_;
     begin_ = 0;
   }
-  if (buffer_.size() < end_ + kReadBytes) buffer_.resize(end_ + kReadBytes);
-  const size_t count = std::fread(buffer_.data() + end_, 1, kReadBytes, file_.get());
-  if (count == 0 && std::ferror(file_.get()) != 0) {
-    throw StorageError("reading {} failed after line {}: {}", path_, line_number_,
-                       std::strerror(errno));
-  }
-  end_ += count;
-  return count > 0;
+  const std::string_view block = input_.Next();
+  if (buffer_.size() < end_ + block.size()) buffer_.resize(end_ + block.size());
+  block.copy(buffer_.data() + end_, block.size());
+  end_ += block.size();
+  return !block.empty();
 }
 
 bool LineReader::Next() {
@@ -61,7 +47,7 @@ bool LineReader::Next() {
   size_t searched = 0;  // unread bytes that hold no line end
   while (true) {
     const std::string_view unread(buffer_.data() + begin_, end_ - begin_);
-    const size_t size = unread.find('\n', searched);
+    const size_t size = unread.find(line_end_, searched);
     if (size != std::string_view::npos) {
       SetLine(size, size + 1);
       return true;
@@ -100,7 +86,7 @@ void LineReader::SetLine(size_t size, size_t consumed) {
 void LineReader::SkipRestOfLine() {
   while (true) {
     const std::string_view unread(buffer_.data() + begin_, end_ - begin_);
-    const size_t size = unread.find('\n');
+    const size_t size = unread.find(line_end_);
     if (size != std::string_view::npos) {
       begin_ += size + 1;
       return;

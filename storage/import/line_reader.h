@@ -1,27 +1,26 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <string>
 #include <string_view>
 
+#include "storage/import/text_input.h"
+
 namespace hearth {
 
-/// Lines of a text file of any size, as UTF-8. A line ends with LF or CRLF; the last line may have
-/// no end. A byte order mark is dropped. A line that is not UTF-8 is converted from Latin-1: old
-/// MovieLens files mix both.
+/// Lines of a text of any size (TextInput), as UTF-8. A line ends with LF or CRLF, or with CR alone
+/// in a text whose first 64 KiB have no LF; the last line may have no end. A line that is not UTF-8
+/// is converted from Latin-1: old MovieLens files mix both.
 class LineReader {
  public:
   static constexpr size_t kMaxLineBytes = size_t{1} << 20;
 
   enum class Fault { kNone, kTooLong, kNulByte };
 
-  /// Throws DataError when the file is missing or a folder, PermissionError when the file may not
-  /// be read, and StorageError when reading fails.
+  /// Throws the errors of TextInput, here and in Next().
   explicit LineReader(std::string path);
 
-  /// Moves to the next line; false at the end. Throws StorageError when reading fails.
+  /// Moves to the next line; false at the end.
   bool Next();
   /// The line without its line end, or the first bytes of a line with a fault. Valid until Next().
   std::string_view line() const { return line_; }
@@ -30,10 +29,6 @@ class LineReader {
   const std::string& path() const { return path_; }
 
  private:
-  struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
   /// Reads more bytes behind the unread ones; false at the end of the file.
   bool Fill();
   /// Makes the next `size` unread bytes the current line; `consumed` bytes are read afterwards.
@@ -41,7 +36,8 @@ class LineReader {
   void SkipRestOfLine();
 
   std::string path_;
-  std::unique_ptr<std::FILE, CloseFile> file_;
+  TextInput input_;
+  char line_end_ = '\n';
   std::string buffer_;
   size_t begin_ = 0;  // first unread byte of buffer_
   size_t end_ = 0;    // end of the bytes read

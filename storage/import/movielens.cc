@@ -56,8 +56,8 @@ class MovieLensSource : public EventSource {
       if (ParseId(fields[0], "user", place, bad_rows_, &event.user) &&
           ParseId(fields[1], "item", place, bad_rows_, &event.item) &&
           ParseLabel(fields[2], "rating", place, bad_rows_, &event.label) &&
-          (!edition_.has_time ||
-           ParseTime(fields[3], 1, "timestamp", place, bad_rows_, &event.time))) {
+          (!edition_.has_time || ParseTime(fields[3], TimeUnit::kSeconds, "timestamp", place,
+                                           bad_rows_, &event.time, &event.nanoseconds))) {
         sink->Add(event, place);
       }
     }
@@ -89,7 +89,7 @@ class MovieLensSource : public EventSource {
 class AtomicMovieLensSource : public EventSource {
  public:
   AtomicMovieLensSource(const std::string& folder, BadRows* bad_rows)
-      : events_(MakeRecBoleSource(folder, bad_rows)), features_(folder, bad_rows) {}
+      : events_(MakeRecBoleSource(folder, {}, bad_rows)), features_(folder, bad_rows) {}
 
   SourceTraits traits() const override {
     SourceTraits traits = events_->traits();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +22,7 @@ constexpr std::array<std::string_view, 19> kFlagGenres = {
     "Documentary", "Drama",  "Fantasy",   "Film-Noir", "Horror",     "Musical", "Mystery",
     "Romance",     "Sci-Fi", "Thriller",  "War",       "Western"};
 constexpr size_t kFirstFlagField = 5;
+constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max() - 1;  // of fields
 constexpr std::array<int64_t, 7> kAgeGroups = {1, 18, 25, 35, 45, 50, 56};
 
 RecordFormat FormatOf(std::string_view extension) {
@@ -110,7 +112,7 @@ void ReadMovies(const std::string& path, BadRows* bad_rows, EntityBuilder* items
   if (extension == ".csv" && !records.Next()) return;
   ItemWriter writer(items);
   while (records.Next()) {
-    if (!records.Require(3)) continue;
+    if (!records.Require(3, kAnyNumber)) continue;
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[0], "movie id", records.place());
     if (item < 0) continue;
@@ -149,7 +151,7 @@ void ReadExtraInfos(const std::string& path, BadRows* bad_rows, EntityBuilder* i
   RecordReader records(path, FormatOf(".dat"), bad_rows);
   const size_t rate = items->Feature("rate", FeatureKind::kCategory);
   while (records.Next()) {
-    if (!records.Require(9)) continue;
+    if (!records.Require(9, kAnyNumber)) continue;
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[0], "movie id", records.place());
     if (item < 0) continue;
@@ -176,7 +178,7 @@ void ReadAtomicMovies(const std::string& path, BadRows* bad_rows, EntityBuilder*
   if (genres == ColumnHeader::kNone) genres = header.Find("genre");
   ItemWriter writer(items);
   while (records.Next()) {
-    if (!records.Require(id + 1)) continue;
+    if (!records.Require(id + 1, header.size())) continue;
     const auto& fields = records.fields();
     const int64_t item = items->Define(fields[id], "item_id", records.place());
     if (item < 0) continue;
@@ -219,7 +221,7 @@ void ReadAtomicUsers(const std::string& path, BadRows* bad_rows, EntityBuilder* 
                             header.Find("zip_code")};
   UserWriter writer(users);
   while (records.Next()) {
-    if (!records.Require(id + 1)) continue;
+    if (!records.Require(id + 1, header.size())) continue;
     const auto& fields = records.fields();
     const int64_t user = users->Define(fields[id], "user_id", records.place());
     if (user < 0) continue;
@@ -268,24 +270,32 @@ std::vector<std::string> MovieLensFeatures::files() const {
 void MovieLensFeatures::Read(EntityBuilder* users, EntityBuilder* items) const {
   const std::string movies_name = std::filesystem::path(movies_).filename().string();
   const std::string users_name = std::filesystem::path(users_).filename().string();
-  items->BeginFile();
-  if (movies_name == "u.item") {
-    ReadFlaggedMovies(movies_, bad_rows_, items);
-  } else if (movies_name.ends_with(".item")) {
-    ReadAtomicMovies(movies_, bad_rows_, items);
-  } else if (!movies_.empty()) {
-    ReadMovies(movies_, bad_rows_, items);
+  if (!movies_.empty()) {
+    items->BeginFile(movies_);
+    if (movies_name == "u.item") {
+      ReadFlaggedMovies(movies_, bad_rows_, items);
+    } else if (movies_name.ends_with(".item")) {
+      ReadAtomicMovies(movies_, bad_rows_, items);
+    } else {
+      ReadMovies(movies_, bad_rows_, items);
+    }
+    items->EndFile();
   }
-  items->BeginFile();
-  if (!extra_.empty()) ReadExtraInfos(extra_, bad_rows_, items);
-  users->BeginFile();
+  if (!extra_.empty()) {
+    items->BeginFile(extra_);
+    ReadExtraInfos(extra_, bad_rows_, items);
+    items->EndFile();
+  }
+  if (users_.empty()) return;
+  users->BeginFile(users_);
   if (users_name == "u.user") {
     ReadUsers(users_, kUUser, bad_rows_, users);
   } else if (users_name == "users.dat") {
     ReadUsers(users_, kUsersDat, bad_rows_, users);
-  } else if (!users_.empty()) {
+  } else {
     ReadAtomicUsers(users_, bad_rows_, users);
   }
+  users->EndFile();
 }
 
 }  // namespace hearth

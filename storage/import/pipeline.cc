@@ -20,8 +20,11 @@
 #include "storage/import/event_record.h"
 #include "storage/import/output_folder.h"
 #include "storage/import/part_writer.h"
+#include "storage/import/side_file.h"
 #include "storage/import/split_plan.h"
+#include "storage/import/text_input.h"
 #include "storage/shard/dataset.h"
+#include "storage/shard/describe.h"
 
 namespace hearth {
 namespace {
@@ -100,6 +103,8 @@ class Pipeline {
     source_->ReadEvents(&reader_);
     spill_.Flush();
     report_.format = traits_.format;
+    report_.notes = traits_.notes;
+    report_.joined_lines = source_->joined_lines();
     report_.rows_read = reader_.rows() + bad_rows_->count();
     if (options_.clean.missing == MissingRule::kDrop) {
       report_.missing_dropped = reader_.missing_count();
@@ -247,7 +252,7 @@ class Pipeline {
         event->split = Split::kValidation;
         event->scenario = Scenario::kUserCold;
       }
-      return;
+      if (!traits_.scenarios_follow) return;
     }
     if (event->split == Split::kTrain) return;
     event->scenario = ScenarioOf(!users_.in_train[event->user], !items_.in_train[event->item]);
@@ -257,6 +262,12 @@ class Pipeline {
     EntityBuilder users(users_.split.ids, /*add_unseen=*/false, bad_rows_);
     EntityBuilder items(items_.split.ids, options_.keep_unseen_items, bad_rows_);
     source_->ReadFeatures(&users, &items);
+    RequireKindsUsed(options_.column_kinds, {&users, &items});
+    for (const EntityBuilder* builder : {&users, &items}) {
+      for (const SideFileMatch& file : builder->files()) {
+        if (!file.path.empty()) report_.side_files.push_back(file);
+      }
+    }
     return {users.Build(), items.Build()};
   }
 
@@ -275,6 +286,8 @@ class Pipeline {
     const std::string& folder = folder_.path();
     manifest.users_sha256 = WriteEntities(folder + "/" + manifest.users_file, tables.users);
     manifest.items_sha256 = WriteEntities(folder + "/" + manifest.items_file, tables.items);
+    report_.user_features = DescribeFeatures(tables.users);
+    report_.item_features = DescribeFeatures(tables.items);
     FillReport(manifest);
     WriteManifest(folder, manifest);
   }
@@ -313,8 +326,9 @@ class Pipeline {
     source["format"] = traits_.format;
     for (const std::string& input : traits_.inputs) {
       // The folder of the file is left out: a data set must not depend on the place of its input.
-      source["inputs"].push_back({{"file", std::filesystem::path(input).filename().string()},
-                                  {"sha256", Sha256OfFile(input)}});
+      nlohmann::json entry = {{"file", std::filesystem::path(input).filename().string()}};
+      if (!IsReadOnce(input)) entry["sha256"] = Sha256OfFile(input);
+      source["inputs"].push_back(entry);
     }
     const CleanOptions& clean = options_.clean;
     source["clean"] = {{"duplicates", NameOf(clean.duplicates)},

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "storage/import/bad_rows.h"
 #include "storage/import/clean.h"
@@ -19,6 +20,7 @@ struct PipelineOptions {
   std::string task_by = "user";
   int64_t tasks_per_shard = 8192;
   bool keep_unseen_items = false;
+  std::vector<std::string> column_kinds;  ///< ColumnOptions::kinds
   CleanOptions clean;
   SplitOptions split;
   /// JSON object for DatasetManifest::source: the origin of the data set. The pipeline adds the

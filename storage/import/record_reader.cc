@@ -1,5 +1,7 @@
 #include "storage/import/record_reader.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,11 +22,10 @@ void SplitInto(std::string_view text, std::string_view separator,
   }
 }
 
-/// True if `text` ends inside a quoted field, that is, if it has an odd number of quotes.
-bool EndsInQuotes(std::string_view text) {
-  bool inside = false;
-  for (const char c : text) inside ^= c == '"';
-  return inside;
+size_t FieldCount(std::string_view text, std::string_view separator) {
+  std::vector<std::string_view> fields;
+  SplitInto(text, separator, &fields);
+  return fields.size();
 }
 
 }  // namespace
@@ -34,20 +35,55 @@ RecordReader::RecordReader(const std::string& path, RecordFormat format, BadRows
   HEARTH_CHECK(!format_.separator.empty());
 }
 
+bool RecordReader::TakeLine() {
+  if (!ahead_.empty()) {
+    held_ = std::move(ahead_.front());
+    ahead_.pop_front();
+    line_ = held_.text;
+    line_number_ = held_.number;
+    fault_ = held_.fault;
+  } else {
+    if (!lines_.Next()) return false;
+    line_ = lines_.line();
+    line_number_ = lines_.line_number();
+    fault_ = lines_.fault();
+  }
+  if (is_peeking_) peeked_.push_back({std::string(line_), line_number_, fault_});
+  return true;
+}
+
+std::vector<std::vector<std::string>> RecordReader::Peek(size_t count) {
+  is_peeking_ = true;
+  peeked_.clear();
+  std::vector<std::vector<std::string>> records;
+  while (records.size() < count && Next()) records.emplace_back(fields_.begin(), fields_.end());
+  is_peeking_ = false;
+  // Lines that a rejected record gave back stand in both; each is read again once.
+  std::erase_if(ahead_, [&](const Line& line) {
+    return !peeked_.empty() && line.number <= peeked_.back().number;
+  });
+  std::vector<Line> lines;
+  for (Line& line : peeked_) {
+    if (lines.empty() || line.number > lines.back().number) lines.push_back(std::move(line));
+  }
+  ahead_.insert(ahead_.begin(), std::make_move_iterator(lines.begin()),
+                std::make_move_iterator(lines.end()));
+  return records;
+}
+
 bool RecordReader::Next() {
-  while (lines_.Next()) {
-    first_line_ = lines_.line_number();
-    const std::string_view line = lines_.line();
-    if (lines_.fault() == LineReader::Fault::kTooLong) {
-      bad_rows_->Reject(place(), "", line, "the line is longer than 1 MiB");
-    } else if (lines_.fault() == LineReader::Fault::kNulByte) {
-      bad_rows_->Reject(place(), "", line, "the line holds a NUL byte");
-    } else if (line.empty()) {
+  while (TakeLine()) {
+    first_line_ = line_number_;
+    if (fault_ == LineReader::Fault::kTooLong) {
+      Reject(line_, "the line is longer than 1 MiB");
+    } else if (fault_ == LineReader::Fault::kNulByte) {
+      Reject(line_, "the line holds a NUL byte");
+    } else if (line_.empty()) {
       continue;
-    } else if (format_.quotes && line.find('"') != std::string_view::npos) {
+    } else if (format_.quotes && line_.find('"') != std::string_view::npos) {
       if (ParseQuoted()) return true;
     } else {
-      SplitInto(line, format_.separator, &fields_);
+      SplitInto(line_, format_.separator, &fields_);
       return true;
     }
   }
@@ -55,55 +91,98 @@ bool RecordReader::Next() {
 }
 
 bool RecordReader::ParseQuoted() {
-  record_ = lines_.line();
-  while (EndsInQuotes(record_)) {
-    if (record_.size() > LineReader::kMaxLineBytes || !lines_.Next()) {
-      bad_rows_->Reject(place(), "", record_, "a quote is opened and never closed");
-      return false;
-    }
-    record_ += '\n';
-    record_ += lines_.line();
-  }
+  record_.reserve(2 * LineReader::kMaxLineBytes + 2);  // never moves: fields_ points into it
+  record_ = line_;
+  joined_.clear();
   fields_.clear();
   unquoted_.clear();
-  std::string_view rest = record_;
+  size_t at = 0;  // the begin of the next field
+  const std::string special{'"', format_.escape == 0 ? '"' : format_.escape};
   while (true) {
+    std::string_view rest = std::string_view(record_).substr(at);
     if (!rest.starts_with('"')) {
       const size_t end = rest.find(format_.separator);
       fields_.push_back(rest.substr(0, end));
-      if (end == std::string_view::npos) return true;
-      rest.remove_prefix(end + format_.separator.size());
+      if (end == std::string_view::npos) break;
+      at += end + format_.separator.size();
       continue;
     }
     std::string& field = unquoted_.emplace_back();
-    rest.remove_prefix(1);
+    ++at;
     while (true) {
-      const size_t quote = rest.find('"');
-      if (quote == std::string_view::npos) {
-        bad_rows_->Reject(place(), "", record_, "a quote is opened and never closed");
-        return false;
+      rest = std::string_view(record_).substr(at);
+      const size_t end = rest.find_first_of(special);
+      field += rest.substr(0, end);
+      if (end == std::string_view::npos) {
+        at = record_.size();
+        if (!AppendLine()) return RejectFirstLine("a quote is opened and never closed");
+        continue;
       }
-      field += rest.substr(0, quote);
-      rest.remove_prefix(quote + 1);
-      if (!rest.starts_with('"')) break;
-      field += '"';
-      rest.remove_prefix(1);
+      const bool is_doubled = rest[end] == '"' && rest.substr(end + 1).starts_with('"');
+      const bool is_escaped = rest[end] != '"' && end + 1 < rest.size();
+      if (is_doubled || is_escaped) field += rest[end + 1];
+      at += end + (is_doubled || is_escaped ? 2 : 1);
+      if (rest[end] == '"' && !is_doubled) break;
+      if (rest[end] != '"' && !is_escaped) field += rest[end];
     }
     fields_.push_back(field);
-    if (rest.empty()) return true;
+    rest = std::string_view(record_).substr(at);
+    if (rest.empty()) break;
     if (!rest.starts_with(format_.separator)) {
-      bad_rows_->Reject(place(), "", rest, "text behind a closing quote");
-      return false;
+      const bool was_escaped = at >= 2 && record_[at - 2] == '\\';
+      return RejectFirstLine(was_escaped
+                                 ? "text behind a closing quote (give --escape '\\' if a backslash "
+                                   "stands before quotes inside a field)"
+                                 : "text behind a closing quote");
     }
-    rest.remove_prefix(format_.separator.size());
+    at += format_.separator.size();
   }
+  if (!JoinsRows()) {
+    if (is_peeking_) return true;
+    joined_line_count_ +=
+        std::ranges::count_if(joined_, [](const Line& line) { return !line.text.empty(); });
+    return true;
+  }
+  return RejectFirstLine(
+      fmt::format("a quote joins the lines up to {}, and each looks like a row of its own",
+                  joined_.back().number));
 }
 
-bool RecordReader::Require(size_t count) {
-  if (fields_.size() >= count) return true;
-  bad_rows_->Reject(place(), "", fields_[0],
-                    fmt::format("{} fields separated by '{}', expected {}", fields_.size(),
-                                format_.separator == "\t" ? "\\t" : format_.separator, count));
+bool RecordReader::AppendLine() {
+  if (record_.size() > LineReader::kMaxLineBytes || !TakeLine()) return false;
+  joined_.push_back({std::string(line_), line_number_, fault_});
+  if (fault_ != LineReader::Fault::kNone) return false;
+  record_ += '\n';
+  record_ += line_;
+  return true;
+}
+
+bool RecordReader::JoinsRows() const {
+  if (joined_.empty()) return false;
+  const std::string_view first = std::string_view(record_).substr(0, record_.find('\n'));
+  return FieldCount(first, format_.separator) == fields_.size() &&
+         FieldCount(joined_.back().text, format_.separator) == fields_.size();
+}
+
+// Rejects the first line of a record and gives the other lines back.
+bool RecordReader::RejectFirstLine(std::string_view why) {
+  ahead_.insert(ahead_.begin(), std::make_move_iterator(joined_.begin()),
+                std::make_move_iterator(joined_.end()));
+  joined_.clear();
+  Reject(std::string_view(record_).substr(0, record_.find('\n')), why);
+  return false;
+}
+
+void RecordReader::Reject(std::string_view value, std::string_view why) {
+  if (!is_peeking_) bad_rows_->Reject(place(), "", value, why);
+}
+
+bool RecordReader::Require(size_t least, size_t most) {
+  const size_t size = fields_.size();
+  if (size >= least && (size <= most || (size - 1 == most && fields_.back().empty()))) return true;
+  Reject(fields_[0], fmt::format("{} fields separated by '{}', expected {}", size,
+                                 format_.separator == "\t" ? "\\t" : format_.separator,
+                                 size < least ? least : most));
   return false;
 }
 

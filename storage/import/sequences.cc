@@ -62,13 +62,14 @@ class SequenceSource : public EventSource {
 
   void ReadFeatures(EntityBuilder*, EntityBuilder* items) override {
     if (attributes_.empty()) return;
-    items->BeginFile();
+    items->BeginFile(attributes_);
     const size_t attribute = items->Feature("attribute", FeatureKind::kCategories);
     for (const JsonList& item : ReadJsonLists(attributes_)) {
       const int64_t entity = items->Define(item.id, "item", {attributes_, 0});
       if (entity < 0) continue;
       for (const std::string& value : item.values) items->AddCategory(attribute, entity, value);
     }
+    items->EndFile();
   }
 
  private:

@@ -1,29 +1,40 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "storage/import/bad_rows.h"
 #include "storage/import/entity_builder.h"
 #include "storage/import/record_reader.h"
+#include "storage/import/table_form.h"
 
 namespace hearth {
 
 struct SideFileOptions {
-  RecordFormat format;
   /// Column of the entity's id: its name or, for a file without a header, its number from 1.
   std::string id_column;
   std::string title_column;              ///< "" or absent from the file: no titles
   std::string category_separator = "|";  ///< separates the categories of a cell
   std::string number_separator = " ";    ///< separates the numbers of a float_seq cell
-  bool header = true;                    ///< false: features are named column_2, ...
   bool fields_may_be_missing = false;    ///< true: short rows leave the last features empty
+  std::vector<std::string> kinds;        ///< ColumnOptions::kinds
 };
 
-/// Reads features of users or items from a delimited file. A header field may carry a type,
-/// "name:token|token_seq|float|float_seq". A column without a type holds categories; the separator
-/// divides a cell into several categories. Throws DataError when the id column is missing or a
-/// column name occurs twice.
-void ReadSideFile(const std::string& path, const SideFileOptions& options, BadRows* bad_rows,
-                  EntityBuilder* builder);
+/// Reads features of users or items from a delimited file, whose next rows `records` returns.
+/// Without a header line, features are named column_2, .... A header field may carry a type,
+/// "name:token|token_seq|float|float_seq". The values of a column without a type tell its kind
+/// (EntityBuilder::Feature); the separator divides a cell into several categories. Throws DataError
+/// when the id column is missing, when the file has no row, or when none of its rows describes a
+/// known entity; UsageError when `kinds` names an unknown kind.
+void ReadSideFile(const std::string& path, const TableForm& form, const SideFileOptions& options,
+                  RecordReader* records, BadRows* bad_rows, EntityBuilder* builder);
+
+/// The form of RecBole's atomic files: tabs, no quotes, a header of name:type fields. `records`
+/// then returns the rows behind the header. Throws DataError when the file is empty.
+TableForm FindAtomicForm(const std::string& path, RecordReader* records);
+
+/// Refuses "NAME=KIND" options that fit no column of any side file that was read.
+void RequireKindsUsed(const std::vector<std::string>& kinds,
+                      const std::vector<const EntityBuilder*>& builders);
 
 }  // namespace hearth

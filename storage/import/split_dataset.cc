@@ -18,7 +18,7 @@ void CopyEntities(const EntityTable& from, EntityBuilder* to) {
   for (const FeatureColumn& column : from.features) {
     features.push_back(to->Feature(column.name, column.kind));
   }
-  to->BeginFile();
+  to->BeginFile("");
   for (int64_t old = 0; old < from.size(); ++old) {
     const int64_t entity = to->Define(from.ids[old], "id", {"", 0});
     if (entity < 0) continue;

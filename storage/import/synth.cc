@@ -90,7 +90,7 @@ class SynthSource : public EventSource {
   }
 
   void ReadFeatures(EntityBuilder* users, EntityBuilder* items) override {
-    users->BeginFile();
+    users->BeginFile("");
     const size_t age = users->Feature("age", FeatureKind::kCategory);
     const size_t gender = users->Feature("gender", FeatureKind::kCategory);
     const size_t occupation = users->Feature("occupation", FeatureKind::kCategory);
@@ -102,7 +102,7 @@ class SynthSource : public EventSource {
       users->AddCategory(gender, user, SynthWorld::kGenders[simulated.gender]);
       users->AddCategory(occupation, user, SynthWorld::kOccupations[simulated.occupation]);
     }
-    items->BeginFile();
+    items->BeginFile("");
     const size_t year = items->Feature("year", FeatureKind::kCategory);
     const size_t decade = items->Feature("decade", FeatureKind::kCategory);
     const size_t genre = items->Feature("genre", FeatureKind::kCategories);

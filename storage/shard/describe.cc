@@ -25,13 +25,26 @@ Quantiles QuantilesOf(std::vector<int64_t> counts) {
 SideSummary Summarize(const EntityTable& table, const std::vector<int64_t>& event_counts) {
   SideSummary side;
   side.count = table.size();
-  side.feature_count = std::ssize(table.features);
+  side.features = DescribeFeatures(table);
   side.events_per_entity = QuantilesOf(event_counts);
   for (size_t i = 0; i < kColdLimits.size(); ++i) {
     side.cold_count[i] = std::count_if(event_counts.begin(), event_counts.end(),
                                        [&](int64_t count) { return count < kColdLimits[i]; });
   }
   return side;
+}
+
+int64_t CoveredBy(const FeatureColumn& feature, int64_t count) {
+  int64_t covered = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto [begin, end] = feature.CategoriesOf(i);
+    if (feature.vocabulary.empty()) {
+      covered += std::isfinite(feature.numbers[i * feature.width]);
+    } else {
+      covered += std::any_of(begin, end, [](int32_t category) { return category != 0; });
+    }
+  }
+  return covered;
 }
 
 /// Counts labels in equal bins, and by value as long as there are few values.
@@ -128,6 +141,20 @@ PartSummary DescribePart(const Dataset& dataset, Part part, Totals* totals) {
 }
 
 }  // namespace
+
+std::vector<FeatureSummary> DescribeFeatures(const EntityTable& table) {
+  std::vector<FeatureSummary> summaries;
+  for (const FeatureColumn& feature : table.features) {
+    const bool has_vocabulary = !feature.vocabulary.empty();
+    summaries.push_back(
+        {.name = feature.name,
+         .kind = feature.kind,
+         .size = has_vocabulary ? std::ssize(feature.vocabulary) - 1 : feature.width,
+         .covered = CoveredBy(feature, table.size()),
+         .count = table.size()});
+  }
+  return summaries;
+}
 
 DatasetSummary DescribeDataset(const Dataset& dataset) {
   const DatasetManifest& manifest = dataset.manifest();

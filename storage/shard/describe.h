@@ -29,13 +29,22 @@ struct PartSummary {
   std::array<int64_t, kShots.size()> episode_count{};
 };
 
+/// One feature of the users or of the items.
+struct FeatureSummary {
+  std::string name;
+  FeatureKind kind = FeatureKind::kCategory;
+  int64_t size = 0;     ///< categories of the vocabulary, without ""; kVector: its width
+  int64_t covered = 0;  ///< entities with a value
+  int64_t count = 0;    ///< entities
+};
+
 /// The events of one side: the users or the items.
 struct SideSummary {
   int64_t count = 0;            ///< entities
   Quantiles events_per_entity;  ///< over all entities, even if they have no events
   /// [limit] Entities with fewer than kColdLimits[i] events.
   std::array<int64_t, kColdLimits.size()> cold_count{};
-  int64_t feature_count = 0;
+  std::vector<FeatureSummary> features;
 };
 
 /// Labels in [low, high); the last bin includes `high`. A bin of one value has low == high.
@@ -59,6 +68,8 @@ struct DatasetSummary {
   double top_item_share = 0;       ///< of all events
   std::vector<PartSummary> parts;  ///< parts with shards, in the order of AllParts()
 };
+
+std::vector<FeatureSummary> DescribeFeatures(const EntityTable& table);
 
 /// Reads all events once. Throws like Dataset::Shard.
 DatasetSummary DescribeDataset(const Dataset& dataset);

@@ -73,7 +73,7 @@ void DataManifestTarget(std::string_view text) {
 
 void CsvTarget(std::string_view text) {
   const MemoryFile file(text);
-  CsvOptions options;
+  ColumnOptions options;
   options.delimiter = ",";
   options.label_column = "label";
   options.time_column = "time";

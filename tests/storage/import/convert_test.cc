@@ -22,8 +22,8 @@ class Convert : public ::testing::Test {
   Convert() {
     options_.format = "csv";
     options_.output = folder_ / "data";
-    options_.csv.label_column = "label";
-    options_.csv.time_column = "time";
+    options_.columns.label_column = "label";
+    options_.columns.time_column = "time";
     options_.split.kind = SplitKind::kNone;
   }
 
@@ -45,6 +45,53 @@ class Convert : public ::testing::Test {
   ScratchFolder folder_;
   ConvertOptions options_;
 };
+
+TEST_F(Convert, OrdersEventsWithinOneSecondByTheFullTime) {
+  options_.columns.time_unit = "ms";
+  Run("a,x,1,978300760300\na,y,2,978300760100\na,z,3,978300760200\na,y,4,978300760150\n");
+  const int64_t second = 978300760;
+  EXPECT_THAT(Events(), ElementsAre(Event{"a", "y", 4, second, 0, "train"},
+                                    Event{"a", "z", 3, second, 0, "train"},
+                                    Event{"a", "x", 1, second, 0, "train"}))
+      << "the later of two labels of y is kept";
+}
+
+TEST_F(Convert, GivesThePartsOfASplitLogTheScenariosThatFollow) {
+  const std::string header = "user_id:token\titem_id:token\trating:float\n";
+  folder_.Write("log/a.train.inter", header + "u\tx\t1\nu\ty\t2\n");
+  folder_.Write("log/a.valid.inter", header + "v\tx\t3\n");
+  folder_.Write("log/a.test.inter", header + "u\tz\t4\nw\tx\t5\nw\tz\t6\n");
+  options_.format = "recbole";
+  options_.input = folder_ / "log";
+  options_.columns = {};
+  options_.split.kind = SplitKind::kAuto;
+  ConvertLog(options_);
+  EXPECT_THAT(Events(), UnorderedElementsAre(Event{"u", "x", 1, 0, 0, "train"},
+                                             Event{"u", "y", 2, 0, 0, "train"},
+                                             Event{"v", "x", 3, 0, 0, "validation/user_cold"},
+                                             Event{"u", "z", 4, 0, 0, "test/item_cold"},
+                                             Event{"w", "x", 5, 0, 0, "test/user_cold"},
+                                             Event{"w", "z", 6, 0, 0, "test/both_cold"}));
+}
+
+TEST_F(Convert, CountsRowsOfFeaturesThatFitAndDescribesTheColumns) {
+  options_.columns.item_features =
+      folder_.Write("items.csv", "item,kind,price\nx,a|b,2.5\ny,,\nq,c,1\n");
+  const ConvertReport report = Run("u,x,1,1\nu,y,2,2\nu,z,3,3\n");
+  ASSERT_EQ(report.side_files.size(), 1U);
+  EXPECT_EQ(report.side_files[0].rows, 3);
+  EXPECT_EQ(report.side_files[0].matched, 2);
+  EXPECT_EQ(report.side_files[0].unmatched_id, "q");
+  ASSERT_EQ(report.item_features.size(), 2U);
+  EXPECT_EQ(report.item_features[0].name, "kind");
+  EXPECT_EQ(report.item_features[0].size, 2);
+  EXPECT_EQ(report.item_features[0].covered, 1);
+  EXPECT_EQ(report.item_features[0].count, 3);
+  EXPECT_EQ(report.item_features[1].kind, FeatureKind::kNumber);
+  options_.columns.kinds = {"prize=number"};
+  options_.output = folder_ / "data2";
+  EXPECT_THAT(MessageOf<UsageError>([&] { Run("u,x,1,1\n"); }), HasSubstr("did you mean 'price'"));
+}
 
 TEST_F(Convert, OrdersEventsByTimeInsideTasksAndTasksByAppearance) {
   const ConvertReport report = Run("b,x,1,30\na,y,2,5\nb,y,3,10\nb,z,4,20\n");
@@ -90,7 +137,7 @@ TEST_F(Convert, WritesTheSameBytesEveryTime) {
 }
 
 TEST_F(Convert, LeavesTimesOutWhereTheLogHasNone) {
-  options_.csv.time_column = "";
+  options_.columns.time_column = "";
   Run("a,x,1,9\na,y,2,8\na,z,3,7\n");
   EXPECT_FALSE(ReadManifest(options_.output).has_time);
   EXPECT_THAT(Events(),
@@ -109,7 +156,7 @@ TEST_F(Convert, MakesTasksOfItems) {
 
 TEST_F(Convert, MakesTasksOfAColumnAndTellsItsUsersApart) {
   options_.task_by = "label";
-  options_.csv.label_column = "";
+  options_.columns.label_column = "";
   const ConvertReport report = Run("a,x,red,1\nb,x,red,2\na,x,red,3\na,x,blue,4\n");
   EXPECT_EQ(report.duplicates, 1);
   EXPECT_THAT(Events(),
@@ -141,7 +188,7 @@ TEST_F(Convert, MergesDuplicatesByRule) {
 }
 
 TEST_F(Convert, KeepsTheLaterRowOfDuplicatesWithoutTimes) {
-  options_.csv.time_column = "";
+  options_.columns.time_column = "";
   Run("a,x,1,\na,x,2,\n");
   EXPECT_THAT(Events(), ElementsAre(Event{"a", "x", 2, 0, 0, "train"}));
 }
@@ -262,7 +309,7 @@ TEST_F(Convert, RefusesWrongOptions) {
 }
 
 TEST_F(Convert, KeepsUnseenItemsOnRequest) {
-  options_.csv.item_features = folder_.Write("items.csv", "item,kind\nx,a\nnew,b\n");
+  options_.columns.item_features = folder_.Write("items.csv", "item,kind\nx,a\nnew,b\n");
   EXPECT_EQ(Run("a,x,1,1\n").items, 1);
   options_.keep_unseen_items = true;
   options_.overwrite = true;

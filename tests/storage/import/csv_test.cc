@@ -18,7 +18,7 @@ class Csv : public ::testing::Test {
 
   ScratchFolder folder_;
   BadRows bad_rows_{BadRowRule::kRefuse, 0};
-  CsvOptions options_;
+  ColumnOptions options_;
 };
 
 TEST_F(Csv, FindsColumnsByNameInAnyOrder) {
@@ -92,6 +92,98 @@ TEST_F(Csv, ReadsTypedAndUntypedFeatures) {
   EXPECT_THAT(CategoriesOf(tables.users, "u", "land"), ElementsAre("IT"));
 }
 
+TEST_F(Csv, TakesTheDelimiterFromTheFirstLineWhereTheNameDoesNotFit) {
+  for (const std::string delimiter : {",", "\t", ";", "|"}) {
+    for (const char* name : {"log.csv", "log.tsv", "log.dat", "log.csv.gz"}) {
+      const std::string text = "user" + delimiter + "item\na" + delimiter + "b\n";
+      EXPECT_THAT(Read(folder_.Write(name, text)), ElementsAre(Event{"a", "b", 1})) << name << text;
+    }
+  }
+  // The delimiter of the name wins where the line has it.
+  EXPECT_THAT(Read(folder_.Write("log.csv", "user,item,a;b;c;d\nx,y,z\n")),
+              ElementsAre(Event{"x", "y", 1}));
+}
+
+TEST_F(Csv, NoticesAMissingHeader) {
+  const std::string rows = "7,12,5,978300760\n7,13,3,978300761\n8,12,1,978300762\n";
+  const std::string file = folder_.Write("log.csv", rows);
+  EXPECT_THAT(MessageOf<DataError>([&] { Read(file); }),
+              AllOf(HasSubstr("log.csv:1"), HasSubstr("looks like a row"), HasSubstr("--header")));
+  options_.user_column = "1";
+  options_.item_column = "2";
+  options_.label_column = "3";
+  options_.time_column = "4";
+  const auto expected = ElementsAre(Event{"7", "12", 5, 978300760}, Event{"7", "13", 3, 978300761},
+                                    Event{"8", "12", 1, 978300762});
+  EXPECT_THAT(Read(file), expected);
+  EXPECT_THAT(Read(folder_.Write("log.csv", "user,item,y,t\n" + rows)), expected)
+      << "a header is noticed too";
+  options_.header = true;
+  EXPECT_EQ(Read(folder_.Write("log.csv", rows)).size(), 2U) << "the option wins";
+}
+
+TEST_F(Csv, RejectsRowsWithOtherNumbersOfFields) {
+  options_.label_column = "y";
+  const std::string file = folder_.Write("log.csv", "user,item,y\na,x,1\na,b,c,2\nb,x,3,\nc,4\n");
+  EXPECT_THAT(MessageOf<DataError>([&] { Read(file); }),
+              AllOf(HasSubstr("log.csv:3"), HasSubstr("4 fields"), HasSubstr("expected 3")));
+  bad_rows_ = BadRows(BadRowRule::kSkip, 9);
+  EXPECT_THAT(Read(file), ElementsAre(Event{"a", "x", 1}, Event{"b", "x", 3}));
+  EXPECT_EQ(bad_rows_.count(), 2);
+}
+
+TEST_F(Csv, GuessesTheTimeUnitAndSaysIt) {
+  options_.time_column = "t";
+  const std::string file =
+      folder_.Write("log.csv", "user,item,t,note\na,x,978300760123,n\na,y,978300760124,n\n");
+  const auto source = MakeCsvSource(file, options_, "", &bad_rows_);
+  EXPECT_THAT(source->traits().notes, ElementsAre(HasSubstr("','"), HasSubstr("milliseconds"),
+                                                  HasSubstr("positive"), "columns not used: note"));
+  EXPECT_THAT(EventsOf(source.get()),
+              ElementsAre(Event{"a", "x", 1, 978300760}, Event{"a", "y", 1, 978300760}));
+}
+
+TEST_F(Csv, GuessesTheKindOfAFeatureAndTakesAnother) {
+  std::string log = "user,item\n", items = "item,price,code,zip,size\n";
+  for (int i = 0; i < 40; ++i) {
+    log += fmt::format("u,i{}\n", i);
+    items += fmt::format("i{},{},{},{:05},{}\n", i, i, i % 5, i, i % 3 == 0 ? "NaN" : "1.5");
+  }
+  options_.item_features = folder_.Write("items.csv", items);
+  const std::string file = folder_.Write("log.csv", log);
+  const auto kind = [&](const std::string& name) {
+    const auto source = MakeCsvSource(file, options_, "", &bad_rows_);
+    const Tables tables = TablesOf(source.get(), &bad_rows_);
+    const FeatureColumn* feature = tables.items.FindFeature(name);
+    return feature == nullptr ? "none" : std::string(NameOf(feature->kind));
+  };
+  EXPECT_EQ(kind("price"), "number") << "many values";
+  EXPECT_EQ(kind("code"), "category") << "few values";
+  EXPECT_EQ(kind("zip"), "category") << "leading zeros";
+  EXPECT_EQ(kind("size"), "number") << "fractions";
+  options_.kinds = {"price=category", "code=number", "zip=skip", "size=categories"};
+  EXPECT_EQ(kind("price"), "category");
+  EXPECT_EQ(kind("code"), "number");
+  EXPECT_EQ(kind("zip"), "none");
+  EXPECT_EQ(kind("size"), "categories");
+  for (const char* bad : {"price=numbers", "price", "=number"}) {
+    options_.kinds = {bad};
+    EXPECT_THROW(kind("price"), UsageError) << bad;
+  }
+}
+
+TEST_F(Csv, RefusesFeaturesThatFitNothing) {
+  const std::string file = folder_.Write("log.csv", "user,item\nu,i007\n");
+  options_.item_features = folder_.Write("items.csv", "item,genre\ni7,a\ni8,b\n");
+  const auto read = [&] {
+    TablesOf(MakeCsvSource(file, options_, "", &bad_rows_).get(), &bad_rows_);
+  };
+  EXPECT_THAT(MessageOf<DataError>(read),
+              AllOf(HasSubstr("items.csv"), HasSubstr("'i7'"), HasSubstr("'i007'")));
+  folder_.Write("items.csv", "item,genre\n");
+  EXPECT_THAT(MessageOf<DataError>(read), HasSubstr("no rows"));
+}
+
 TEST_F(Csv, NamesTheNearestColumn) {
   options_.user_column = "usr";
   const std::string file = folder_.Write("log.csv", "user,item\na,b\n");
@@ -105,7 +197,7 @@ TEST_F(Csv, RefusesWrongUse) {
   EXPECT_THAT(MessageOf<DataError>([&] { Read(file); }), HasSubstr("'user' occurs twice"));
   EXPECT_THAT(MessageOf<DataError>([&] { Read(folder_.Write("e.csv", "")); }),
               HasSubstr("is empty"));
-  EXPECT_THAT(MessageOf<UsageError>([&] { Read(folder_.Write("log.bin", "user,item\n")); }),
+  EXPECT_THAT(MessageOf<UsageError>([&] { Read(folder_.Write("log.bin", "user item\n")); }),
               HasSubstr("--delimiter"));
   options_.delimiter = "ab";
   EXPECT_THAT(MessageOf<UsageError>([&] { Read(file); }), HasSubstr("one character"));
@@ -113,8 +205,10 @@ TEST_F(Csv, RefusesWrongUse) {
   options_.header = false;
   options_.user_column = "9";
   EXPECT_THAT(MessageOf<DataError>([&] { Read(file); }), HasSubstr("has 3 columns"));
+  options_.user_column = "1";
+  options_.item_column = "2";
   options_.time_unit = "minutes";
-  EXPECT_THAT(MessageOf<UsageError>([&] { Read(file); }), HasSubstr("s, ms, us"));
+  EXPECT_THAT(MessageOf<UsageError>([&] { Read(file); }), HasSubstr("s, ms, us, ns, date"));
 }
 
 }  // namespace

@@ -26,6 +26,13 @@ TEST(LineReader, TakesBothLineEndsAndALastLineWithoutOne) {
   EXPECT_THAT(LinesOf(folder.Write("c", "")), ElementsAre());
 }
 
+TEST(LineReader, TakesLinesThatEndInCrAlone) {
+  const ScratchFolder folder;
+  EXPECT_THAT(LinesOf(folder.Write("a", "one\rtwo\r\rfour")),
+              ElementsAre("one", "two", "", "four"));
+  EXPECT_THAT(LinesOf(folder.Write("b", "one\rtwo\nthree\n")), ElementsAre("one\rtwo", "three"));
+}
+
 TEST(LineReader, DropsAByteOrderMark) {
   const ScratchFolder folder;
   EXPECT_THAT(LinesOf(folder.Write("a", "\xEF\xBB\xBFuser\nx")), ElementsAre("user", "x"));

@@ -20,7 +20,7 @@ class RecBole : public Importers {};
 
 TEST_F(RecBole, ReadsColumnsByTypedHeaderInAnyOrder) {
   folder_.Write("a.inter", "rating:float\titem_id:token\tuser_id:token\n4\tx\tu\n2.5\ty\tu\n");
-  auto source = MakeRecBoleSource(folder_.path(), &bad_rows_);
+  auto source = MakeRecBoleSource(folder_.path(), {}, &bad_rows_);
   EXPECT_EQ(source->traits().time, TimeMeaning::kNone);
   EXPECT_THAT(EventsOf(source.get()), ElementsAre(Event{"u", "x", 4}, Event{"u", "y", 2.5F}));
 }
@@ -31,8 +31,9 @@ TEST_F(RecBole, ReadsAllFourTypesAndShortRows) {
       "a.item",
       "item_id:token\tname:token_seq\ttags:token_seq\tsize:float\tspot:float_seq\tmaker:token\n"
       "x\tThe X\tp q\t2\t1 2 3\tacme inc\ny\tThe Y\n");
-  auto source = MakeRecBoleSource(folder_ / "a.inter", &bad_rows_);
+  auto source = MakeRecBoleSource(folder_ / "a.inter", {}, &bad_rows_);
   EXPECT_THAT(EventsOf(source.get()), ElementsAre(Event{"u", "x", 1, 9}, Event{"u", "y", 1, 10}));
+  source = MakeRecBoleSource(folder_ / "a.inter", {}, &bad_rows_);
   const Tables tables = TablesOf(source.get(), &bad_rows_);
   EXPECT_EQ(TitleOf(tables.items, "x"), "The X");
   EXPECT_THAT(CategoriesOf(tables.items, "x", "tags"), UnorderedElementsAre("p", "q"));
@@ -43,20 +44,57 @@ TEST_F(RecBole, ReadsAllFourTypesAndShortRows) {
 }
 
 TEST_F(RecBole, RefusesBrokenHeadersVectorsAndFolders) {
-  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), &bad_rows_); }),
+  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), {}, &bad_rows_); }),
               HasSubstr("no *.inter file"));
   folder_.Write("a.inter", "user_id\titem_id\nu\tx\n");
-  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), &bad_rows_); }),
+  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), {}, &bad_rows_); }),
               AllOf(HasSubstr("a.inter:1"), HasSubstr("'user_id'"), HasSubstr("name:type")));
   folder_.Write("a.inter", "user_id:token\titem_id:token\nu\tx\nu\ty\n");
   folder_.Write("a.item", "item_id:token\tspot:float_seq\nx\t1 2\ny\t1 2 3\n");
   EXPECT_THAT(
       MessageOf<DataError>(
-          [&] { TablesOf(MakeRecBoleSource(folder_.path(), &bad_rows_).get(), &bad_rows_); }),
+          [&] { TablesOf(MakeRecBoleSource(folder_.path(), {}, &bad_rows_).get(), &bad_rows_); }),
       AllOf(HasSubstr("a.item:3"), HasSubstr("3 numbers"), HasSubstr("earlier rows have 2")));
   folder_.Write("b.inter", "user_id:token\titem_id:token\n");
-  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), &bad_rows_); }),
+  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), {}, &bad_rows_); }),
               HasSubstr("2 *.inter files"));
+}
+
+TEST_F(RecBole, TakesOtherColumnsByOptionAndNamesTheUnused) {
+  const std::string text =
+      "user_id:token\tartist_id:token\tweight:float\tage:float\nu\tx\t1000\t7\nv\tx\t3\t8\n";
+  folder_.Write("a.inter", text);
+  ColumnOptions options;
+  options.item_column = "artist_id";
+  auto source = MakeRecBoleSource(folder_.path(), options, &bad_rows_);
+  EXPECT_THAT(source->traits().notes,
+              ElementsAre(HasSubstr("every row is a positive"), "columns not used: weight, age"));
+  options.label_column = "weight";
+  source = MakeRecBoleSource(folder_.path(), options, &bad_rows_);
+  EXPECT_THAT(source->traits().notes, ElementsAre("columns not used: age"));
+  EXPECT_THAT(EventsOf(source.get()), ElementsAre(Event{"u", "x", 1000}, Event{"v", "x", 3}));
+  options.label_column = "weigth";
+  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), options, &bad_rows_); }),
+              HasSubstr("did you mean 'weight'"));
+}
+
+TEST_F(RecBole, JoinsThePartsOfASplitLog) {
+  const std::string header = "user_id:token\titem_id:token\n";
+  folder_.Write("a.part2.inter", header + "v\tx\n");
+  folder_.Write("a.part1.inter", header + "u\tx\nu\ty\n");
+  folder_.Write("a.part3.inter", header + "u\tz\n");
+  folder_.Write("a.item", "item_id:token\tmaker:token\nx\tacme\n");
+  auto source = MakeRecBoleSource(folder_.path(), {}, &bad_rows_);
+  EXPECT_TRUE(source->traits().has_parts);
+  EXPECT_TRUE(source->traits().has_validation_part);
+  std::vector<std::string> rows;
+  for (const Event& event : EventsOf(source.get())) {
+    rows.push_back(event.user + event.item + " " + event.part.substr(0, 4));
+  }
+  EXPECT_THAT(rows, ElementsAre("ux trai", "uy trai", "vx vali", "uz test"));
+  folder_.Write("b.part1.inter", header);
+  EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), {}, &bad_rows_); }),
+              HasSubstr("4 *.inter files"));
 }
 
 class MetaHin : public Importers {

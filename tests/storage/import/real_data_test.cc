@@ -104,10 +104,10 @@ TEST_F(RealData, LastFmEpisodes) {
 }
 
 TEST_F(RealData, LastFmFlatLogAsCsvWithoutAHeader) {
-  options_.csv.header = false;
-  options_.csv.user_column = "1";
-  options_.csv.item_column = "2";
-  options_.csv.label_column = "3";
+  options_.columns.header = false;
+  options_.columns.user_column = "1";
+  options_.columns.item_column = "2";
+  options_.columns.label_column = "3";
   RUN_OR_SKIP("csv", "lastfm-20/ratings_final.txt");
   EXPECT_EQ(report_.users, 1872);
   EXPECT_EQ(report_.items, 3846);

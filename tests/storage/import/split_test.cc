@@ -38,8 +38,8 @@ class SplitLog : public ::testing::Test {
     options_.format = "csv";
     options_.output = folder_ / "data";
     options_.overwrite = true;
-    options_.csv.label_column = "label";
-    options_.csv.time_column = "time";
+    options_.columns.label_column = "label";
+    options_.columns.time_column = "time";
     options_.split.kind = SplitKind::kRandom;
   }
 
@@ -209,7 +209,7 @@ TEST_F(SplitLog, TimeHoldsOutTheLatestEventsOfEachUser) {
 
 TEST_F(SplitLog, TimeIsRefusedWithoutTimes) {
   options_.split.kind = SplitKind::kTime;
-  options_.csv.time_column = "";
+  options_.columns.time_column = "";
   EXPECT_THAT(MessageOf<DataError>([&] { Run(); }),
               AllOf(HasSubstr("has no times"), HasSubstr("--split random")));
   options_.format = "sequences";
@@ -260,7 +260,7 @@ TEST_F(SplitLog, SplittingADataSetAnewEqualsConvertingWithThatSplit) {
 }
 
 TEST_F(SplitLog, SplittingAnewKeepsFeaturesAndUnseenItems) {
-  options_.csv.item_features = folder_.Write(
+  options_.columns.item_features = folder_.Write(
       "items.csv",
       "item,title,kind,size:float,spot:float_seq\ni0,Zero,a|b,1.5,1 2\nnew,New,c,2,3 4\n");
   options_.keep_unseen_items = true;

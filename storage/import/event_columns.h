@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/import/bad_rows.h"
+#include "storage/import/column_header.h"
+#include "storage/import/event_source.h"
+#include "storage/import/field_parser.h"
+
+namespace hearth {
+
+/// The columns of a delimited log that make its events.
+struct EventColumns {
+  struct Column {
+    std::string name = {};  ///< for messages
+    size_t position = ColumnHeader::kNone;
+
+    bool is_there() const { return position != ColumnHeader::kNone; }
+  };
+
+  Column user, item;
+  Column subject;      ///< who acted, if the values of a task column take the users' place
+  Column label, time;  ///< may be absent
+  TimeUnit time_unit = TimeUnit::kSeconds;
+
+  /// Chooses the time unit that `option` names; "auto": the one that fits the times of `rows`.
+  void ChooseTimeUnit(const std::string& option, const std::vector<std::vector<std::string>>& rows);
+  /// Reads a row. False: it was rejected.
+  bool Read(const std::vector<std::string_view>& fields, const RowPlace& place, BadRows* bad_rows,
+            RawEvent* event) const;
+  /// Tells people how times are read, and names the columns of `header` that are not used.
+  std::vector<std::string> Notes(const ColumnHeader& header) const;
+};
+
+}  // namespace hearth
