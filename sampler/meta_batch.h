@@ -33,6 +33,9 @@ struct Chunk {
   int64_t task_count() const { return std::ssize(task_ids); }
 };
 
+/// One task of a chunk, as a chunk. Its rows keep their negatives.
+Chunk TaskOfChunk(const Chunk& chunk, int64_t task);
+
 /// The chunks of one outer step that this rank has (there may be none), and counts over all ranks.
 struct MetaBatch {
   int64_t step = 0;

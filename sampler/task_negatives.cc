@@ -7,14 +7,6 @@
 namespace hearth {
 namespace {
 
-template <typename Function>
-void ForEachTrainingTask(const Dataset& dataset, const Function& function) {
-  for (const int64_t index : dataset.ShardsOf(kTrainPart)) {
-    const ShardReader& shard = dataset.Shard(index);
-    for (int64_t task = 0; task < shard.task_count(); ++task) function(shard, task);
-  }
-}
-
 std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
   const auto item_count = dataset.event_entities().size();
   // A cold item is a fair candidate in evaluation. It is an unfair one in training, because it
@@ -23,9 +15,12 @@ std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampli
     return std::vector<int64_t>(item_count, 1);
   }
   std::vector<int64_t> counts(item_count);
-  ForEachTrainingTask(dataset, [&](const ShardReader& shard, int64_t task) {
-    for (const uint32_t item : shard.task(task).items) ++counts[item];
-  });
+  for (const int64_t index : dataset.ShardsOf(kTrainPart)) {
+    const ShardReader& shard = dataset.Shard(index);
+    for (int64_t task = 0; task < shard.task_count(); ++task) {
+      for (const uint32_t item : shard.task(task).items) ++counts[item];
+    }
+  }
   if (sampling == NegativeSampling::kUniform) {
     for (int64_t& count : counts) count = std::min<int64_t>(count, 1);
   }
@@ -35,20 +30,12 @@ std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampli
 }  // namespace
 
 TaskNegatives::TaskNegatives(const Dataset& dataset, Part part, const TaskOptions& options)
-    : dataset_(dataset), sampler_(WeightsOf(dataset, part, options.negative_sampling)) {
-  if (part == kTrainPart) return;
-  ForEachTrainingTask(dataset, [&](const ShardReader& shard, int64_t task) {
-    training_tasks_.emplace(shard.task(task).id, Place{&shard, task});
-  });
-}
+    : dataset_(dataset),
+      seen_(dataset, part),
+      sampler_(WeightsOf(dataset, part, options.negative_sampling)) {}
 
 NegativeSampler::Candidates TaskNegatives::CandidatesFor(const TaskView& task) const {
-  std::vector<int64_t> seen(task.items.begin(), task.items.end());
-  if (const auto found = training_tasks_.find(task.id); found != training_tasks_.end()) {
-    const TaskView training = found->second.shard->task(found->second.task);
-    seen.insert(seen.end(), training.items.begin(), training.items.end());
-  }
-  NegativeSampler::Candidates candidates = sampler_.Without(seen);
+  NegativeSampler::Candidates candidates = sampler_.Without(seen_.Of(task));
   if (candidates.weight() == 0) {
     throw DataError(
         "'{}': task '{}' has an event with every item that could be its negative; set "

@@ -56,9 +56,12 @@ int Run(const Options& options, Job& job) {
   }
   const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *chosen.communicator);
   if (!job.is_root()) return 0;
+  const DatasetManifest& manifest = base.RequireDataset().manifest();
   std::printf(
-      "%s, data set %s\n\n%s", base.path().c_str(), base.RequireDataset().manifest().name.c_str(),
-      EvaluationText(results, split, config.eval.metric, base.RequireDataset().manifest()).c_str());
+      "%s, data set %s\n\n%s", base.path().c_str(), manifest.name.c_str(),
+      EvaluationText(results, split,
+                     ChosenMetric(config.eval, config.meta.loss, manifest.positive_only), manifest)
+          .c_str());
   if (!options.json.empty()) {
     WriteFileDurably(options.json, EvaluationJson(results).dump(2) + "\n", kSharedFile);
   }

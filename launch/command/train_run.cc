@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <ATen/Parallel.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "cluster/consensus.h"
@@ -18,6 +19,7 @@
 #include "launch/command/run_argument.h"
 #include "launch/command/shard_check.h"
 #include "launch/command/stop_signals.h"
+#include "launch/command/task_check.h"
 #include "launch/report/model_card.h"
 #include "launch/report/run_folder.h"
 #include "launch/report/train_reporter.h"
@@ -53,13 +55,13 @@ std::unique_ptr<Watchdog> MakeWatchdog(const DistOptions& dist, Job& job) {
       options, [&job](const std::string& problem) { job.EndAtOnce(ExitCode::kComm, problem); });
 }
 
-void PrintDryRun(const TrainerOptions& options, const Dataset& dataset, const Learner& learner,
-                 const ChosenEngine& engine, const MemoryEstimate& memory,
-                 const at::TensorOptions& tensors) {
+void PrintDryRun(const TrainerOptions& options, const Dataset& dataset,
+                 const std::string& used_tasks, const Learner& learner, const ChosenEngine& engine,
+                 const MemoryEstimate& memory, const at::TensorOptions& tensors) {
   const DatasetManifest& data = dataset.manifest();
   std::printf(
       "configuration and data are good; nothing was trained\n"
-      "  data        %s: %lld training tasks, %lld events\n"
+      "  data        %s: %lld training tasks, %lld events; %s\n"
       "  device      %s\n"
       "  engine      %s\n"
       "  parameters  %lld dense, %s with tables and optimizer state\n"
@@ -67,11 +69,12 @@ void PrintDryRun(const TrainerOptions& options, const Dataset& dataset, const Le
       "  sums        %s until the reduction\n"
       "  memory      %s per rank, above start-up; while a checkpoint is saved at most %s more\n",
       data.name.c_str(), static_cast<long long>(data.TaskCount(kTrainPart)),
-      static_cast<long long>(data.EventCount(kTrainPart)), DeviceName(tensors).c_str(),
-      engine.reason.c_str(), static_cast<long long>(learner.layout().size()),
-      FormatBytes(memory.parameters_bytes).c_str(), FormatBytes(memory.chunk_bytes).c_str(),
-      static_cast<long long>(options.tasks.chunk), static_cast<long long>(options.train.threads),
-      FormatBytes(memory.sums_bytes).c_str(), FormatBytes(memory.total_bytes()).c_str(),
+      static_cast<long long>(data.EventCount(kTrainPart)), used_tasks.c_str(),
+      DeviceName(tensors).c_str(), engine.reason.c_str(),
+      static_cast<long long>(learner.layout().size()), FormatBytes(memory.parameters_bytes).c_str(),
+      FormatBytes(memory.chunk_bytes).c_str(), static_cast<long long>(options.tasks.chunk),
+      static_cast<long long>(options.train.threads), FormatBytes(memory.sums_bytes).c_str(),
+      FormatBytes(memory.total_bytes()).c_str(),
       FormatBytes(options.checkpoint_copy_bytes).c_str());
 }
 
@@ -85,6 +88,7 @@ std::unique_ptr<TrainReporter> BeginToReport(const CheckedConfig& config, const 
   log.file = LogPath(config->run.dir);
   SetUpLogging(log);
   AnnounceLeftOut(run.dataset());
+  spdlog::info("{}", UsedTasksText(*config, run.dataset()));
   auto reporter = NewReporter(*config, progress, job);
   reporter->OnStart(run.dataset(), DeviceName(tensors), run.chosen());
   return reporter;
@@ -116,6 +120,7 @@ int DryRun(const CheckedConfig& config, Job& job) {
   const LearnerOfDataset on_data(*dataset, *config, tensors.device(at::kCPU));
   const ChosenEngine engine = ChooseEngine(
       config->train.engine, {on_data.learner, on_data.data.builder()}, tensors.device());
+  CheckTasks(*config, *dataset, job.is_root());
   if (!job.is_root()) return 0;
   AnnounceLeftOut(*dataset);
   at::set_num_threads(1);
@@ -124,7 +129,8 @@ int DryRun(const CheckedConfig& config, Job& job) {
   const auto threads = static_cast<int>(options.train.threads);
   const MemoryEstimate memory =
       EstimateMemory(options, *dataset, on_data.learner, on_data.data, job.world_size(), threads);
-  PrintDryRun(options, *dataset, on_data.learner, engine, memory, tensors);
+  PrintDryRun(options, *dataset, UsedTasksText(*config, *dataset), on_data.learner, engine, memory,
+              tensors);
   return 0;
 }
 
@@ -138,6 +144,7 @@ int TrainRun(const CheckedConfig& config, const Invocation& invocation, const st
   HeldRunFolder folder(config, data, invocation.arguments, tensors, job);
   const StartedRun run(config, std::move(data), folder, tensors, job);
 
+  CheckTasks(*config, run.dataset(), job.is_root());
   SilentObserver silent;
   const auto reporter = BeginToReport(config, run, tensors, invocation, progress, job);
   TrainObserver& observer = reporter ? static_cast<TrainObserver&>(*reporter) : silent;

@@ -54,6 +54,12 @@ class Checker {
   }
 
   void CheckLoss() {
+    if (config_.meta.loss != MetaOptions::Loss::kBpr) {
+      RefuseWithoutEffect("tasks.negatives", "meta.loss", "only meta.loss bpr compares with them");
+    }
+    if (config_.tasks.negatives == 0) {
+      RefuseWithoutEffect("tasks.negative_sampling", "tasks.negatives", "tasks.negatives is 0");
+    }
     if (config_.meta.loss != MetaOptions::Loss::kBpr) return;
     Require(config_.tasks.negatives >= 1, "meta.loss", "tasks.negatives",
             "meta.loss bpr compares with negatives, and tasks.negatives is 0; set it to 1 or more");

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,6 +66,16 @@ class SectionBuilder {
         name, "steps", range.Text(), help, field,
         [range](const RawValue& raw) { return ReadSteps(raw, range); }, WriteInt);
   }
+  /// The word auto stands for NaN.
+  Key& FloatOrAuto(const char* name, double Options::*field, Range range, const char* help) {
+    return Add(
+        name, "float", range.Text() + ", auto", help, field,
+        [range](const RawValue& raw) {
+          if (raw.text == "auto") return std::numeric_limits<double>::quiet_NaN();
+          return ReadFloat(raw, range);
+        },
+        [](double value) { return std::isnan(value) ? std::string("auto") : WriteFloat(value); });
+  }
   /// The word auto stands for `auto_value`.
   Key& StepsOrAuto(const char* name, int64_t Options::*field, Range range, int64_t auto_value,
                    const char* help) {
@@ -89,8 +101,14 @@ class SectionBuilder {
   Key& Path(const char* name, std::string Options::*field, const char* help) {
     return Add(name, "path", "", help, field, ReadPath, WriteString);
   }
-  Key& Metric(const char* name, std::string Options::*field, const char* help) {
-    return Add(name, "metric", MetricNames(), help, field, ReadMetric, WriteString);
+  Key& MetricOrAuto(const char* name, std::string Options::*field, const char* help) {
+    return Add(
+        name, "metric", MetricNames() + ", auto", help, field,
+        [](const RawValue& raw) {
+          if (raw.text == "auto") return raw.text;
+          return ReadMetric(raw);
+        },
+        WriteString);
   }
   /// The value is one of `words`, or a path.
   Key& WordOrPath(const char* name, std::string Options::*field,

@@ -269,12 +269,18 @@ void AddEval(std::vector<Key>* keys) {
   eval.Steps("every", &EvalOptions::every_steps, AtLeast(0),
              "outer steps between evaluations; 0: only at the end")
       .MayChangeOnResume();
-  eval.Metric("metric", &EvalOptions::metric, "validation metric that picks the best checkpoint");
+  eval.MetricOrAuto("metric", &EvalOptions::metric,
+                    "validation metric that picks the best checkpoint; auto: rmse, or ndcg@K for "
+                    "positive events alone and for meta.loss=bpr");
   eval.StringList("scenarios", &EvalOptions::scenarios,
                   "scenarios whose validation tasks pick the best checkpoint; empty: all");
   eval.Int("top_k", &EvalOptions::top_k, AtLeast(1), "k of ndcg@k, p@k, r@k and hr@k");
-  eval.Float("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
-             "labels of this value or more count as relevant");
+  eval.FloatOrAuto("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
+                   "labels of this value or more count as relevant; auto: three quarters of the "
+                   "way from the smallest to the largest label");
+  eval.Int("candidates", &EvalOptions::candidates, AtLeast(0),
+           "items per task that a log of positive events alone is ranked against, drawn at random; "
+           "0: all items without an event");
   eval.Int("max_tasks", &EvalOptions::max_tasks, AtLeast(0),
            "tasks per scenario in evaluations during training; 0: all");
   eval.Int("draws", &EvalOptions::draws, AtLeast(1), "episodes per task in 'hearth eval'");

@@ -60,6 +60,11 @@ std::string TextOf(const ConvertReport& report, const std::string& output) {
   count(report.missing_dropped, "events dropped for a missing label");
   count(report.missing_filled, "missing labels filled");
   count(report.below_minimum, "events of users or items below the minimum dropped");
+  if (report.label_min == report.label_max && report.label_min != 1.0F) {
+    text += fmt::format(
+        "  warning: every label is {:g}, so neither errors nor rankings tell models apart\n",
+        report.label_min);
+  }
   for (const SideFileMatch& file : report.side_files) text += TextOf(file);
   text += TextOf("user", report.user_features) + TextOf("item", report.item_features);
   text += fmt::format("  {:<22} {:>9} {:>11} {:>7}\n", "part", "tasks", "events", "shards");

@@ -1,5 +1,6 @@
 #include "launch/report/evaluation_report.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -68,6 +69,34 @@ std::string RowText(const std::string& row, const MetricValues& values,
   return line + "\n";
 }
 
+// The list length of the metrics in a table; 1 if there is none.
+int64_t TopKOf(const std::vector<std::string>& columns) {
+  for (const std::string& name : columns) {
+    if (const int64_t k = ParseMetric(name).k; k > 0) return k;
+  }
+  return 1;
+}
+
+// Names the metrics without a column, and the reason.
+std::string LeftOutText(const std::vector<std::string>& columns, const DatasetManifest& manifest,
+                        int64_t top_k) {
+  std::vector<std::string> left_out;
+  for (const Metric& metric : AllMetrics(top_k)) {
+    const std::string name = NameOf(metric);
+    if (std::ranges::find(columns, name) == columns.end()) left_out.push_back(name);
+  }
+  std::string text;
+  if (manifest.positive_only) {
+    text +=
+        "  every label is 1: each task ranks its query items among the items without an event\n";
+  } else if (manifest.label_min == manifest.label_max) {
+    text += fmt::format("  every label is {}: no metric tells methods apart\n", manifest.label_min);
+  }
+  if (left_out.empty()) return text;
+  return text + fmt::format("  left out, as no task defines them: {}{}\n", Join(left_out, ", "),
+                            manifest.positive_only ? "" : " (see eval.relevant_at)");
+}
+
 std::string ScenarioText(const ScenarioResult& result, Part part, const std::string& metric,
                          const DatasetManifest& manifest) {
   const std::string part_name = NameOf(part);
@@ -82,6 +111,7 @@ std::string ScenarioText(const ScenarioResult& result, Part part, const std::str
   text += "\n";
   for (const std::string& row : result.rows) text += RowText(row, result.values.at(row), columns);
 
+  text += LeftOutText(columns, manifest, TopKOf(columns));
   const auto truth = manifest.facts.find(fmt::format("truth_{}/{}", metric, part_name));
   if (truth != manifest.facts.end()) {
     text += fmt::format("  {:<13} {:>8.4f} (best reachable, all events of the part)\n", "truth",

@@ -151,7 +151,14 @@ void TrainReporter::OnBalance(const BalanceReport& report) {
 }
 
 void TrainReporter::OnEvaluation(const ValidationResult& result, bool is_best) {
-  progress_.OnMetric(result.metric, result.value);
+  if (std::isnan(result.value)) {
+    Warn(
+        fmt::format("validation at step {}: {} is undefined on every one of {} tasks, so no step "
+                    "can be the best; look at eval.relevant_at and at the labels",
+                    result.step, result.metric, result.task_count));
+  } else {
+    progress_.OnMetric(result.metric, result.value);
+  }
   std::string scenarios;
   for (const auto& [scenario, value] : result.by_scenario) {
     scenarios += fmt::format("  {} {:.4f}", scenario, value);

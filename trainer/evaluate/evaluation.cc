@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "common/clock.h"
+#include "common/error.h"
 #include "common/phase.h"
 #include "trainer/evaluate/metric_table.h"
 #include "trainer/table/sharded_tables.h"
@@ -19,8 +21,34 @@ constexpr const char* kUnadapted = "unadapted";
 // Number of chunks that share one fetch of rows of sharded tables.
 constexpr int64_t kChunksPerFetch = 8;
 
+double RelevantAt(const EvalOptions& options, const DatasetManifest& manifest) {
+  if (!std::isnan(options.relevant_at)) return options.relevant_at;
+  const double low = manifest.label_min, high = manifest.label_max;
+  return low + 0.75 * (high - low);
+}
+
+// Refuses a metric that no task of the data can define.
+void RequireDefined(const std::string& name, const EvalOptions& options,
+                    const DatasetManifest& manifest) {
+  const MetricKind kind = ParseMetric(name).kind;
+  if (manifest.positive_only && kind != MetricKind::kLoss && !UsesOrderOnly(kind)) {
+    throw ConfigError(
+        "eval.metric={}: every label of '{}' is 1, so errors and thresholds say nothing; choose a "
+        "ranking metric such as ndcg@10, or auto",
+        name, manifest.name);
+  }
+  const bool uses_relevance = kind != MetricKind::kMae && kind != MetricKind::kRmse &&
+                              kind != MetricKind::kNdcg && kind != MetricKind::kLoss;
+  if (!manifest.positive_only && uses_relevance && options.relevant_at > manifest.label_max) {
+    throw ConfigError(
+        "eval.metric={}: no label of '{}' reaches eval.relevant_at={}, they are in [{}, {}]; lower "
+        "eval.relevant_at or set it to auto",
+        name, manifest.name, options.relevant_at, manifest.label_min, manifest.label_max);
+  }
+}
+
 MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest& manifest) {
-  return {.relevant_at = options.relevant_at,
+  return {.relevant_at = RelevantAt(options, manifest),
           .prediction_min = manifest.label_min,
           .prediction_max = manifest.label_max};
 }
@@ -28,6 +56,11 @@ MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest
 std::vector<double> QueryLabels(const Chunk& chunk, int64_t task) {
   return {chunk.query.labels.begin() + chunk.query.offsets[task],
           chunk.query.labels.begin() + chunk.query.offsets[task + 1]};
+}
+
+std::span<const int64_t> QueryItems(const Chunk& chunk, int64_t task) {
+  const int64_t begin = chunk.query.offsets[task], end = chunk.query.offsets[task + 1];
+  return std::span<const int64_t>(chunk.query.items).subspan(begin, end - begin);
 }
 
 // Sets metrics of errors and thresholds to undefined, for scores that are not on the scale of the
@@ -73,7 +106,21 @@ double MeanOf(const MetricValues& values, const std::string& name) {
   return it->second.mean;
 }
 
+std::vector<int64_t> AllItems(const Dataset& dataset) {
+  std::vector<int64_t> items(dataset.event_entities().size());
+  std::iota(items.begin(), items.end(), int64_t{0});
+  return items;
+}
+
 }  // namespace
+
+std::string ChosenMetric(const EvalOptions& options, MetaOptions::Loss loss, bool positive_only) {
+  if (options.metric != "auto") return options.metric;
+  if (positive_only || loss == MetaOptions::Loss::kBpr) {
+    return NameOf({.kind = MetricKind::kNdcg, .k = options.top_k});
+  }
+  return "rmse";
+}
 
 Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
                      const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
@@ -83,9 +130,17 @@ Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Data
       dataset_(dataset),
       tasks_(tasks),
       options_(options),
+      metric_(ChosenMetric(options, learner.loss(), dataset.manifest().positive_only)),
       metric_options_(MetricOptionsFor(options, dataset.manifest())),
       seed_(seed),
-      communicator_(communicator) {}
+      communicator_(communicator) {
+  RequireDefined(metric_, options_, dataset.manifest());
+}
+
+std::unique_ptr<RankingCandidates> Evaluator::CandidatesOf(Part part) const {
+  if (!dataset_.manifest().positive_only) return nullptr;
+  return std::make_unique<RankingCandidates>(dataset_, part, options_.candidates, seed_);
+}
 
 EvaluationEpisodes Evaluator::EpisodesOf(Part part, int64_t support, int64_t max_tasks) const {
   return EvaluationEpisodes(
@@ -109,7 +164,14 @@ void Evaluator::VisitChunks(
     std::vector<Chunk> chunks;
     for (int64_t c = begin; c < end; ++c) chunks.push_back(episodes.Build(c));
     FetchedRows fetched;
-    if (any_sharded) {
+    if (any_sharded && dataset_.manifest().positive_only) {
+      std::vector<int64_t> owners;
+      for (const Chunk& chunk : chunks) {
+        owners.insert(owners.end(), chunk.task_ids.begin(), chunk.task_ids.end());
+      }
+      fetched = FetchTableRows(communicator_,
+                               data_.builder().TableRowsOf(owners, AllItems(dataset_)), parameters);
+    } else if (any_sharded) {
       fetched = FetchTableRows(communicator_, data_.builder().TableRowsOf(chunks), parameters);
     }
     for (const Chunk& chunk : chunks) visit(chunk, fetched);
@@ -117,7 +179,8 @@ void Evaluator::VisitChunks(
 }
 
 void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
-                                const Chunk& chunk, bool adapt, std::span<const Metric> metrics,
+                                const Chunk& chunk, const RankingCandidates* candidates, bool adapt,
+                                std::span<const Metric> metrics,
                                 std::vector<TaskValues>& out) const {
   const ChunkPredictions predictions =
       learner_.Predict(parameters, data_.builder(), chunk, adapt, fetched);
@@ -125,6 +188,13 @@ void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedR
     const std::vector<double> labels = QueryLabels(chunk, t);
     const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
                                             labels.size());
+    if (candidates != nullptr) {
+      const RankedItems ranked = candidates->For(chunk.task_ids[t], QueryItems(chunk, t));
+      out.push_back({chunk.number, t, chunk.task_ids[t],
+                     RankTask(parameters, fetched, chunk, t, adapt, ranked, metrics,
+                              predictions.query_loss[t])});
+      continue;
+    }
     std::vector<double> values =
         EvaluateTask(metrics, predicted, labels, metric_options_, predictions.query_loss[t]);
     if (learner_.loss() == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
@@ -132,7 +202,25 @@ void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedR
   }
 }
 
+// Ranks the candidates of one task by their scores.
+std::vector<double> Evaluator::RankTask(const MetaParameters& parameters,
+                                        const FetchedRows& fetched, const Chunk& chunk,
+                                        int64_t task, bool adapt, const RankedItems& ranked,
+                                        std::span<const Metric> metrics, double loss) const {
+  TaskState state;
+  if (adapt) {
+    state = learner_.Adapt(parameters, data_.builder(), TaskOfChunk(chunk, task), fetched);
+  }
+  const std::vector<double> scores = learner_.ScoreItems(
+      parameters, data_.builder(), state, chunk.task_ids[task], ranked.items, fetched);
+  std::vector<double> values =
+      EvaluateTask(metrics, scores, ranked.labels, {.relevant_at = 1.0}, loss);
+  KeepOrderMetrics(metrics, values);
+  return values;
+}
+
 void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
+                                 const RankingCandidates* candidates,
                                  std::span<const Metric> metrics,
                                  std::vector<TaskValues>& out) const {
   const auto rows_of = [](const TaskRows& rows, const auto& column, int64_t task) {
@@ -142,11 +230,15 @@ void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
     const Support support{rows_of(chunk.support, chunk.support.items, t),
                           rows_of(chunk.support, chunk.support.labels, t)};
-    const std::vector<double> predicted =
-        baseline.Predict(support, rows_of(chunk.query, chunk.query.items, t));
+    RankedItems ranked;
+    if (candidates != nullptr) ranked = candidates->For(chunk.task_ids[t], QueryItems(chunk, t));
+    const std::vector<double> predicted = baseline.Predict(
+        support, candidates == nullptr ? QueryItems(chunk, t) : std::span(ranked.items));
     std::vector<double> values =
-        EvaluateTask(metrics, predicted, QueryLabels(chunk, t), metric_options_);
-    if (!baseline.predicts_labels()) KeepOrderMetrics(metrics, values);
+        candidates == nullptr
+            ? EvaluateTask(metrics, predicted, QueryLabels(chunk, t), metric_options_)
+            : EvaluateTask(metrics, predicted, ranked.labels, {.relevant_at = 1.0});
+    if (candidates != nullptr || !baseline.predicts_labels()) KeepOrderMetrics(metrics, values);
     out.push_back({chunk.number, t, chunk.task_ids[t], std::move(values)});
   }
 }
@@ -175,21 +267,23 @@ std::vector<Evaluator::TaskValues> Evaluator::Gather(std::vector<TaskValues> loc
 
 ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   const double begin = SteadyNowSec();
-  const std::vector<Metric> metrics = {ParseMetric(options_.metric), {.kind = MetricKind::kLoss}};
+  const std::vector<Metric> metrics = {ParseMetric(metric_), {.kind = MetricKind::kLoss}};
   ValidationResult result;
-  result.metric = options_.metric;
+  result.metric = metric_;
   double metric_sum = 0.0, metric_count = 0.0;
   if (validation_.empty()) {
     for (const Scenario scenario : ChosenScenarios(options_)) {
-      validation_.emplace(scenario,
-                          EpisodesOf({Split::kValidation, scenario}, 0, options_.max_tasks));
+      const Part part = {Split::kValidation, scenario};
+      validation_.emplace(
+          scenario, ValidationPart{EpisodesOf(part, 0, options_.max_tasks), CandidatesOf(part)});
     }
   }
-  for (const auto& [scenario, episodes] : validation_) {
+  const std::vector<Metric> loss = {{.kind = MetricKind::kLoss}};
+  for (const auto& [scenario, part] : validation_) {
     std::vector<TaskValues> adapted, unadapted;
-    VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-      EvaluateLearner(parameters, fetched, chunk, true, metrics, adapted);
-      EvaluateLearner(parameters, fetched, chunk, false, metrics, unadapted);
+    VisitChunks(parameters, part.episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
+      EvaluateLearner(parameters, fetched, chunk, part.candidates.get(), true, metrics, adapted);
+      EvaluateLearner(parameters, fetched, chunk, nullptr, false, loss, unadapted);
     });
     double scenario_sum = 0.0, scenario_count = 0.0;
     for (const TaskValues& task : Gather(std::move(adapted), metrics.size())) {
@@ -199,8 +293,8 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
       scenario_sum += task.values[0];
       scenario_count += 1.0;
     }
-    for (const TaskValues& task : Gather(std::move(unadapted), metrics.size())) {
-      result.unadapted_loss += task.values[1];
+    for (const TaskValues& task : Gather(std::move(unadapted), loss.size())) {
+      result.unadapted_loss += task.values[0];
     }
     if (scenario_count == 0.0) continue;
     result.by_scenario[std::string(NameOf(scenario))] = scenario_sum / scenario_count;
@@ -228,12 +322,15 @@ ScenarioResult Evaluator::EvaluatePart(
   result.rows = {kAdapted, kUnadapted};
   for (const auto& baseline : baselines) result.rows.emplace_back(baseline->name());
 
+  const std::unique_ptr<RankingCandidates> candidates = CandidatesOf(part);
   LocalValues local;
   VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-    EvaluateLearner(parameters, fetched, chunk, true, metrics, local[kAdapted]);
-    EvaluateLearner(parameters, fetched, chunk, false, metrics, local[kUnadapted]);
+    EvaluateLearner(parameters, fetched, chunk, candidates.get(), true, metrics, local[kAdapted]);
+    EvaluateLearner(parameters, fetched, chunk, candidates.get(), false, metrics,
+                    local[kUnadapted]);
     for (const auto& baseline : baselines) {
-      EvaluateBaseline(*baseline, chunk, metrics, local[std::string(baseline->name())]);
+      EvaluateBaseline(*baseline, chunk, candidates.get(), metrics,
+                       local[std::string(baseline->name())]);
     }
   });
   MetricTable table(metrics, options_.bootstrap, seed_);
@@ -262,9 +359,10 @@ MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part
                                      int64_t support) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
   const EvaluationEpisodes episodes = EpisodesOf(part, support, 0);
+  const std::unique_ptr<RankingCandidates> candidates = CandidatesOf(part);
   std::vector<TaskValues> local;
   VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-    EvaluateLearner(parameters, fetched, chunk, true, metrics, local);
+    EvaluateLearner(parameters, fetched, chunk, candidates.get(), true, metrics, local);
   });
   MetricTable table(metrics, options_.bootstrap, seed_);
   for (const TaskValues& task : Gather(std::move(local), metrics.size())) {

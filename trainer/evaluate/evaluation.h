@@ -10,6 +10,7 @@
 
 #include "cluster/communicator.h"
 #include "sampler/evaluation_episodes.h"
+#include "sampler/ranked_items.h"
 #include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
 #include "trainer/adapt/learner.h"
@@ -21,12 +22,17 @@
 
 namespace hearth {
 
+/// The metric that EvalOptions::metric names. auto: ndcg@K with EvalOptions::top_k for a log of
+/// positive events and for meta.loss=bpr, else rmse.
+std::string ChosenMetric(const EvalOptions& options, MetaOptions::Loss loss, bool positive_only);
+
 /// One validation during training: the mean of the chosen metric, and the losses before and after
 /// adaptation.
 struct ValidationResult {
   int64_t step = 0;
-  std::string metric;  ///< EvalOptions::metric
-  double value = 0.0;  ///< mean of the metric over the tasks of all scenarios, adapted
+  std::string metric;  ///< ChosenMetric
+  /// Mean of the metric over the tasks of all scenarios, adapted; kUndefined if no task defines it.
+  double value = kUndefined;
   double adapted_loss = 0.0, unadapted_loss = 0.0;
   int64_t task_count = 0;  ///< tasks over all ranks; 0: the data set has no validation part
   std::map<std::string, double> by_scenario;  ///< the metric of each scenario that has tasks
@@ -61,7 +67,8 @@ struct ScenarioResult {
 /// part, task, draw), for any number of ranks.
 class Evaluator {
  public:
-  /// All references must outlive the evaluator. `data`: the binding of `dataset`.
+  /// All references must outlive the evaluator. `data`: the binding of `dataset`. Throws
+  /// ConfigError when the data cannot define EvalOptions::metric.
   Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
             const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
             Communicator& communicator);
@@ -86,10 +93,17 @@ class Evaluator {
 
   EvaluationEpisodes EpisodesOf(Part part, int64_t support, int64_t max_tasks) const;
   void EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
-                       const Chunk& chunk, bool adapt, std::span<const Metric> metrics,
-                       std::vector<TaskValues>& out) const;
+                       const Chunk& chunk, const RankingCandidates* candidates, bool adapt,
+                       std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   void EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
-                        std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
+                        const RankingCandidates* candidates, std::span<const Metric> metrics,
+                        std::vector<TaskValues>& out) const;
+  std::vector<double> RankTask(const MetaParameters& parameters, const FetchedRows& fetched,
+                               const Chunk& chunk, int64_t task, bool adapt,
+                               const RankedItems& ranked, std::span<const Metric> metrics,
+                               double loss) const;
+  // The candidates of a part; null if labels tell what is relevant.
+  std::unique_ptr<RankingCandidates> CandidatesOf(Part part) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
   MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support) const;
   // Visits this rank's chunks, with the fetched rows of sharded tables. Collective.
@@ -101,11 +115,16 @@ class Evaluator {
   const Dataset& dataset_;
   TaskOptions tasks_;
   EvalOptions options_;
+  std::string metric_;  // ChosenMetric
   MetricOptions metric_options_;
   uint64_t seed_;
   Communicator& communicator_;
-  // The episodes of the validation parts, made by the first Validate.
-  std::map<Scenario, EvaluationEpisodes> validation_;
+  // A validation part, made by the first Validate.
+  struct ValidationPart {
+    EvaluationEpisodes episodes;
+    std::unique_ptr<RankingCandidates> candidates;
+  };
+  std::map<Scenario, ValidationPart> validation_;
 };
 
 }  // namespace hearth

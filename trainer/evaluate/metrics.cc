@@ -48,10 +48,13 @@ struct TieGroup {
   int64_t CountBefore(int64_t k) const { return std::clamp<int64_t>(k - begin, 0, size()); }
 };
 
+constexpr double kLargestPlainLabel = 512.0;  // 2^512 is finite, and so is a sum of many
+
 double Share(int64_t count, int64_t whole) {
   return static_cast<double>(count) / static_cast<double>(whole);
 }
-double Gain(double label) { return std::exp2(label) - 1.0; }
+// 2^label - 1, divided by 2^shift.
+double Gain(double label, double shift) { return std::exp2(label - shift) - std::exp2(-shift); }
 double Discount(int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 2.0); }
 
 // The tie groups of a task in order of rank; the ranking metrics need nothing else of the
@@ -60,6 +63,8 @@ class Ranking {
  public:
   Ranking(std::span<const double> predictions, std::span<const double> labels, double relevant_at)
       : labels_(labels), row_count_(std::ssize(labels)) {
+    const double largest = std::ranges::max(labels);
+    if (largest > kLargestPlainLabel) shift_ = largest;
     std::vector<size_t> order(labels.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::ranges::stable_sort(order, std::greater<>(), [&](size_t row) { return predictions[row]; });
@@ -70,7 +75,7 @@ class Ranking {
       TieGroup& group = groups_.back();
       group.end = rank + 1;
       group.relevant_count += labels[row] >= relevant_at;
-      group.gain_sum += Gain(labels[row]);
+      group.gain_sum += Gain(labels[row], shift_);
       relevant_count_ += labels[row] >= relevant_at;
     }
   }
@@ -95,7 +100,7 @@ class Ranking {
     std::ranges::sort(best, std::greater<>());
     double best_dcg = 0.0;
     for (int64_t rank = 0; rank < std::min(k, row_count_); ++rank) {
-      best_dcg += Gain(best[rank]) * Discount(rank);
+      best_dcg += Gain(best[rank], shift_) * Discount(rank);
     }
     if (best_dcg <= 0.0) return kUndefined;
     double dcg = 0.0;
@@ -154,6 +159,7 @@ class Ranking {
 
   std::span<const double> labels_;
   int64_t row_count_;
+  double shift_ = 0.0;  // keeps the gains of large labels finite; their ratios are the same
   int64_t relevant_count_ = 0;
   std::vector<TieGroup> groups_;
 };

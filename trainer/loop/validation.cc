@@ -1,5 +1,6 @@
 #include "trainer/loop/validation.h"
 
+#include <cmath>
 #include <utility>
 
 #include "common/phase.h"
@@ -17,6 +18,10 @@ void Validation::Run() {
   newest_ = validate_();
   newest_->step = counters_.step;
   if (newest_->task_count == 0) return;
+  if (std::isnan(newest_->value)) {  // undefined: neither better nor worse
+    observer_.OnEvaluation(*newest_, /*is_best=*/false);
+    return;
+  }
   const bool is_best = IsBest();
   if (is_best) {
     counters_.best_metric = newest_->value;
@@ -37,7 +42,7 @@ bool Validation::IsBest() const {
 }
 
 std::optional<CheckpointMetric> Validation::MetricOf(int64_t step) const {
-  if (!Has(step)) return std::nullopt;
+  if (!Has(step) || std::isnan(newest_->value)) return std::nullopt;
   return CheckpointMetric{newest_->metric, newest_->value};
 }
 

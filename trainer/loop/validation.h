@@ -20,12 +20,13 @@ class Validation {
              TrainObserver& observer);
 
   /// Validates the step of the counters. If the data has no validation part, the counters stay as
-  /// they are and the observer is not called. Collective: all ranks must call.
+  /// they are and the observer is not called; if no task defines the metric, they stay too, so that
+  /// the step is not the best and patience does not count it. Collective: all ranks must call.
   void Run();
 
   /// True when this step was the newest to be validated.
   bool Has(int64_t step) const { return newest_ && newest_->step == step; }
-  /// The metric of this step; nothing unless it was the newest to be validated.
+  /// The metric of this step; nothing unless it was the newest to be validated and defined.
   std::optional<CheckpointMetric> MetricOf(int64_t step) const;
 
  private:

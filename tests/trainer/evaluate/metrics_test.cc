@@ -235,5 +235,16 @@ TEST(MetricNames, SayWhichDirectionIsBetterAndWhatNeedsLabelsScale) {
   }
 }
 
+TEST(Ndcg, GainsOfLargeLabelsStayFinite) {
+  const Metric ndcg{.kind = MetricKind::kNdcg, .k = 2};
+  const auto value = [&](const std::vector<double>& predictions, const std::vector<double>& labels) {
+    return EvaluateTask(std::span(&ndcg, 1), predictions, labels, {})[0];
+  };
+  EXPECT_EQ(value({3, 2, 1}, {5000, 4000, 10}), 1.0);
+  EXPECT_NEAR(value({1, 2, 3}, {5000, 4999, 4998}),
+              (0.25 + 0.5 / std::log2(3)) / (1 + 0.5 / std::log2(3)), 1e-12);
+  EXPECT_NEAR(value({1, 2, 3}, {513, 512, 511}), value({1, 2, 3}, {50, 49, 48}), 1e-12);
+}
+
 }  // namespace
 }  // namespace hearth

@@ -57,6 +57,21 @@ TEST_F(ValidationTest, HighestRankingIsTheBest) {
   EXPECT_EQ(counters_.best_metric, 0.3);
 }
 
+TEST_F(ValidationTest, AnUndefinedMetricIsNeverTheBestAndNotCounted) {
+  const double undefined = std::nan("");
+  Run(10, undefined);
+  EXPECT_EQ(counters_.best_step, -1);
+  EXPECT_EQ(counters_.evaluations_without_improvement, 0);
+  EXPECT_FALSE(validation_.MetricOf(10).has_value());
+  EXPECT_THAT(observer_.evaluations, SizeIs(1));
+  Run(20, 0.7);
+  Run(30, undefined);
+  EXPECT_EQ(counters_.best_step, 20);
+  EXPECT_EQ(counters_.best_metric, 0.7);
+  EXPECT_EQ(counters_.evaluations_without_improvement, 0);
+  EXPECT_TRUE(validation_.Has(30)) << "it was validated all the same";
+}
+
 TEST_F(ValidationTest, BestOfAResumedRunStands) {
   counters_.best_step = 5;
   counters_.best_metric = 0.5;
