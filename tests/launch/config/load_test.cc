@@ -87,6 +87,22 @@ TEST(LoadConfig, UnknownNamesGetTheNearestValidName) {
               AllOf(HasSubstr("unknown key 'zzzz.qqqq'"), Not(HasSubstr("did you mean"))));
 }
 
+TEST(LoadConfig, WrongModelsAndMethodsGetTheNearestValidName) {
+  EXPECT_EQ(RefusalOfOverrides({"meta.method=mmal"}),
+            "command line: meta.method=mmal: error: meta.method: 'mmal' is not one of joint, maml, "
+            "fomaml, anil, ridge, prototypes (did you mean 'maml'?)\n"
+            "  meta.method: meta-learning method; joint: no adaptation");
+  for (const auto& [wrong, right] : {std::pair("embeding_dot", "embedding_dot"),
+                                     {"embedding-mlp", "embedding_mlp"},
+                                     {"dot", "embedding_dot"},
+                                     {"mlp", "embedding_mlp"}}) {
+    EXPECT_THAT(RefusalOfOverrides({fmt::format("model.type={}", wrong)}),
+                HasSubstr(fmt::format("'{}' is not one of embedding_dot, embedding_mlp (did you "
+                                      "mean '{}'?)",
+                                      wrong, right)));
+  }
+}
+
 TEST(LoadConfig, EveryOneLetterTypoOfAKeyIsRefused) {
   for (const Key& key : AllKeys()) {
     for (size_t i = key.name.find('.') + 1; i < key.name.size(); ++i) {
