@@ -217,7 +217,48 @@ TEST(CombinationChecks, RefuseASettingWithoutEffect) {
               HasSubstr("model.item_id is false"));
 }
 
-TEST(CombinationChecks, RefuseEveryContradiction) {
+// The keys of the struct are written here again, so a key that leaves the struct's table is missed.
+TEST(CombinationChecks, MethodsWithoutGradientStepsRefuseEveryKeyOfGradientDescent) {
+  const std::vector<std::string> settings = {
+      "meta.inner_steps=5",   "meta.inner_lr=0.5",   "meta.learn_inner_lr=no",    "meta.adapt=all",
+      "meta.support_prior=2", "meta.recompute=true", "meta.fast_weights=explicit"};
+  int64_t count = 0;
+  for (const Key& key : AllKeys()) count += key.options == typeid(GradientDescentOptions);
+  EXPECT_EQ(count, std::ssize(settings)) << "a new key of gradient descent joins this list";
+  for (const std::string method : {"joint", "ridge", "prototypes"}) {
+    for (const std::string& setting : settings) {
+      const std::string key = setting.substr(0, setting.find('='));
+      EXPECT_THAT(
+          RefusalOfOverrides({"meta.method=" + method, setting}),
+          HasSubstr(fmt::format("{} has no effect: meta.method {} {}", key, method,
+                                method == "joint" ? "does not adapt" : "takes no gradient steps")));
+    }
+  }
+  for (const std::string method : {"maml", "fomaml"}) {
+    for (const std::string& setting : settings) {
+      EXPECT_EQ(RefusalOfOverrides({"meta.method=" + method, setting}), "(accepted)") << setting;
+    }
+  }
+}
+
+TEST(CombinationChecks, AnInnerRateOfItsOwnNeedsALearnedRate) {
+  EXPECT_THAT(RefusalOfOverrides({"meta.method=joint", "optim.inner_lr_lr=0.5"}),
+              HasSubstr("optim.inner_lr_lr has no effect: meta.method joint learns no rates"));
+  for (const std::string method : {"maml", "fomaml", "anil", "ridge", "prototypes"}) {
+    EXPECT_EQ(RefusalOfOverrides({"meta.method=" + method, "optim.inner_lr_lr=0.5"}), "(accepted)")
+        << method;
+  }
+}
+
+TEST(CombinationChecks, ARunsWholeConfigurationMayNameKeysWithoutEffect) {
+  Config config;
+  config.meta.method = MetaOptions::Method::kRidge;
+  config.descent.recompute = true;
+  EXPECT_NO_THROW(LoadConfig({{WriteFile("whole.yaml", ShowConfig(config, false))}, {}}));
+}
+
+// Every setting of an entry is legal by itself; an entry with one setting contradicts a default.
+TEST(CombinationChecks, RefuseEveryContradictionOfSettingsThatAreEachLegalAlone) {
   struct Contradiction {
     std::vector<std::string> settings;
     std::string refusal;
@@ -244,11 +285,10 @@ TEST(CombinationChecks, RefuseEveryContradiction) {
   };
   for (const Contradiction& contradiction : contradictions) {
     EXPECT_THAT(RefusalOfOverrides(contradiction.settings), HasSubstr(contradiction.refusal));
-    // Each setting is legal by itself.
     for (size_t i = 0; i < contradiction.settings.size() && contradiction.settings.size() > 1;
          ++i) {
       EXPECT_EQ(RefusalOfOverrides({contradiction.settings[i]}), "(accepted)")
-          << contradiction.settings[i];
+          << contradiction.settings[i] << " is to be legal without the other settings of its entry";
     }
   }
 }
