@@ -28,6 +28,19 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// The only candidate that has `name` as one of its words ("a" and "b" of "a_b"); "" if there is
+// none, or more than one.
+std::string OnlyNameWithWord(std::string_view name, const std::vector<std::string>& candidates) {
+  std::string found;
+  for (const std::string& candidate : candidates) {
+    const std::vector<std::string_view> words = SplitText(candidate, "_");
+    if (std::find(words.begin(), words.end(), name) == words.end()) continue;
+    if (!found.empty()) return "";
+    found = candidate;
+  }
+  return found;
+}
+
 template <typename T>
 bool ParseWhole(std::string_view text, T* value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
@@ -47,7 +60,7 @@ std::string NearestName(std::string_view name, const std::vector<std::string>& c
       best_distance = distance;
     }
   }
-  return best;
+  return best.empty() ? OnlyNameWithWord(name, candidates) : best;
 }
 
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {

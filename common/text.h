@@ -8,7 +8,8 @@
 namespace hearth {
 
 /// Returns the candidate nearest to `name` by edit distance, or "" when none is close
-/// (more than a third of the longer word would have to change).
+/// (more than a third of the longer word would have to change). If none is close, returns the only
+/// candidate with `name` as a word: "embedding_mlp" for "mlp".
 std::string NearestName(std::string_view name, const std::vector<std::string>& candidates);
 
 /// Returns " (did you mean 'x'?)" or "", ready to append to an error message.

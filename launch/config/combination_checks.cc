@@ -5,6 +5,36 @@
 namespace hearth {
 namespace {
 
+/// True for the methods that read GradientDescentOptions.
+bool TakesGradientSteps(MetaOptions::Method method) {
+  switch (method) {
+    case MetaOptions::Method::kMaml:
+    case MetaOptions::Method::kFomaml:
+    case MetaOptions::Method::kAnil:
+      return true;
+    case MetaOptions::Method::kJoint:
+    case MetaOptions::Method::kRidge:
+    case MetaOptions::Method::kPrototypes:
+      return false;
+  }
+  HEARTH_CHECK(false, "method {}", static_cast<int>(method));
+}
+
+/// True for the methods that may have parameters with ParameterSpec::own_rate.
+bool MayLearnRates(MetaOptions::Method method) {
+  switch (method) {
+    case MetaOptions::Method::kJoint:
+      return false;
+    case MetaOptions::Method::kMaml:
+    case MetaOptions::Method::kFomaml:
+    case MetaOptions::Method::kAnil:
+    case MetaOptions::Method::kRidge:
+    case MetaOptions::Method::kPrototypes:
+      return true;
+  }
+  HEARTH_CHECK(false, "method {}", static_cast<int>(method));
+}
+
 class Checker {
  public:
   Checker(const LoadedConfig& loaded, Problems* problems)
@@ -28,12 +58,15 @@ class Checker {
     using Method = MetaOptions::Method;
     const MetaOptions& meta = config_.meta;
     const GradientDescentOptions& descent = config_.descent;
-    const bool descends = meta.method == Method::kMaml || meta.method == Method::kFomaml ||
-                          meta.method == Method::kAnil;
-    if (meta.method == Method::kJoint) {
-      RefuseDescentKeys("meta.method joint does not adapt");
-    } else if (!descends) {
-      RefuseDescentKeys("the chosen meta.method takes no gradient steps");
+    const std::string method = "meta.method " + FindKey("meta.method")->write(config_);
+    const bool descends = TakesGradientSteps(meta.method);
+    if (!descends) {
+      const bool adapts = meta.method != Method::kJoint;
+      RefuseKeysOf<GradientDescentOptions>(
+          "meta.method", method + (adapts ? " takes no gradient steps" : " does not adapt"));
+    }
+    if (!MayLearnRates(meta.method)) {
+      RefuseWithoutEffect("optim.inner_lr_lr", "meta.method", method + " learns no rates");
     }
     if (meta.method == Method::kAnil && descent.adapt != GradientDescentOptions::Adapt::kHead) {
       RefuseWithoutEffect("meta.adapt", "meta.method",
@@ -165,10 +198,11 @@ class Checker {
                    "remove one of the two");
   }
 
-  void RefuseDescentKeys(const std::string& reason) {
-    for (const char* key : {"meta.inner_steps", "meta.inner_lr", "meta.learn_inner_lr",
-                            "meta.adapt", "meta.support_prior"}) {
-      RefuseWithoutEffect(key, "meta.method", reason);
+  /// Refuses all keys of an options struct, for a `cause` that leaves the whole struct unread.
+  template <typename Options>
+  void RefuseKeysOf(const std::string& cause, const std::string& reason) {
+    for (const Key& key : AllKeys()) {
+      if (key.options == typeid(Options)) RefuseWithoutEffect(key.name, cause, reason);
     }
   }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <typeindex>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Key {
   std::function<void(const RawValue&, Config&)> read;
   /// Returns the value of the field as YAML text.
   std::function<std::string(const Config&)> write;
+  /// The options struct that has the field. Checks use it to name all keys of a component.
+  std::type_index options = typeid(void);
   /// A resumed run may differ from its start in this key.
   bool may_change_on_resume = false;
 

@@ -18,6 +18,7 @@ Key& SectionBuilder<Options>::Add(const char* name, std::string type, std::strin
   key.type = std::move(type);
   key.legal = std::move(legal);
   key.help = help;
+  key.options = typeid(Options);
   key.read = [options = options_, field, reader](const RawValue& raw, Config& config) {
     config.*options.*field = reader(raw);
   };

@@ -204,8 +204,10 @@ void AddOptim(std::vector<Key>* keys) {
                Names<Type>{{"adam", Type::kAdam}, {"sgd", Type::kSgd}},
                "optimizer of dense parameters");
   optim.Float("lr", &OptimizerOptions::lr, Above(0), "learning rate of dense parameters");
-  optim.Float("inner_lr_lr", &OptimizerOptions::inner_lr_lr, AtLeast(0),
-              "learning rate of learned inner rates (they are stored as logarithms)");
+  optim.Float(
+      "inner_lr_lr", &OptimizerOptions::inner_lr_lr, AtLeast(0),
+      "learning rate of learned inner rates, and of the strengths, prior and scale that ridge and "
+      "prototypes learn (all are stored as logarithms)");
   optim.Float("weight_decay", &OptimizerOptions::weight_decay, AtLeast(0),
               "decoupled weight decay of dense parameters");
   optim.Choice("schedule", &OptimizerOptions::schedule,

@@ -30,6 +30,14 @@ TEST(NearestName, FindsNothingWhenNothingIsNear) {
   EXPECT_EQ(NearestName("method", {}), "");
 }
 
+TEST(NearestName, AWordOfOneNameAloneStandsForIt) {
+  const std::vector<std::string> models = {"embedding_dot", "embedding_mlp"};
+  EXPECT_EQ(NearestName("mlp", models), "embedding_mlp");
+  EXPECT_EQ(NearestName("dot", models), "embedding_dot");
+  EXPECT_EQ(NearestName("em", models), "");    // no whole word
+  EXPECT_EQ(NearestName("inner", kKeys), "");  // a word of two names
+}
+
 TEST(NearestName, TakesTheNearestAndOfEqualsTheFirst) {
   EXPECT_EQ(NearestName("abcdeg", {"abcdxy", "abcdef"}), "abcdef");
   EXPECT_EQ(NearestName("abcdeg", {"abcdex", "abcdey"}), "abcdex");

@@ -82,6 +82,17 @@ std::vector<int64_t> AllAdapted(std::vector<int64_t> adapted, bool adapts_rows,
   return adapted;
 }
 
+// True if `adapted` names the weights and biases of the last layers of `head`, in their order. The
+// kernels adapt these alone.
+bool AreLastLayers(std::span<const int64_t> adapted, const DenseHead& head) {
+  std::vector<int64_t> of_layers;
+  for (const TaskLinear& layer : head.layers) {
+    of_layers.insert(of_layers.end(), {layer.weight(), layer.bias()});
+  }
+  if (adapted.size() % 2 != 0 || adapted.size() > of_layers.size()) return false;
+  return std::ranges::equal(adapted, std::span(of_layers).last(adapted.size()));
+}
+
 HeadRows WithId(HeadRows rows, int64_t id) {
   rows.x.id = id;
   return rows;
@@ -133,6 +144,10 @@ HeadOffer GradientDescent::OffersHeadProgram() const {
   if (adapts_rows_) return {.program = {}, .refusal = "embedding rows adapt (meta.adapt=all)"};
   if (rates_.per_element()) {
     return {.program = {}, .refusal = "elements have inner rates of their own"};
+  }
+  const DenseHead* head = model_.dense_head();
+  if (head != nullptr && !AreLastLayers(head_, *head)) {
+    return {.program = {}, .refusal = "the model adapts other parameters than its last layers"};
   }
   return {.program = {.adapted_layers = std::ssize(head_) / 2,
                       .inner_steps = options_.inner_steps,

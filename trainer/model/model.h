@@ -34,7 +34,8 @@ class Model {
 
   /// The embedding tables, in BatchBuilder's order: task side, then row side.
   const std::vector<TableSpec>& tables() const { return tables_; }
-  /// Indexes of the head's parameters, first layer first.
+  /// Indexes of the parameters that may adapt, first layer first: weights and biases of TaskLinear
+  /// layers that Score runs. Inner steps do not move a parameter that Encode alone reads.
   const std::vector<int64_t>& adaptable() const { return adaptable_; }
   /// The last layer of the head, linear and of width 1.
   const TaskLinear& last_layer() const { return head_.layers.back(); }
@@ -49,7 +50,8 @@ class Model {
   /// steps.
   virtual HeadRows MakeHeadRows(const EncodedRows& rows) const = 0;
 
-  /// The inputs of last_layer(): the features that a linear adaptation reads.
+  /// The inputs of last_layer(). ridge and prototypes adapt by these features alone, so they should
+  /// tell items apart by the taste of a user, not only by a bias.
   virtual HeadRows Features(const ParameterValues& values, const HeadRows& rows,
                             std::vector<LayerTap>* taps = nullptr) const;
 

@@ -26,7 +26,7 @@ struct ModelOptions {
   /// kAls: the items' table rows start with a biased matrix factorisation of the training part.
   Start start = Start::kRandom;
   /// The side features to use, such as "user.age" or "item.genre"; empty: all features.
-  std::vector<std::string> features;
+  std::vector<std::string> features = {};
 };
 
 }  // namespace hearth

@@ -13,8 +13,10 @@ struct OptimizerOptions {
   enum class Schedule { kConstant, kCosine, kLinear };
 
   Type type = Type::kAdam;
-  double lr = 1e-3;           ///< dense parameters, > 0
-  double inner_lr_lr = 1e-2;  ///< step size of learned inner rates (they are stored as logarithms)
+  double lr = 1e-3;  ///< dense parameters, > 0
+  /// The step size of parameters with ParameterSpec::own_rate: logarithms of inner rates, and of
+  /// the strengths, prior and scale of closed forms.
+  double inner_lr_lr = 1e-2;
   double weight_decay = 0.0;  ///< decoupled, dense parameters
   Schedule schedule = Schedule::kConstant;
   int64_t warmup_steps = 0;

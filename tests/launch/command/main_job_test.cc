@@ -15,6 +15,7 @@ namespace hearth {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -243,6 +244,7 @@ TEST_F(MainJob, ADryRunTrainsNothing) {
   const std::string text =
       Run({"train", "--dry-run", "-c", Path("config.yaml"), "run.dir=" + Path("dry")});
   EXPECT_THAT(text, HasSubstr("nothing was trained"));
+  EXPECT_THAT(text, ContainsRegex("[0-9]+ of [0-9]+ training tasks have tasks.min_events=[0-9]+"));
   EXPECT_FALSE(fs::exists(Path("dry")));
 }
 

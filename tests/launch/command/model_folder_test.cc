@@ -15,7 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class ModelFolderCommand : public ::testing::TestWithParam<const char*> {
+// A method or a model, and the settings that choose it.
+struct Case {
+  std::string name;
+  std::vector<std::string> settings;
+};
+
+class ModelFolderCommand : public ::testing::TestWithParam<Case> {
  protected:
   ModelFolderCommand()
       : folder_(::testing::TempDir() + "model_folder_" + std::to_string(getpid())) {
@@ -43,12 +49,12 @@ class ModelFolderCommand : public ::testing::TestWithParam<const char*> {
                                           "tasks.per_step=8",
                                           "tasks.chunk=8",
                                           "model.dim=4",
-                                          "model.layers=[4]",
                                           "train.device=cpu",
                                           "eval.every=2",
                                           "eval.bootstrap=20",
-                                          "eval.shots=[2]",
-                                          "meta.method=" + std::string(GetParam())};
+                                          "eval.shots=[2]"};
+    const std::vector<std::string>& chosen = GetParam().settings;
+    arguments.insert(arguments.end(), chosen.begin(), chosen.end());
     if (settings.empty()) arguments.push_back("train.max_steps=4");
     arguments.insert(arguments.end(), settings.begin(), settings.end());
     Run(arguments);
@@ -61,8 +67,14 @@ class ModelFolderCommand : public ::testing::TestWithParam<const char*> {
   std::string folder_;
 };
 
-INSTANTIATE_TEST_SUITE_P(, ModelFolderCommand, ::testing::Values("maml", "ridge", "prototypes"),
-                         [](const auto& test) { return std::string(test.param); });
+// Every method with a state of its own, with the default model; every other model with maml.
+INSTANTIATE_TEST_SUITE_P(
+    , ModelFolderCommand,
+    ::testing::Values(Case{"maml", {"meta.method=maml", "model.layers=[4]"}},
+                      Case{"ridge", {"meta.method=ridge", "model.layers=[4]"}},
+                      Case{"prototypes", {"meta.method=prototypes", "model.layers=[4]"}},
+                      Case{"dot", {"meta.method=maml", "model.type=embedding_dot"}}),
+    [](const auto& test) { return test.param.name; });
 
 TEST_P(ModelFolderCommand, AnswersAsTheRunDoes) {
   const std::vector<std::string> rest = {"--support", Path("support.tsv"), "--top-k", "7"};

@@ -87,6 +87,22 @@ TEST(LoadConfig, UnknownNamesGetTheNearestValidName) {
               AllOf(HasSubstr("unknown key 'zzzz.qqqq'"), Not(HasSubstr("did you mean"))));
 }
 
+TEST(LoadConfig, WrongModelsAndMethodsGetTheNearestValidName) {
+  EXPECT_EQ(RefusalOfOverrides({"meta.method=mmal"}),
+            "command line: meta.method=mmal: error: meta.method: 'mmal' is not one of joint, maml, "
+            "fomaml, anil, ridge, prototypes (did you mean 'maml'?)\n"
+            "  meta.method: meta-learning method; joint: no adaptation");
+  for (const auto& [wrong, right] : {std::pair("embeding_dot", "embedding_dot"),
+                                     {"embedding-mlp", "embedding_mlp"},
+                                     {"dot", "embedding_dot"},
+                                     {"mlp", "embedding_mlp"}}) {
+    EXPECT_THAT(RefusalOfOverrides({fmt::format("model.type={}", wrong)}),
+                HasSubstr(fmt::format("'{}' is not one of embedding_dot, embedding_mlp (did you "
+                                      "mean '{}'?)",
+                                      wrong, right)));
+  }
+}
+
 TEST(LoadConfig, EveryOneLetterTypoOfAKeyIsRefused) {
   for (const Key& key : AllKeys()) {
     for (size_t i = key.name.find('.') + 1; i < key.name.size(); ++i) {
@@ -183,7 +199,9 @@ TEST(CombinationChecks, NameBothKeys) {
 
 TEST(CombinationChecks, PairwiseLossNeedsNegativesAndARankingMetric) {
   EXPECT_THAT(RefusalOfOverrides({"meta.loss=bpr"}),
-              AllOf(HasSubstr("tasks.negatives is 0"), HasSubstr("eval.metric rmse")));
+              AllOf(HasSubstr("tasks.negatives is 0"), Not(HasSubstr("eval.metric"))));
+  EXPECT_THAT(RefusalOfOverrides({"meta.loss=bpr", "tasks.negatives=4", "eval.metric=rmse"}),
+              HasSubstr("eval.metric rmse"));
   EXPECT_EQ(RefusalOfOverrides({"meta.loss=bpr", "tasks.negatives=4", "eval.metric=ndcg@10"}),
             "(accepted)");
 }
@@ -201,7 +219,48 @@ TEST(CombinationChecks, RefuseASettingWithoutEffect) {
               HasSubstr("model.item_id is false"));
 }
 
-TEST(CombinationChecks, RefuseEveryContradiction) {
+// The keys of the struct are written here again, so a key that leaves the struct's table is missed.
+TEST(CombinationChecks, MethodsWithoutGradientStepsRefuseEveryKeyOfGradientDescent) {
+  const std::vector<std::string> settings = {
+      "meta.inner_steps=5",   "meta.inner_lr=0.5",   "meta.learn_inner_lr=no",    "meta.adapt=all",
+      "meta.support_prior=2", "meta.recompute=true", "meta.fast_weights=explicit"};
+  int64_t count = 0;
+  for (const Key& key : AllKeys()) count += key.options == typeid(GradientDescentOptions);
+  EXPECT_EQ(count, std::ssize(settings)) << "a new key of gradient descent joins this list";
+  for (const std::string method : {"joint", "ridge", "prototypes"}) {
+    for (const std::string& setting : settings) {
+      const std::string key = setting.substr(0, setting.find('='));
+      EXPECT_THAT(
+          RefusalOfOverrides({"meta.method=" + method, setting}),
+          HasSubstr(fmt::format("{} has no effect: meta.method {} {}", key, method,
+                                method == "joint" ? "does not adapt" : "takes no gradient steps")));
+    }
+  }
+  for (const std::string method : {"maml", "fomaml"}) {
+    for (const std::string& setting : settings) {
+      EXPECT_EQ(RefusalOfOverrides({"meta.method=" + method, setting}), "(accepted)") << setting;
+    }
+  }
+}
+
+TEST(CombinationChecks, AnInnerRateOfItsOwnNeedsALearnedRate) {
+  EXPECT_THAT(RefusalOfOverrides({"meta.method=joint", "optim.inner_lr_lr=0.5"}),
+              HasSubstr("optim.inner_lr_lr has no effect: meta.method joint learns no rates"));
+  for (const std::string method : {"maml", "fomaml", "anil", "ridge", "prototypes"}) {
+    EXPECT_EQ(RefusalOfOverrides({"meta.method=" + method, "optim.inner_lr_lr=0.5"}), "(accepted)")
+        << method;
+  }
+}
+
+TEST(CombinationChecks, ARunsWholeConfigurationMayNameKeysWithoutEffect) {
+  Config config;
+  config.meta.method = MetaOptions::Method::kRidge;
+  config.descent.recompute = true;
+  EXPECT_NO_THROW(LoadConfig({{WriteFile("whole.yaml", ShowConfig(config, false))}, {}}));
+}
+
+// Every setting of an entry is legal by itself; an entry with one setting contradicts a default.
+TEST(CombinationChecks, RefuseEveryContradictionOfSettingsThatAreEachLegalAlone) {
   struct Contradiction {
     std::vector<std::string> settings;
     std::string refusal;
@@ -217,6 +276,9 @@ TEST(CombinationChecks, RefuseEveryContradiction) {
       {{"model.type=embedding_dot", "model.activation=tanh"}, "model.activation has no effect"},
       {{"model.item_id=false", "model.id_dropout=0.5"}, "model.id_dropout has no effect"},
       {{"model.item_id=false", "model.min_item_events=5"}, "model.min_item_events has no effect"},
+      {{"tasks.negatives=4"}, "tasks.negatives has no effect: only meta.loss bpr"},
+      {{"tasks.negative_sampling=popularity"},
+       "tasks.negative_sampling has no effect: tasks.negatives is 0"},
       {{"tables.admit_after=3"}, "tables.admit_after has no effect: tables.capacity is 0"},
       {{"tables.evict_after=3"}, "tables.evict_after has no effect: tables.capacity is 0"},
       {{"tables.new_rows=mean"}, "tables.new_rows has no effect: tables.capacity is 0"},
@@ -228,11 +290,10 @@ TEST(CombinationChecks, RefuseEveryContradiction) {
   };
   for (const Contradiction& contradiction : contradictions) {
     EXPECT_THAT(RefusalOfOverrides(contradiction.settings), HasSubstr(contradiction.refusal));
-    // Each setting is legal by itself.
     for (size_t i = 0; i < contradiction.settings.size() && contradiction.settings.size() > 1;
          ++i) {
       EXPECT_EQ(RefusalOfOverrides({contradiction.settings[i]}), "(accepted)")
-          << contradiction.settings[i];
+          << contradiction.settings[i] << " is to be legal without the other settings of its entry";
     }
   }
 }

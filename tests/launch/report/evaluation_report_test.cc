@@ -50,7 +50,7 @@ TEST(EvaluationText, ShowsRowsIntervalsImprovementsAndTruth) {
   EXPECT_THAT(text, AllOf(HasSubstr("test/user_cold: 10 of 12 tasks"),
                           HasSubstr("0.9000 [0.8000, 1.0000]"), HasSubstr("truth"),
                           HasSubstr("0.7100"), HasSubstr("adaptation lowers the loss by 12.5 %"),
-                          HasSubstr("0.0500 [0.0100, 0.0900]"), Not(HasSubstr("mrr"))));
+                          HasSubstr("0.0500 [0.0100, 0.0900]")));
 }
 
 TEST(EvaluationReport, AScenarioWithoutTasksIsSaid) {
@@ -62,6 +62,22 @@ TEST(EvaluationReport, AScenarioWithoutTasksIsSaid) {
   EXPECT_THAT(
       EvaluationText({nothing}, Split::kTest, "rmse", {}),
       AllOf(HasSubstr("test/non_cold: 0 of 5 tasks"), HasSubstr("no task has enough events")));
+}
+
+TEST(EvaluationText, AMetricWithoutAColumnIsNamedWithTheReason) {
+  DatasetManifest manifest;
+  manifest.label_min = 1;
+  manifest.label_max = 5;
+  EXPECT_THAT(EvaluationText({Example()}, Split::kTest, "rmse", manifest),
+              AllOf(HasSubstr("left out, as no task defines them: mae, precision,"),
+                    HasSubstr("mrr, loss (see eval.relevant_at)"), Not(HasSubstr("auc,"))));
+  manifest.label_max = 1;
+  EXPECT_THAT(EvaluationText({Example()}, Split::kTest, "rmse", manifest),
+              HasSubstr("every label is 1: no metric tells methods apart"));
+  manifest.positive_only = true;
+  EXPECT_THAT(EvaluationText({Example()}, Split::kTest, "rmse", manifest),
+              AllOf(HasSubstr("ranks its query items among the items without an event"),
+                    Not(HasSubstr("relevant_at"))));
 }
 
 TEST(EvaluationText, AMetricThatARowLacksIsADash) {

@@ -85,5 +85,33 @@ TEST(GradientDescent, FirstOrderNeedsNoSecondDerivative) {
   EXPECT_NO_THROW(AdaptCutModel(MetaOptions::Method::kFomaml));
 }
 
+// A dense head whose model adapts the given parameters. Parameters: 0 is a scale that no layer has;
+// 1 to 4 are the weights and biases of two layers.
+class DenseModel : public CutModel {
+ public:
+  DenseModel(ParameterLayout& layout, std::vector<int64_t> adaptable) : CutModel(layout) {
+    adaptable_ = std::move(adaptable);
+  }
+  const DenseHead* dense_head() const override { return &head_; }
+};
+
+TEST(GradientDescent, KernelsAreOfferedOnlyForTheLastLayersInTheirOrder) {
+  const auto refusal = [](const std::vector<int64_t>& adaptable) {
+    ParameterLayout layout;
+    layout.Add({.name = "scale", .shape = {3}});
+    const DenseModel model(layout, adaptable);
+    return GradientDescent({.method = MetaOptions::Method::kMaml}, {}, model, layout)
+        .OffersHeadProgram()
+        .refusal;
+  };
+  EXPECT_EQ(refusal({1, 2, 3, 4}), "");
+  EXPECT_EQ(refusal({3, 4}), "");
+  for (const std::vector<int64_t>& other :
+       {std::vector<int64_t>{1, 2}, {3}, {4, 3}, {0, 1, 2, 3, 4}, {0, 0, 1, 2, 3, 4}}) {
+    EXPECT_EQ(refusal(other), "the model adapts other parameters than its last layers")
+        << ::testing::PrintToString(other);
+  }
+}
+
 }  // namespace
 }  // namespace hearth

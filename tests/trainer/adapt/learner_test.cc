@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/file/hdf5.h"
+#include "tests/trainer/support/models_and_methods.h"
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/serve/adapted_users.h"
@@ -80,13 +81,14 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
 
 std::string NameOf(const ::testing::TestParamInfo<LearnerTest::ParamType>& test) {
   const auto& [type, method] = test.param;
-  return std::string(type == ModelOptions::Type::kEmbeddingDot ? "dot_" : "mlp_") + method.name;
+  return TestNameOf(type) + "_" + method.name;
 }
 
+// Every model with the methods that adapt: gradient descent by each `meta.adapt`, then the others.
 INSTANTIATE_TEST_SUITE_P(
     , LearnerTest,
     ::testing::Combine(
-        ::testing::Values(ModelOptions::Type::kEmbeddingDot, ModelOptions::Type::kEmbeddingMlp),
+        ::testing::ValuesIn(kEveryModel),
         ::testing::Values(MethodCase{"head", MetaOptions::Method::kMaml, Adapt::kHead},
                           MethodCase{"dense", MetaOptions::Method::kMaml, Adapt::kDense},
                           MethodCase{"all", MetaOptions::Method::kMaml, Adapt::kAll},

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "common/error.h"
+#include "tests/trainer/support/models_and_methods.h"
 #include "tests/trainer/support/small_world.h"
 
 namespace hearth {
@@ -104,12 +105,8 @@ class RidgeHeadTest : public ::testing::TestWithParam<ModelOptions::Type> {
   mutable SmallWorld world_;
 };
 
-INSTANTIATE_TEST_SUITE_P(, RidgeHeadTest,
-                         ::testing::Values(ModelOptions::Type::kEmbeddingDot,
-                                           ModelOptions::Type::kEmbeddingMlp),
-                         [](const auto& test) {
-                           return test.param == ModelOptions::Type::kEmbeddingDot ? "dot" : "mlp";
-                         });
+INSTANTIATE_TEST_SUITE_P(, RidgeHeadTest, ::testing::ValuesIn(kEveryModel),
+                         [](const auto& test) { return TestNameOf(test.param); });
 
 TEST_P(RidgeHeadTest, EachTaskIsTheSolutionOfItsNormalEquations) {
   const Chunk chunk = SmallWorld::MakeChunk(5, false, 0, 3);

@@ -237,7 +237,8 @@ TEST(MetricNames, SayWhichDirectionIsBetterAndWhatNeedsLabelsScale) {
 
 TEST(Ndcg, GainsOfLargeLabelsStayFinite) {
   const Metric ndcg{.kind = MetricKind::kNdcg, .k = 2};
-  const auto value = [&](const std::vector<double>& predictions, const std::vector<double>& labels) {
+  const auto value = [&](const std::vector<double>& predictions,
+                         const std::vector<double>& labels) {
     return EvaluateTask(std::span(&ndcg, 1), predictions, labels, {})[0];
   };
   EXPECT_EQ(value({3, 2, 1}, {5000, 4000, 10}), 1.0);

@@ -165,10 +165,10 @@ TEST_F(PositiveRanking, BaselinesRankTheSameCandidates) {
     double ties = 0;
     const double counted = HitRate([&](const Chunk& chunk, int64_t t, const auto& items) {
       const int64_t begin = chunk.support.offsets[t], end = chunk.support.offsets[t + 1];
-      const std::vector<double> scores = baseline->Predict(
-          {std::span(chunk.support.items).subspan(begin, end - begin),
-           std::span(chunk.support.labels).subspan(begin, end - begin)},
-          items);
+      const std::vector<double> scores =
+          baseline->Predict({std::span(chunk.support.items).subspan(begin, end - begin),
+                             std::span(chunk.support.labels).subspan(begin, end - begin)},
+                            items);
       ties += std::set<double>(scores.begin(), scores.end()).size() < scores.size();
       return scores;
     });
@@ -210,8 +210,7 @@ TEST_F(PositiveRanking, AnyNumberOfRanksAndShardedTablesGiveTheSame) {
     const MetaParameters sharded = on_data_->learner.InitialParameters(
         TableOptimizer::kAdam, 5, {},
         {communicator.rank(), communicator.world_size(), /*replicate_bytes=*/0, Wire::kFull});
-    const ScenarioResult together =
-        MakeEvaluator(communicator).EvaluatePart(sharded, kPart, {});
+    const ScenarioResult together = MakeEvaluator(communicator).EvaluatePart(sharded, kPart, {});
     for (const char* row : {"adapted", "unadapted"}) {
       EXPECT_EQ(together.values.at(row).at("ndcg@3").mean, alone.values.at(row).at("ndcg@3").mean);
     }

@@ -3,12 +3,14 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/trainer/support/models_and_methods.h"
 #include "tests/trainer/support/relative_error.h"
 #include "tests/trainer/support/small_world.h"
 #include "trainer/adapt/fast_rows.h"
@@ -34,13 +36,10 @@ struct Case {
   Adapt adapt = Adapt::kDense;
 };
 
+// Every model with joint and the methods of gradient descent. ReferenceEngine knows these methods.
 std::vector<Case> AllDescents() {
-  const std::vector<std::pair<Type, std::string>> types = {{Type::kEmbeddingDot, "dot"},
-                                                           {Type::kEmbeddingMlp, "mlp"}};
-  const std::vector<std::pair<Method, std::string>> methods = {{Method::kJoint, "joint"},
-                                                               {Method::kMaml, "maml"},
-                                                               {Method::kFomaml, "fomaml"},
-                                                               {Method::kAnil, "anil"}};
+  const std::vector<Method> methods = {Method::kJoint, Method::kMaml, Method::kFomaml,
+                                       Method::kAnil};
   const std::vector<std::pair<Learn, std::string>> learns = {
       {Learn::kNo, "fixed"},
       {Learn::kPerParameter, "rates"},
@@ -49,12 +48,12 @@ std::vector<Case> AllDescents() {
   const std::vector<std::pair<Loss, std::string>> losses = {
       {Loss::kMse, "mse"}, {Loss::kBce, "bce"}, {Loss::kBpr, "bpr"}};
   std::vector<Case> cases;
-  for (const auto& [type, type_name] : types) {
-    for (const auto& [method, method_name] : methods) {
+  for (const Type type : kEveryModel) {
+    for (const Method method : methods) {
       for (const auto& [learn, learn_name] : learns) {
         for (const auto& [loss, loss_name] : losses) {
           const std::string name =
-              type_name + "_" + method_name + "_" + learn_name + "_" + loss_name;
+              TestNameOf(type) + "_" + TestNameOf(method) + "_" + learn_name + "_" + loss_name;
           cases.push_back({type, method, learn, loss, name});
           if (method != Method::kMaml && method != Method::kFomaml) continue;
           cases.push_back({type, method, learn, loss, name + "_all", Adapt::kAll});
@@ -65,12 +64,12 @@ std::vector<Case> AllDescents() {
   return cases;
 }
 
-// Makes the closed-form and metric-based methods. Their oracles per task are in
-// tests/trainer/adapt/.
+// Every model with all other methods, closed-form and metric-based ones, each with the losses that
+// it takes. Their oracles per task are in tests/trainer/adapt/.
 std::vector<Case> OtherFamilies() {
   std::vector<Case> cases;
-  for (const auto& [type, name] : {std::pair(Type::kEmbeddingDot, std::string("dot")),
-                                   std::pair(Type::kEmbeddingMlp, std::string("mlp"))}) {
+  for (const Type type : kEveryModel) {
+    const std::string name = TestNameOf(type);
     cases.push_back({type, Method::kRidge, Learn::kNo, Loss::kMse, name + "_ridge_mse"});
     for (const auto& [loss, loss_name] :
          {std::pair(Loss::kMse, "_mse"), std::pair(Loss::kBce, "_bce"),
@@ -108,6 +107,17 @@ SmallWorld MakeWorld(const Case& c, Activation activation, at::ScalarType precis
 
 Chunk MakeChunkFor(const Case& c, int64_t task_count = 6) {
   return SmallWorld::MakeChunk(task_count, c.loss == Loss::kBce, c.loss == Loss::kBpr ? 2 : 0, 3);
+}
+
+TEST(GenericEngine, EveryMethodAndModelIsInAList) {
+  std::set<std::pair<Type, Method>> listed, all;
+  for (const auto& cases : {AllDescents(), OtherFamilies()}) {
+    for (const Case& c : cases) listed.emplace(c.type, c.method);
+  }
+  for (const Type type : kEveryModel) {
+    for (const Method method : kEveryMethod) all.emplace(type, method);
+  }
+  EXPECT_EQ(listed, all) << "the gradient of a method that is missing here is not checked";
 }
 
 class EveryMethodAndModel : public ::testing::TestWithParam<Case> {};
@@ -258,7 +268,7 @@ TEST_P(EveryDescentAndModel, RecomputedInnerStepsGiveTheGradientOfStepsThatAreKe
 }
 
 TEST(GenericEngine, FirstOrderDiffersFromSecondOrderByMoreThanTheTolerance) {
-  for (const Type type : {Type::kEmbeddingDot, Type::kEmbeddingMlp}) {
+  for (const Type type : kEveryModel) {
     const Case second{type, Method::kMaml, Learn::kNo, Loss::kMse, ""};
     const Case first{type, Method::kFomaml, Learn::kNo, Loss::kMse, ""};
     const Chunk chunk = MakeChunkFor(second);

@@ -1,5 +1,6 @@
 // Training with embedding tables that no rank holds whole.
 
+#include <array>
 #include <cmath>
 #include <mutex>
 
@@ -9,12 +10,19 @@
 #include "cluster/counting_communicator.h"
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
+#include "tests/trainer/support/models_and_methods.h"
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 
 namespace hearth {
 namespace {
 
+using Method = MetaOptions::Method;
+
+// Methods. A method that sends other gradients to table rows than these joins the list: joint and
+// anil send those of maml.
+constexpr std::array kMethods = {Method::kMaml, Method::kFomaml, Method::kRidge,
+                                 Method::kPrototypes};
 constexpr int64_t kShardAll = 0;
 constexpr int64_t kReplicateAll = int64_t{1} << 40;
 
@@ -30,10 +38,8 @@ class ShardedTraining : public ::testing::Test {
 };
 
 TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
-  using Method = MetaOptions::Method;
-  for (const Method method :
-       {Method::kMaml, Method::kFomaml, Method::kRidge, Method::kPrototypes}) {
-    SCOPED_TRACE(::testing::PrintToString(method));
+  for (const Method method : kMethods) {
+    SCOPED_TRACE(TestNameOf(method));
     TrainerOptions options = Options("alone", 30);
     options.meta.method = method;
     options.eval.every_steps = 15;
@@ -50,10 +56,8 @@ TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
 }
 
 TEST_F(ShardedTraining, DynamicIdsEndInTheBitsOfOneRank) {
-  using Method = MetaOptions::Method;
-  for (const Method method :
-       {Method::kMaml, Method::kFomaml, Method::kRidge, Method::kPrototypes}) {
-    SCOPED_TRACE(::testing::PrintToString(method));
+  for (const Method method : kMethods) {
+    SCOPED_TRACE(TestNameOf(method));
     TrainerOptions options = Options("alone", 150);
     options.meta.method = method;
     MakeDynamic(options);

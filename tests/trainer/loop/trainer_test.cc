@@ -10,6 +10,7 @@
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
+#include "tests/trainer/support/models_and_methods.h"
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 
@@ -32,10 +33,8 @@ std::string CopyOf(const std::string& run, const std::string& name) {
 }
 
 TEST_F(TrainerTest, ExactModeEndsInTheSameBitsOnAnyNumberOfRanks) {
-  using Method = MetaOptions::Method;
-  for (const Method method : {Method::kJoint, Method::kMaml, Method::kFomaml, Method::kAnil,
-                              Method::kRidge, Method::kPrototypes}) {
-    SCOPED_TRACE(::testing::PrintToString(method));
+  for (const MetaOptions::Method method : kEveryMethod) {
+    SCOPED_TRACE(TestNameOf(method));
     TrainerOptions options = SmallRun(FreshFolder("self"), 30);
     options.meta.method = method;
     const std::string alone = TrainAlone(options, dataset_);
@@ -116,8 +115,9 @@ TEST_F(TrainerTest, ResumedRunEndsInTheBitsOfAnUnbrokenOne) {
 }
 
 TEST_F(TrainerTest, ResumedRunOfAClosedFormEndsInTheBitsOfAnUnbrokenOne) {
+  // The methods that take no gradient steps but adapt.
   for (const auto method : {MetaOptions::Method::kRidge, MetaOptions::Method::kPrototypes}) {
-    SCOPED_TRACE(::testing::PrintToString(method));
+    SCOPED_TRACE(TestNameOf(method));
     TrainerOptions options = SmallRun(FreshFolder("unbroken"), 24);
     options.meta.method = method;
     options.eval.every_steps = 10;
