@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sampler/meta_batch.h"
 #include "tests/sampler/test_dataset.h"
 
 namespace hearth {
@@ -62,7 +63,11 @@ TEST(TaskOfChunk, TakesTheRowsOfOneTask) {
                                 .labels = {1, 2, 3},
                                 .times = {100, 101, 102},
                                 .negatives = {20, 21, 22, 23, 24, 25}},
-                    .query = {.offsets = {0, 2, 3}, .items = {30, 31, 32}, .labels = {4, 5, 6}},
+                    .query = {.offsets = {0, 2, 3},
+                              .items = {30, 31, 32},
+                              .labels = {4, 5, 6},
+                              .times = {},
+                              .negatives = {}},
                     .negatives_per_row = 2,
                     .hide_item_ids = true};
   const Chunk second = TaskOfChunk(chunk, 1);

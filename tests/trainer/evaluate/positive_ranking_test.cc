@@ -1,5 +1,7 @@
 // A log of positive events alone: query items are ranked among the items without an event.
 
+#include <fstream>
+#include <optional>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -7,6 +9,7 @@
 
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
+#include "storage/import/convert.h"
 #include "tests/tools/message_of.h"
 #include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
