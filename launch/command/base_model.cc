@@ -51,7 +51,7 @@ TrainedModel FindRun(const BaseModelRequest& request, const Job& job) {
   const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
   model.learner = std::make_unique<Learner>(
       std::make_shared<const InputSchema>(MakeInputSchema(*model.dataset, model.config.model)),
-      model.config.learner(), tensors);
+      model.config, tensors);
   model.data = std::make_unique<DataBinding>(*model.learner->schema(), *model.dataset, tensors);
   return model;
 }
@@ -65,7 +65,7 @@ TrainedModel FindFolder(const BaseModelRequest& request, const Job& job) {
   model.config = LoadConfig({{model.folder->config_path()}, request.overrides}).config;
   const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
   const auto& schema = model.folder->schema();
-  model.learner = std::make_unique<Learner>(schema, model.config.learner(), tensors);
+  model.learner = std::make_unique<Learner>(schema, model.config, tensors);
   if (!model.config.data.path.empty()) {
     model.dataset = std::make_unique<Dataset>(model.config.data);
     model.data = std::make_unique<DataBinding>(*schema, *model.dataset, tensors);

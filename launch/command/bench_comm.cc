@@ -23,7 +23,7 @@ namespace {
 struct Training {
   Training(const TrainerOptions& options, const Dataset& dataset, RankPlace place,
            at::TensorOptions tensors)
-      : on_data(dataset, options.learner(), tensors),
+      : on_data(dataset, options, tensors),
         state(InitialState(options, on_data.learner, place)),
         engine(ChooseEngine(options.train.engine, {on_data.learner, on_data.data.builder()},
                             tensors.device())),

@@ -62,7 +62,7 @@ int Run(const Options& options) {
   at::set_num_threads(1);
   const Chunk chunk = FirstChunk(config, dataset, options.tasks);
   const GradientCheck check =
-      CheckGradient(dataset, config.learner(), chunk, config.run.seed, options.samples);
+      CheckGradient(dataset, config, chunk, config.run.seed, options.samples);
   fmt::print("meta-gradient of {} tasks of {}; engine: {}\n", check.task_count,
              dataset.manifest().name, check.engine);
   Print(check.smoothed ? "generic engine, gelu for relu, against central differences"

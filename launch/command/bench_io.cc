@@ -172,7 +172,7 @@ int Run(const BenchOptions& options) {
   ShardPasses passes(dataset);
   const Work& first = passes.first();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
-  const LearnerOfDataset on_data(dataset, config.learner(), tensors);
+  const LearnerOfDataset on_data(dataset, config, tensors);
   fmt::print(
       "storage and sampling of {}, {} tasks per step, data.read={}, one thread, {}, {} rounds\n"
       "first pass over {} in {} shard files: {:.4f} s, {:.0f} MB/s, {:.0f} tasks/s\n"

@@ -54,7 +54,7 @@ int Run(const BenchOptions& options) {
   at::set_num_threads(1);
   KeepFreedMemory();
   const at::TensorOptions tensors = TensorOptionsFor(config.train, /*local_rank=*/0);
-  const LearnerOfDataset on_data(dataset, config.learner(), tensors);
+  const LearnerOfDataset on_data(dataset, config, tensors);
   const MetaParameters parameters =
       on_data.learner.InitialParameters(config.optim.table_type, config.run.seed);
   MetaBatches batches(dataset, config);

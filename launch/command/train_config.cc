@@ -11,20 +11,12 @@ namespace hearth {
 
 TrainerOptions TrainerOptionsOf(const Config& config) {
   TrainerOptions options;
+  TrainingSections& sections = options;
+  sections = config;
   options.run_dir = config.run.dir;
   options.config_hash = ConfigHash(config);
   options.tool_version = ThisBuild().version;
   options.seed = config.run.seed;
-  options.tasks = config.tasks;
-  options.model = config.model;
-  options.tables = config.tables;
-  options.meta = config.meta;
-  options.descent = config.descent;
-  options.optim = config.optim;
-  options.train = config.train;
-  options.eval = config.eval;
-  options.checkpoint = config.checkpoint;
-  options.dist = config.dist;
   options.balance_every_steps = config.log.metrics_every_steps;
   return options;
 }

@@ -113,7 +113,7 @@ int DryRun(const CheckedConfig& config, Job& job) {
   const std::unique_ptr<Dataset> dataset = std::move(opened).WithoutBadShards();
   const at::TensorOptions tensors = TensorOptionsFor(config->train, job.local_rank());
   // On the processor also for a GPU: nothing is trained.
-  const LearnerOfDataset on_data(*dataset, config->learner(), tensors.device(at::kCPU));
+  const LearnerOfDataset on_data(*dataset, *config, tensors.device(at::kCPU));
   const ChosenEngine engine = ChooseEngine(
       config->train.engine, {on_data.learner, on_data.data.builder()}, tensors.device());
   if (!job.is_root()) return 0;

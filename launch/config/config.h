@@ -3,10 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
 #include "trainer/loop/options.h"
-#include "trainer/table/table_options.h"
 
 namespace hearth {
 
@@ -25,22 +23,10 @@ struct ReportOptions {
 
 /// A whole configuration. Each member belongs to one component, and the component's room declares
 /// its struct. launch/config/keys.cc names every field once; no code below launch/ knows the names.
-struct Config {
+struct Config : TrainingSections {
   RunOptions run;
   DatasetOptions data;
-  TaskOptions tasks;
-  ModelOptions model;
-  TableOptions tables;
-  MetaOptions meta;
-  GradientDescentOptions descent;
-  OptimizerOptions optim;
-  TrainOptions train;
-  EvalOptions eval;
-  CheckpointOptions checkpoint;
-  DistOptions dist;
   ReportOptions log;
-
-  LearnerOptions learner() const { return {model, meta, descent}; }
 };
 
 }  // namespace hearth

@@ -41,7 +41,9 @@ using Names = std::vector<std::pair<std::string, Enum>>;
 template <typename Options>
 class SectionBuilder {
  public:
-  SectionBuilder(std::vector<Key>* keys, std::string section, Options Config::*options)
+  /// `Owner`: Config, or the base of it that has the member.
+  template <typename Owner>
+  SectionBuilder(std::vector<Key>* keys, std::string section, Options Owner::*options)
       : keys_(keys), section_(std::move(section)), options_(options) {}
 
   Key& Bool(const char* name, bool Options::*field, const char* help) {

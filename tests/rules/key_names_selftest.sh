@@ -2,7 +2,7 @@
 # Plants one literal after another in a small tree and expects key_names.sh to find the wrong names, and them alone.
 set -euo pipefail
 rules=$(dirname "$(readlink -f "$0")")
-readonly key_names=$rules/key_names.sh
+readonly total=names rule=$rules/key_names.sh
 # shellcheck source=tests/rules/planted_tree.sh
 . "$rules/planted_tree.sh"
 
@@ -21,26 +21,19 @@ new_tree() {
   put launch/command.cc 'Print("run.place");'
 }
 
-# expect PATTERN FILE LINE...: the planted file, and it alone, is found, once.
-expect() {
-  new_tree
-  put "${@:2}"
-  finds "$key_names" names "$2:$1\$" "$2"
-}
-
 new_tree
-"$key_names" "$tree" || { echo "FAILED: the clean tree is refused"; failures=1; }
+"$rule" "$tree" || { echo "FAILED: the clean tree is refused"; failures=1; }
 
-expect '1: .* run[.]folder' storage/bad.cc 'Throw("run.folder: cannot be made");'
-expect '2: .* model[.]width' trainer/sub/bad.cc '' 'Throw("lower model.dim", "or (model.width=8)");'
-expect '1: .* model[.]dims' sampler/bad.h 'Throw("lower model.dims");'
-expect '1: .* model[.]dir' cluster/bad.cc 'Throw("model.dir");  // the word of another section'
-expect '1: .* run[.]Dir' common/bad.cu '/* a comment */ Throw("\"run.Dir\"");'
-expect '1: .* model[.]oops' trainer/bad.cc 'Throw("model.oops");'
+expect '1: .* run[.]folder$' storage/bad.cc 'Throw("run.folder: cannot be made");'
+expect '2: .* model[.]width$' trainer/sub/bad.cc '' 'Throw("lower model.dim", "or (model.width=8)");'
+expect '1: .* model[.]dims$' sampler/bad.h 'Throw("lower model.dims");'
+expect '1: .* model[.]dir$' cluster/bad.cc 'Throw("model.dir");  // the word of another section'
+expect '1: .* run[.]Dir$' common/bad.cu '/* a comment */ Throw("\"run.Dir\"");'
+expect '1: .* model[.]oops$' trainer/bad.cc 'Throw("model.oops");'
 
 new_tree
 put launch/config/keys.cc 'int x;'
-refuses "$key_names" "$tree" "a table without keys"
-refuses "$key_names" "$tree/nowhere" "a folder that is no checkout"
+refuses "$rule" "$tree" "a table without keys"
+refuses "$rule" "$tree/nowhere" "a folder that is no checkout"
 echo "$failures failures"
 [ "$failures" -eq 0 ]

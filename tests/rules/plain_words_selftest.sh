@@ -2,7 +2,7 @@
 # Plants one comment after another in a small tree and expects plain_words.sh to find the wrong ones, and them alone.
 set -euo pipefail
 rules=$(dirname "$(readlink -f "$0")")
-readonly plain_words=$rules/plain_words.sh
+readonly total=breaches rule=$rules/plain_words.sh
 # shellcheck source=tests/rules/planted_tree.sh
 . "$rules/planted_tree.sh"
 
@@ -18,27 +18,23 @@ new_tree() {
   put launch/command.cc '// Runs the command.' 'int x;'
 }
 
-# expect WHERE FILE LINE...: the planted file, and it alone, is found, once.
-expect() {
-  new_tree
-  put "${@:2}"
-  finds "$plain_words" breaches "$1" "$2"
-}
+new_tree
+"$rule" "$tree" || { echo "FAILED: the clean tree is refused"; failures=1; }
+
+expect '1: a sentence begins with "Of"' storage/bad.h '// Reads rows. Of these rows none is kept.'
+expect '2: a sentence begins with "What"' trainer/bad.cc 'int x;' '/// What the model' '/// scores for a user.'
+expect '1: a sentence begins with "Those"' cluster/bad.cu 'int x;  // Those are the ranks.'
+expect '1: a sentence begins with "Whether"' launch/bad.cc '//!< Whether the run is done.'
+expect '2: the name Team' launch/bad.cc '' 'Team team;'
+expect '1: the name CompareNotes' sampler/bad.h 'void CompareNotes();'
 
 new_tree
-"$plain_words" "$tree" || { echo "FAILED: the clean tree is refused"; failures=1; }
-
-expect 'storage/bad.h:1: a sentence begins with "Of"' storage/bad.h '// Reads rows. Of these rows none is kept.'
-expect 'trainer/bad.cc:2: a sentence begins with "What"' trainer/bad.cc 'int x;' '/// What the model' '/// scores for a user.'
-expect 'cluster/bad.cu:1: a sentence begins with "Those"' cluster/bad.cu 'int x;  // Those are the ranks.'
-expect 'launch/bad.cc:1: a sentence begins with "Whether"' launch/bad.cc '//!< Whether the run is done.'
-expect 'launch/bad.cc:2: the name Team' launch/bad.cc '' 'Team team;'
-expect 'sampler/bad.h:1: the name CompareNotes' sampler/bad.h 'void CompareNotes();'
-expect 'common/: [0-9.]* question words' common/bad.h '// The row, which holds those ids, tells where they are.'
+put common/bad.h '// The row, which holds those ids, tells where they are.'
+finds "$rule" "$total" 'common/: [0-9.]* question words' common/bad.h
 
 new_tree
 rm -r "${tree:?}/sampler"
-refuses "$plain_words" "$tree" "a tree without a room"
-refuses "$plain_words" "$tree/nowhere" "a folder that is no checkout"
+refuses "$rule" "$tree" "a tree without a room"
+refuses "$rule" "$tree/nowhere" "a folder that is no checkout"
 echo "$failures failures"
 [ "$failures" -eq 0 ]

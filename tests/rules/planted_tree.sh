@@ -31,3 +31,11 @@ finds() {
   fi
   failures=$((failures + 1))
 }
+
+# expect PATTERN FILE LINE...: $rule finds the file, planted in a new tree (new_tree), and it alone: in one line that
+# begins with "FILE:" and has PATTERN. The rule counts "1 $total".
+expect() {
+  new_tree
+  put "${@:2}"
+  finds "${rule:?}" "${total:?}" "$2:.*$1" "$2"
+}

@@ -34,9 +34,9 @@ std::unique_ptr<Adaptation> MakeAdaptation(const LearnerOptions& options, const 
     case MetaOptions::Method::kRidge:
       return std::make_unique<RidgeHead>(meta.loss, model, layout);
     case MetaOptions::Method::kPrototypes:
-      break;
+      return std::make_unique<Prototypes>(meta.loss, schema.label_mean, model, layout);
   }
-  return std::make_unique<Prototypes>(meta.loss, schema.label_mean, model, layout);
+  HEARTH_CHECK(false, "method {}", static_cast<int>(meta.method));
 }
 
 }  // namespace hearth

@@ -6,11 +6,12 @@
 #include "cluster/communicator_kind.h"
 #include "cluster/reduce_mode.h"
 #include "cluster/wire.h"
+#include "sampler/task_options.h"
 #include "trainer/adapt/meta_options.h"
 #include "trainer/evaluate/eval_options.h"
 #include "trainer/gradient/engine_choice.h"
-#include "trainer/model/model_options.h"
 #include "trainer/optimize/optimizer_options.h"
+#include "trainer/table/table_options.h"
 
 namespace hearth {
 
@@ -64,6 +65,17 @@ struct DistOptions {
   int64_t check_every = 100;
   double timeout_sec = 600;  ///< deadline of one collective
   double watchdog_sec = 30;  ///< shortest time without progress that ends a rank; 0 = no watchdog
+};
+
+/// The config sections that a training run reads.
+struct TrainingSections : LearnerOptions {
+  TaskOptions tasks;
+  TableOptions tables;
+  OptimizerOptions optim;
+  TrainOptions train;
+  EvalOptions eval;
+  CheckpointOptions checkpoint;
+  DistOptions dist;
 };
 
 /// True when an action of every `every_steps` outer steps is due after step number `step`. An

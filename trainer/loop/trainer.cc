@@ -83,7 +83,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, Communic
       communicator_(communicator),
       observer_(observer),
       stop_requested_(stop_requested),
-      on_data_(dataset, options.learner(), tensor_options),
+      on_data_(dataset, options, tensor_options),
       state_(InitialState(options, on_data_.learner,
                           {communicator.rank(), communicator.world_size()})),
       engine_(ChooseEngine(options.train.engine, {on_data_.learner, on_data_.data.builder()},

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "common/error.h"
 #include "trainer/model/embedding_dot.h"
 #include "trainer/model/embedding_mlp.h"
 
@@ -31,9 +32,9 @@ std::unique_ptr<Model> MakeModel(const ModelOptions& options, const InputSchema&
     case ModelOptions::Type::kEmbeddingDot:
       return std::make_unique<EmbeddingDot>(options, schema, output_offset, layout);
     case ModelOptions::Type::kEmbeddingMlp:
-      break;
+      return std::make_unique<EmbeddingMlp>(options, schema, output_offset, layout);
   }
-  return std::make_unique<EmbeddingMlp>(options, schema, output_offset, layout);
+  HEARTH_CHECK(false, "model {}", static_cast<int>(options.type));
 }
 
 }  // namespace hearth

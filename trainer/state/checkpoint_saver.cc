@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 #include "common/clock.h"
-#include "common/huge_pages.h"
 #include "common/machine_memory.h"
 #include "common/phase.h"
-#include "common/streaming_copy.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/writer.h"
 #include "trainer/tensor/training_phases.h"
@@ -20,11 +19,6 @@ namespace hearth {
 namespace {
 
 constexpr double kShortestIntervalSec = 60.0;
-constexpr int64_t kCacheLine = 64;
-
-int64_t BytesInCopy(const NamedArray& array) {
-  return (array.size_bytes() + kCacheLine - 1) / kCacheLine * kCacheLine;
-}
 
 }  // namespace
 
@@ -38,10 +32,6 @@ int64_t MostCopyBytes(int local_size) {
 
 CheckpointSaver::CheckpointSaver(Options options, Communicator& communicator)
     : options_(std::move(options)), communicator_(communicator) {}
-
-CheckpointSaver::~CheckpointSaver() {
-  if (thread_.joinable()) thread_.join();
-}
 
 CheckpointSaver::Chain CheckpointSaver::ChainOf(const CheckpointReader& checkpoint) {
   Chain chain{{checkpoint.manifest().step, checkpoint.manifest().sha256}};
@@ -76,15 +66,15 @@ void CheckpointSaver::Begin(Kind kind, CheckpointManifest manifest, std::vector<
   begin_sec_ = SteadyNowSec();
   manifest_ = std::move(manifest);
   arrays_ = std::move(arrays);
-  kind_ = kind;
   if (kind == Kind::kDelta && communicator_.is_root()) manifest_.base = chain_->head;
   pinned_steps_ = std::move(pinned_steps);
   outcome_ = {};
   outcome_.step = manifest_.step;
+  outcome_.is_delta = kind == Kind::kDelta;
   folder_.clear();
-  failure_.reset();
-  copied_ = Copy();
-  std::array<uint8_t, 1> all_copied = {copied_ ? uint8_t{1} : uint8_t{0}};
+  is_copied_ = ArrayCopy::BytesFor(arrays_) <= options_.copy_bytes;
+  if (is_copied_) copy_.Hold(arrays_);
+  std::array<uint8_t, 1> all_copied = {is_copied_ ? uint8_t{1} : uint8_t{0}};
   communicator_.AllReduce(std::span(all_copied), ReduceOp::kMin);
   stage_ = Stage::kPreparing;
   if (communicator_.is_root()) RunInThread([this] { Prepare(); });
@@ -101,35 +91,12 @@ void CheckpointSaver::Prepare() {
 
 // Collective. An empty folder name means that rank 0 has a failure to report.
 void CheckpointSaver::BeginWriting() {
-  if (thread_.joinable()) thread_.join();
+  WaitForThread();
   folder_ = BroadcastText(communicator_, folder_);
   stage_ = Stage::kWriting;
   if (folder_.empty()) return;
-  if (copied_) {
-    RunInThread([this] { Write(); });
-  } else {
-    failure_ = Attempt([this] { Write(); });
-  }
-}
-
-bool CheckpointSaver::Copy() {
-  int64_t bytes = 0;
-  for (const NamedArray& array : arrays_) bytes += BytesInCopy(array);
-  if (bytes > options_.copy_bytes) return false;
-  if (bytes > copy_capacity_) {
-    copy_.reset();
-    copy_.reset(new std::byte[bytes]);
-    copy_capacity_ = bytes;
-    PreferHugePages(copy_.get(), bytes);
-  }
-  std::byte* to = copy_.get();
-  for (NamedArray& array : arrays_) {
-    if (array.size_bytes() == 0) continue;
-    StreamingCopy(to, array.data, array.size_bytes());
-    array.data = to;
-    to += BytesInCopy(array);
-  }
-  return true;
+  RunInThread([this] { Write(); });
+  if (!is_copied_) WaitForThread();
 }
 
 void CheckpointSaver::Write() {
@@ -161,11 +128,15 @@ void CheckpointSaver::Commit() {
 }
 
 void CheckpointSaver::RunInThread(std::function<void()> work) {
-  busy_ = true;
-  thread_ = std::thread([this, work = std::move(work)] {
-    failure_ = Attempt(work);
-    busy_ = false;
-  });
+  work_ = std::async(std::launch::async, [work = std::move(work)] { return Attempt(work); });
+}
+
+void CheckpointSaver::WaitForThread() {
+  if (work_.valid()) work_.wait();
+}
+
+bool CheckpointSaver::is_busy() const {
+  return work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
 }
 
 std::optional<SaveOutcome> CheckpointSaver::Advance() {
@@ -174,8 +145,9 @@ std::optional<SaveOutcome> CheckpointSaver::Advance() {
     BeginWriting();
     if (!folder_.empty()) return std::nullopt;
   }
-  if (thread_.joinable()) thread_.join();
-  const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, failure_);
+  std::optional<RankFailure> own_failure;
+  if (work_.valid()) own_failure = work_.get();
+  const std::optional<RankFailure> failure = AgreeOnFailure(communicator_, own_failure);
   if (failure || stage_ == Stage::kCommitting) return End(failure);
   GatherPieces();
   stage_ = Stage::kCommitting;
@@ -199,7 +171,6 @@ SaveOutcome CheckpointSaver::End(std::optional<RankFailure> failure) {
   SaveOutcome outcome = std::exchange(outcome_, {});
   outcome.path = BroadcastText(communicator_, outcome.path);
   outcome.size_bytes = manifest_.size_bytes();
-  outcome.is_delta = kind_ == Kind::kDelta;
   outcome.save_sec = SteadyNowSec() - begin_sec_;
   outcome.failure = std::move(failure);
   return outcome;

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <future>
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cluster/communicator.h"
@@ -15,6 +13,7 @@
 #include "storage/checkpoint/array.h"
 #include "storage/checkpoint/manifest.h"
 #include "storage/checkpoint/reader.h"
+#include "trainer/state/array_copy.h"
 
 namespace hearth {
 
@@ -59,8 +58,7 @@ class CheckpointSaver {
   /// The communicator must outlive the saver. The saver uses it in the calls marked collective
   /// alone.
   CheckpointSaver(Options options, Communicator& communicator);
-  /// Waits for the threads; a save that was not finished stays uncommitted.
-  ~CheckpointSaver();
+  /// The destructor waits for the thread; a save that was not finished stays uncommitted.
 
   /// Tells the saver that the state equals this committed checkpoint of the run: it becomes the
   /// base of the next delta.
@@ -78,7 +76,7 @@ class CheckpointSaver {
 
   bool in_flight() const { return stage_ != Stage::kIdle; }
   /// True while this rank works on the save in flight.
-  bool is_busy() const { return in_flight() && busy_.load(); }
+  bool is_busy() const;
 
   /// Moves the save in flight to its next stage, and waits for this rank if it is still busy.
   /// Returns nothing while the save goes on. Collective.
@@ -92,10 +90,10 @@ class CheckpointSaver {
   void Prepare();
   void BeginWriting();
   void Write();
-  bool Copy();
   void GatherPieces();
   void Commit();
   void RunInThread(std::function<void()> work);
+  void WaitForThread();
   SaveOutcome End(std::optional<RankFailure> failure);
 
   // The newest committed checkpoint, and the number and bytes of the deltas it is made of.
@@ -108,21 +106,19 @@ class CheckpointSaver {
   const Options options_;
   Communicator& communicator_;
   Stage stage_ = Stage::kIdle;
-  Kind kind_ = Kind::kWhole;  // of the save in flight, like most members below
-  CheckpointManifest manifest_;
+  CheckpointManifest manifest_;     // of the save in flight, like most members below
   std::vector<NamedArray> arrays_;  // of this rank; the data is in copy_ or the caller's
-  bool copied_ = false;
+  bool is_copied_ = false;
   std::vector<int64_t> pinned_steps_;
   std::optional<Chain> chain_;  // on rank 0; empty: no delta is possible
   std::string folder_;
   CheckpointPiece piece_;
   SaveOutcome outcome_;
   double begin_sec_ = 0.0;
-  std::optional<RankFailure> failure_;  // of this rank; written by the thread
-  std::atomic<bool> busy_ = false;
-  std::thread thread_;
-  std::unique_ptr<std::byte[]> copy_;  // memory that every save reuses
-  int64_t copy_capacity_ = 0;
+  ArrayCopy copy_;
+  // The work of this rank in the current stage, and why it failed. The last member: its destructor
+  // waits for the thread, which uses the others.
+  std::future<std::optional<RankFailure>> work_;
 };
 
 /// The seconds between saves that lose the least time: sqrt(2 * cost * time between failures), but

@@ -32,7 +32,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
   LearnerTest() : folder_(FreshFolder("data")) {
     SimulateSmallDataset(folder_);
     dataset_.emplace(DatasetOptions{.path = folder_});
-    LearnerOptions options = SmallRun("", 1).learner();
+    LearnerOptions options = SmallRun("", 1);
     options.model.type = std::get<0>(GetParam());
     options.model.init_scale = 0.5;
     const MethodCase method = std::get<1>(GetParam());

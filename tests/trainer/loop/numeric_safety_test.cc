@@ -74,12 +74,6 @@ class ForgetfulCommunicator : public CountingCommunicator {
 
 class NumericSafety : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-numeric-data";
-    SimulateSmallDataset(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
-
   // Takes four outer steps on `world_size` ranks; the second step is bad on the last rank. Returns
   // the results of rank 0.
   std::vector<StepResult> FourSteps(int world_size, ReduceMode mode, bool bad_sums,
@@ -90,8 +84,7 @@ class NumericSafety : public ::testing::Test {
       Communicator& communicator = forgetful ? broken : world;
       const TrainerOptions options = SmallRun(::testing::TempDir(), 4);
       const RankPlace place = {communicator.rank(), communicator.world_size()};
-      const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                     TensorOptionsFor(options.train, 0));
+      const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
       RunState state = InitialState(options, on_data.learner, place);
       const BatchBuilder& builder = on_data.data.builder();
       const ChosenEngine chosen =
@@ -102,7 +95,7 @@ class NumericSafety : public ::testing::Test {
       loop_options.reduce = mode;
       OuterLoop loop(loop_options, engine, builder, state.parameters, state.optimizer, communicator,
                      threads);
-      MetaBatchLoader loader(*dataset_, kTrainPart, TrainingTasks(options), options.seed, place);
+      MetaBatchLoader loader(dataset_, kTrainPart, TrainingTasks(options), options.seed, place);
       for (int step = 0; step < 4; ++step) {
         engine.is_bad = step == 1 && communicator.rank() + 1 == communicator.world_size();
         const at::Tensor before = state.parameters.dense.clone();
@@ -116,10 +109,8 @@ class NumericSafety : public ::testing::Test {
     return results;
   }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = SmallDataset()}};
 };
-std::string NumericSafety::data_;
 
 TEST_F(NumericSafety, TasksThatAreNotFiniteAreLeftOutAndTheStepIsTaken) {
   const auto results = FourSteps(2, ReduceMode::kExact, /*bad_sums=*/false);
@@ -151,13 +142,13 @@ TEST_F(NumericSafety, TooManySkippedStepsRollBackTwiceAndThenEndTheRun) {
   options.descent.learn_inner_lr = GradientDescentOptions::LearnInnerLr::kNo;
   options.checkpoint.keep = 100;
   SelfCommunicator self;
-  Train(options, *dataset_, self);
+  Train(options, dataset_, self);
   options.train.max_steps = 1000;
   options.descent.inner_lr = 1e30;  // no task survives its first inner step
   RecordingObserver observer;
   const std::atomic<bool> stop = false;
   try {
-    Train(options, *dataset_, self, observer, stop);
+    Train(options, dataset_, self, observer, stop);
     FAIL() << "went on for ever";
   } catch (const NumericError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("2 times"), HasSubstr("inner_lr")));
@@ -173,7 +164,7 @@ TEST_F(NumericSafety, DivergenceWithoutACheckpointEndsTheRun) {
   options.descent.inner_lr = 1e30;
   SelfCommunicator self;
   try {
-    Train(options, *dataset_, self);
+    Train(options, dataset_, self);
     FAIL() << "went on for ever";
   } catch (const NumericError& error) {
     EXPECT_THAT(error.what(), HasSubstr("no checkpoint to go back to"));
@@ -183,8 +174,7 @@ TEST_F(NumericSafety, DivergenceWithoutACheckpointEndsTheRun) {
 TEST_F(NumericSafety, FlippedBitOfOneRankIsFound) {
   const TrainerOptions options = SmallRun(FreshFolder("run"), 1);
   RunOnThreads(3, [&](Communicator& communicator) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     RunState replica =
         InitialState(options, on_data.learner, {communicator.rank(), communicator.world_size()});
     EXPECT_NO_THROW(RequireEqualReplicas(replica, communicator));
@@ -213,7 +203,7 @@ TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
   {
     RecordingObserver observer;
     SelfCommunicator self;
-    EXPECT_THROW(Train(options, *dataset_, self, observer, stop), StorageError);
+    EXPECT_THROW(Train(options, dataset_, self, observer, stop), StorageError);
     ASSERT_THAT(observer.failed_saves, SizeIs(3));
     EXPECT_EQ(observer.failed_saves[0].first, 5);
     // The fourth failure, of the save of step 20, is reported as soon as its thread has ended.
@@ -224,7 +214,7 @@ TEST_F(NumericSafety, FailedSavesAreToldAndEndTheRunOnlyAfterTheLimit) {
     observer.on_step = [&](const StepReport& report) {
       if (report.step == 13 && communicator.is_root()) std::filesystem::remove(blocked);
     };
-    EXPECT_EQ(Train(options, *dataset_, communicator, observer, stop), TrainOutcome::kDone);
+    EXPECT_EQ(Train(options, dataset_, communicator, observer, stop), TrainOutcome::kDone);
     EXPECT_THAT(observer.failed_saves, SizeIs(2));
     EXPECT_EQ(observer.checkpoints.back(), 40);
   });
@@ -235,7 +225,7 @@ TEST_F(NumericSafety, RunThatCannotSaveItsLastStepFails) {
   options.checkpoint.resume = "never";
   std::ofstream(CheckpointsFolder(options.run_dir)) << "in the way";
   SelfCommunicator self;
-  EXPECT_THROW(Train(options, *dataset_, self), StorageError);
+  EXPECT_THROW(Train(options, dataset_, self), StorageError);
 }
 
 TEST(SkipBudget, CountsTheStepsOfTheWindow) {

@@ -44,12 +44,7 @@ struct Start {
 
 class RunCheckpointsTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-run-checkpoints-data";
-    SimulateSmallDataset(data_);
-  }
   void SetUp() override {
-    dataset_.emplace(DatasetOptions{.path = data_});
     options_.run_dir = FreshFolder("run");
     options_.checkpoint.every_steps = 4;
     options_.checkpoint.keep = 100;
@@ -60,21 +55,19 @@ class RunCheckpointsTest : public ::testing::Test {
   void BlockSaves() { std::ofstream(CheckpointsFolder(options_.run_dir)) << "in the way"; }
   // Commits a step whose parameters have the value of its number.
   void Commit(int64_t step) {
-    Start start(options_, *dataset_, self_, 0.0);
+    Start start(options_, dataset_, self_, 0.0);
     start.checkpoints->Resume();
     start.SetStep(step, static_cast<double>(step));
     start.checkpoints->SaveLast({});
   }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = SmallDataset()}};
   SelfCommunicator self_;
   TrainerOptions options_;
 };
-std::string RunCheckpointsTest::data_;
 
 TEST_F(RunCheckpointsTest, LastStepIsCommittedWithItsNotesAndResumed) {
-  Start first(options_, *dataset_, self_, 1.0);
+  Start first(options_, dataset_, self_, 1.0);
   EXPECT_FALSE(first.checkpoints->Resume());
   first.SetStep(6, 2.5);
   first.small.state.counters.tasks_seen = 96;
@@ -86,9 +79,9 @@ TEST_F(RunCheckpointsTest, LastStepIsCommittedWithItsNotesAndResumed) {
   EXPECT_EQ(manifest.metric->name, "rmse");
   EXPECT_EQ(manifest.metric->value, 0.75);
   EXPECT_EQ(manifest.config_hash, "c0ffee");
-  EXPECT_EQ(manifest.data_hash, dataset_->Hash());
+  EXPECT_EQ(manifest.data_hash, dataset_.Hash());
 
-  Start second(options_, *dataset_, self_, 0.0);
+  Start second(options_, dataset_, self_, 0.0);
   EXPECT_TRUE(second.checkpoints->Resume());
   EXPECT_EQ(second.observer.resumed_from, 6);
   EXPECT_THAT(second.values(), Each(2.5));
@@ -105,9 +98,9 @@ TEST_F(RunCheckpointsTest, ResumeAsAsked) {
   Commit(4);
   Commit(8);
   options_.checkpoint.resume = "never";
-  EXPECT_FALSE(Start(options_, *dataset_, self_, 0.0).checkpoints->Resume());
+  EXPECT_FALSE(Start(options_, dataset_, self_, 0.0).checkpoints->Resume());
   options_.checkpoint.resume = CheckpointPath(options_.run_dir, 4);
-  Start start(options_, *dataset_, self_, 0.0);
+  Start start(options_, dataset_, self_, 0.0);
   EXPECT_TRUE(start.checkpoints->Resume());
   EXPECT_THAT(start.values(), Each(4.0));
 }
@@ -116,7 +109,7 @@ TEST_F(RunCheckpointsTest, RefusedCheckpointIsToldAndTheOneBeforeIsResumed) {
   Commit(4);
   Commit(8);
   std::filesystem::resize_file(CheckpointPath(options_.run_dir, 8) + "/MANIFEST.json", 10);
-  Start start(options_, *dataset_, self_, 0.0);
+  Start start(options_, dataset_, self_, 0.0);
   EXPECT_TRUE(start.checkpoints->Resume());
   EXPECT_EQ(start.observer.resumed_from, 4);
   EXPECT_THAT(start.observer.refused, ElementsAre(HasSubstr("step-000008")));
@@ -138,7 +131,7 @@ TEST_F(RunCheckpointsTest, RefusesOtherData) {
 
 TEST_F(RunCheckpointsTest, SavesGoOnBesideTrainingOnAllRanks) {
   RunOnThreads(3, [&](Communicator& communicator) {
-    Start start(options_, *dataset_, communicator, 1.0);
+    Start start(options_, dataset_, communicator, 1.0);
     start.checkpoints->Resume();
     start.SetStep(4, 4.0);
     EXPECT_TRUE(start.checkpoints->IsDue(false));
@@ -158,7 +151,7 @@ TEST_F(RunCheckpointsTest, SavesGoOnBesideTrainingOnAllRanks) {
 }
 
 TEST_F(RunCheckpointsTest, BeginEndsASaveInFlightFirst) {
-  Start start(options_, *dataset_, self_, 1.0);
+  Start start(options_, dataset_, self_, 1.0);
   start.checkpoints->Resume();
   start.SetStep(4, 4.0);
   start.checkpoints->Begin({});
@@ -171,7 +164,7 @@ TEST_F(RunCheckpointsTest, BeginEndsASaveInFlightFirst) {
 }
 
 TEST_F(RunCheckpointsTest, GoesBackToTheNewestValidOne) {
-  Start start(options_, *dataset_, self_, 1.0);
+  Start start(options_, dataset_, self_, 1.0);
   start.checkpoints->Resume();
   EXPECT_EQ(start.checkpoints->LoadNewest(), std::nullopt);
   EXPECT_THAT(start.values(), Each(1.0));
@@ -187,7 +180,7 @@ TEST_F(RunCheckpointsTest, FailedSavesAreToldUntilTheyAreTooMany) {
   BlockSaves();
   options_.checkpoint.resume = "never";
   options_.checkpoint.max_failed_saves = 1;
-  Start start(options_, *dataset_, self_, 1.0);
+  Start start(options_, dataset_, self_, 1.0);
   start.checkpoints->Resume();
   start.SetStep(4, 4.0);
   start.checkpoints->Begin({});
@@ -203,7 +196,7 @@ TEST_F(RunCheckpointsTest, LastStepMustNotFail) {
   BlockSaves();
   options_.checkpoint.resume = "never";
   options_.checkpoint.max_failed_saves = 100;
-  Start start(options_, *dataset_, self_, 1.0);
+  Start start(options_, dataset_, self_, 1.0);
   start.checkpoints->Resume();
   start.SetStep(4, 4.0);
   EXPECT_THROW(start.checkpoints->SaveLast({}), StorageError);
@@ -212,7 +205,7 @@ TEST_F(RunCheckpointsTest, LastStepMustNotFail) {
 
 TEST_F(RunCheckpointsTest, RanksThatDifferSaveNothing) {
   RunOnThreads(3, [&](Communicator& communicator) {
-    Start start(options_, *dataset_, communicator, 1.0);
+    Start start(options_, dataset_, communicator, 1.0);
     start.checkpoints->Resume();
     start.SetStep(4, communicator.rank() == 1 ? 4.5 : 4.0);
     EXPECT_THROW(start.checkpoints->Begin({}), NumericError);

@@ -20,32 +20,14 @@ constexpr int64_t kReplicateAll = int64_t{1} << 40;
 
 class ShardedTraining : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-sharded-data";
-    SimulateManyItems(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
-
   static TrainerOptions Options(const std::string& folder, int64_t max_steps) {
     TrainerOptions options = SmallRunOfManyItems(FreshFolder(folder), max_steps);
     options.dist.replicate_bytes = kShardAll;
     return options;
   }
-  std::string TrainOnThreads(int world_size, const TrainerOptions& options) {
-    RunOnThreads(world_size,
-                 [&](Communicator& communicator) { Train(options, *dataset_, communicator); });
-    return ModelHash(options.run_dir, options.train.max_steps);
-  }
-  std::string TrainAlone(const TrainerOptions& options) {
-    SelfCommunicator self;
-    Train(options, *dataset_, self);
-    return ModelHash(options.run_dir, options.train.max_steps);
-  }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = DatasetOfManyItems()}};
 };
-std::string ShardedTraining::data_;
 
 TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
   using Method = MetaOptions::Method;
@@ -55,12 +37,12 @@ TEST_F(ShardedTraining, EndsInTheBitsOfOneRankHoweverTablesAreKept) {
     TrainerOptions options = Options("alone", 30);
     options.meta.method = method;
     options.eval.every_steps = 15;
-    const std::string alone = TrainAlone(options);
+    const std::string alone = TrainAlone(options, dataset_);
     for (const int world_size : {2, 3, 4, 6}) {
       for (const int64_t replicate_bytes : {kShardAll, kReplicateAll, int64_t{20000}}) {
         options.run_dir = FreshFolder("together");
         options.dist.replicate_bytes = replicate_bytes;
-        EXPECT_EQ(TrainOnThreads(world_size, options), alone)
+        EXPECT_EQ(TrainOnThreads(world_size, options, dataset_), alone)
             << world_size << " ranks, tables above " << replicate_bytes << " bytes sharded";
       }
     }
@@ -75,10 +57,10 @@ TEST_F(ShardedTraining, DynamicIdsEndInTheBitsOfOneRank) {
     TrainerOptions options = Options("alone", 150);
     options.meta.method = method;
     MakeDynamic(options);
-    const std::string alone = TrainAlone(options);
+    const std::string alone = TrainAlone(options, dataset_);
     for (const int world_size : {2, 3, 4, 6}) {
       options.run_dir = FreshFolder("together");
-      EXPECT_EQ(TrainOnThreads(world_size, options), alone) << world_size << " ranks";
+      EXPECT_EQ(TrainOnThreads(world_size, options, dataset_), alone) << world_size << " ranks";
     }
     const CheckpointReader last(CheckpointPath(options.run_dir, 150));
     int64_t rows = 0, dynamic_tables = 0;
@@ -103,10 +85,10 @@ TEST_F(ShardedTraining, TasksOfOneToAHundredRowsEndInTheBitsOfOneRank) {
     options.tasks.per_step = 20;
     options.tasks.chunk = 5;
     MakeDynamic(options);
-    const std::string alone = TrainAlone(options);
+    const std::string alone = TrainAlone(options, dataset_);
     for (const int world_size : {2, 3, 6}) {  // with 6, ranks have no chunk
       options.run_dir = FreshFolder("together");
-      EXPECT_EQ(TrainOnThreads(world_size, options), alone) << world_size << " ranks";
+      EXPECT_EQ(TrainOnThreads(world_size, options, dataset_), alone) << world_size << " ranks";
     }
   }
 }
@@ -116,23 +98,23 @@ TEST_F(ShardedTraining, StoppedOnFourRanksAndResumedOnThreeThenOneEndsInTheSameB
     TrainerOptions options = Options("unbroken", 60);
     if (dynamic) MakeDynamic(options);
     options.eval.every_steps = 25;
-    const std::string unbroken = TrainAlone(options);
+    const std::string unbroken = TrainAlone(options, dataset_);
     options.run_dir = FreshFolder("stopped");
     options.train.max_steps = 17;
-    TrainOnThreads(4, options);
+    TrainOnThreads(4, options, dataset_);
     options.train.max_steps = 41;
-    TrainOnThreads(3, options);
+    TrainOnThreads(3, options, dataset_);
     options.train.max_steps = 60;
-    EXPECT_EQ(TrainAlone(options), unbroken) << "dynamic " << dynamic;
+    EXPECT_EQ(TrainAlone(options, dataset_), unbroken) << "dynamic " << dynamic;
   }
 }
 
 TEST_F(ShardedTraining, FastSumsEndInOtherBits) {  // so the tests above can fail
   TrainerOptions options = Options("alone", 30);
   options.dist.reduce = ReduceMode::kFast;
-  const std::string alone = TrainAlone(options);
+  const std::string alone = TrainAlone(options, dataset_);
   options.run_dir = FreshFolder("together");
-  EXPECT_NE(TrainOnThreads(3, options), alone);
+  EXPECT_NE(TrainOnThreads(3, options, dataset_), alone);
 }
 
 double LargestDifference(const std::string& run, const std::string& other, int64_t step) {
@@ -151,10 +133,10 @@ TEST_F(ShardedTraining, FastModeIsTheSameModelWhetherTablesAreShardedOrNot) {
   options.train.precision = TrainOptions::Precision::kFloat64;
   options.dist.replicate_bytes = kReplicateAll;
   const std::string replicated = options.run_dir;
-  TrainOnThreads(3, options);
+  TrainOnThreads(3, options, dataset_);
   options.run_dir = FreshFolder("sharded");
   options.dist.replicate_bytes = kShardAll;
-  TrainOnThreads(3, options);
+  TrainOnThreads(3, options, dataset_);
   EXPECT_LE(LargestDifference(options.run_dir, replicated, 200), 1e-6);
 }
 
@@ -170,7 +152,7 @@ TEST_F(ShardedTraining, RowsInBfloat16LearnTheSameToThreeDigitsAndSendFewerBytes
       int64_t own_bytes = 0;
       observer.on_step = [&](const StepReport& report) { own_bytes += report.traffic.sent_bytes; };
       const std::atomic<bool> stop = false;
-      Train(options, *dataset_, communicator, observer, stop);
+      Train(options, dataset_, communicator, observer, stop);
       const std::lock_guard lock(mutex);
       *sent_bytes += own_bytes;
       if (communicator.is_root()) *loss = observer.evaluations.back().value;
@@ -201,7 +183,7 @@ TEST_F(ShardedTraining, StepMakesFiveCallsAtMost) {
         most_calls = std::max(most_calls, report.traffic.calls);
       };
       const std::atomic<bool> stop = false;
-      Train(options, *dataset_, communicator, observer, stop);
+      Train(options, dataset_, communicator, observer, stop);
     });
     EXPECT_EQ(most_calls, 5);
   }
@@ -211,12 +193,11 @@ TEST_F(ShardedTraining, ValidationDoesNotDependOnWhereRowsAre) {
   TrainerOptions options = Options("run", 1);
   options.tables.capacity = 1024;
   const auto validate = [&](Communicator& communicator) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     MetaParameters parameters = on_data.learner.InitialParameters(
         TableOptimizer::kAdam, 1, options.tables,
         {communicator.rank(), communicator.world_size(), kShardAll});
-    return Evaluator(on_data.learner, on_data.data, *dataset_, options.tasks, options.eval, 1,
+    return Evaluator(on_data.learner, on_data.data, dataset_, options.tasks, options.eval, 1,
                      communicator)
         .Validate(parameters);
   };
@@ -239,7 +220,7 @@ TEST_F(ShardedTraining, ReportsHowEvenlyTheRanksWorked) {
   RunOnThreads(3, [&](Communicator& communicator) {
     RecordingObserver observer;
     const std::atomic<bool> stop = false;
-    Train(options, *dataset_, communicator, observer, stop);
+    Train(options, dataset_, communicator, observer, stop);
     ASSERT_EQ(observer.balances.size(), 2);
     EXPECT_EQ(observer.balances[0].step_count, 5);
     EXPECT_EQ(observer.balances[0].ranks.size(), 3);

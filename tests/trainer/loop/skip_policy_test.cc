@@ -23,16 +23,10 @@ constexpr double kSaved = 1.0, kNow = 2.0;
 
 class SkipPolicyTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-skip-policy-data";
-    SimulateSmallDataset(data_);
-  }
   void SetUp() override {
-    dataset_.emplace(DatasetOptions{.path = data_});
     options_.run_dir = FreshFolder("run");
     options_.checkpoint.keep = 100;
-    checkpoints_.emplace(options_, *dataset_, small_.layout, small_.state, communicator_,
-                         observer_);
+    checkpoints_.emplace(options_, dataset_, small_.layout, small_.state, communicator_, observer_);
     policy_.emplace(small_.state, *checkpoints_, observer_);
     checkpoints_->Resume();
   }
@@ -61,8 +55,7 @@ class SkipPolicyTest : public ::testing::Test {
   }
   std::vector<double> values() { return small_.values(); }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = SmallDataset()}};
   SelfCommunicator self_;
   CountingCommunicator communicator_{self_};
   TrainerOptions options_;
@@ -71,7 +64,6 @@ class SkipPolicyTest : public ::testing::Test {
   std::optional<RunCheckpoints> checkpoints_;
   std::optional<SkipPolicy> policy_;
 };
-std::string SkipPolicyTest::data_;
 
 TEST_F(SkipPolicyTest, GoesOnWhileTheBudgetLasts) {
   SaveThenChange();

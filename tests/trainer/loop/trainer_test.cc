@@ -22,28 +22,8 @@ using ::testing::SizeIs;
 
 class TrainerTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-trainer-data";
-    SimulateSmallDataset(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
-
-  // Trains with N ranks as threads and returns the hash of the last step.
-  std::string TrainOnThreads(int world_size, TrainerOptions options) {
-    RunOnThreads(world_size,
-                 [&](Communicator& communicator) { Train(options, *dataset_, communicator); });
-    return ModelHash(options.run_dir, options.train.max_steps);
-  }
-  std::string TrainAlone(const TrainerOptions& options) {
-    SelfCommunicator self;
-    Train(options, *dataset_, self);
-    return ModelHash(options.run_dir, options.train.max_steps);
-  }
-
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = SmallDataset()}};
 };
-std::string TrainerTest::data_;
 
 std::string CopyOf(const std::string& run, const std::string& name) {
   const std::string copy = FreshFolder(name);
@@ -58,10 +38,10 @@ TEST_F(TrainerTest, ExactModeEndsInTheSameBitsOnAnyNumberOfRanks) {
     SCOPED_TRACE(::testing::PrintToString(method));
     TrainerOptions options = SmallRun(FreshFolder("self"), 30);
     options.meta.method = method;
-    const std::string alone = TrainAlone(options);
+    const std::string alone = TrainAlone(options, dataset_);
     for (const int world_size : {1, 2, 3, 4}) {
       options.run_dir = FreshFolder("threads");
-      EXPECT_EQ(TrainOnThreads(world_size, options), alone) << world_size << " ranks";
+      EXPECT_EQ(TrainOnThreads(world_size, options, dataset_), alone) << world_size << " ranks";
     }
   }
 }
@@ -72,7 +52,7 @@ TEST_F(TrainerTest, IdDropoutTakesPartInTraining) {
     TrainerOptions options = SmallRun(FreshFolder("dropout"), 6);
     options.model.id_dropout = share;
     SelfCommunicator self;
-    Train(options, *dataset_, self);
+    Train(options, dataset_, self);
     hashes.push_back(ModelHash(options.run_dir, 6));
   }
   EXPECT_NE(hashes[0], hashes[1]);
@@ -82,20 +62,20 @@ TEST_F(TrainerTest, IdDropoutTakesPartInTraining) {
 TEST_F(TrainerTest, RanksWithoutChunksTakePart) {
   TrainerOptions options = SmallRun(FreshFolder("self"), 5);
   options.tasks.per_step = 4;  // one chunk a step
-  const std::string alone = TrainAlone(options);
+  const std::string alone = TrainAlone(options, dataset_);
   options.run_dir = FreshFolder("threads");
-  EXPECT_EQ(TrainOnThreads(3, options), alone);
+  EXPECT_EQ(TrainOnThreads(3, options, dataset_), alone);
 }
 
 TEST_F(TrainerTest, FastModeInFloat64StaysWithinOneBillionth) {
   TrainerOptions options = SmallRun(FreshFolder("self"), 50);
   options.dist.reduce = ReduceMode::kFast;
   options.train.precision = TrainOptions::Precision::kFloat64;
-  TrainAlone(options);
+  TrainAlone(options, dataset_);
   const CheckpointReader alone(CheckpointPath(options.run_dir, 50));
   for (const int world_size : {2, 3, 4}) {
     options.run_dir = FreshFolder("threads");
-    TrainOnThreads(world_size, options);
+    TrainOnThreads(world_size, options, dataset_);
     const CheckpointReader together(CheckpointPath(options.run_dir, 50));
     for (const std::string& name : ModelArrayNames(alone)) {
       const std::vector<double> a = alone.Read<double>(name), b = together.Read<double>(name);
@@ -107,28 +87,28 @@ TEST_F(TrainerTest, FastModeInFloat64StaysWithinOneBillionth) {
 TEST_F(TrainerTest, FastModeIsNotExact) {  // so the exact test can fail
   TrainerOptions options = SmallRun(FreshFolder("self"), 50);
   options.dist.reduce = ReduceMode::kFast;
-  const std::string alone = TrainAlone(options);
+  const std::string alone = TrainAlone(options, dataset_);
   options.run_dir = FreshFolder("threads");
-  EXPECT_NE(TrainOnThreads(3, options), alone);
+  EXPECT_NE(TrainOnThreads(3, options, dataset_), alone);
 }
 
 TEST_F(TrainerTest, ResumedRunEndsInTheBitsOfAnUnbrokenOne) {
   TrainerOptions options = SmallRun(FreshFolder("unbroken"), 24);
   options.eval.every_steps = 10;
-  const std::string unbroken = TrainAlone(options);
+  const std::string unbroken = TrainAlone(options, dataset_);
   const CheckpointReader last(CheckpointPath(options.run_dir, 24));
   ASSERT_GT(last.manifest().epoch, 0);  // so that some of the stops below are mid-epoch
   for (const int64_t stop_at : {1, 7, 10, 13, 23}) {  // an epoch has several steps
     TrainerOptions first = options;
     first.run_dir = FreshFolder("stopped");
     first.train.max_steps = stop_at;
-    TrainOnThreads(2, first);
+    TrainOnThreads(2, first, dataset_);
     TrainerOptions second = options;
     second.run_dir = first.run_dir;
     SelfCommunicator self;
     RecordingObserver observer;
     const std::atomic<bool> stop = false;
-    EXPECT_EQ(Train(second, *dataset_, self, observer, stop), TrainOutcome::kDone);
+    EXPECT_EQ(Train(second, dataset_, self, observer, stop), TrainOutcome::kDone);
     EXPECT_EQ(observer.resumed_from, stop_at);
     EXPECT_THAT(observer.losses, SizeIs(static_cast<size_t>(24 - stop_at)));
     EXPECT_EQ(ModelHash(second.run_dir, 24), unbroken) << "stopped at " << stop_at;
@@ -141,18 +121,18 @@ TEST_F(TrainerTest, ResumedRunOfAClosedFormEndsInTheBitsOfAnUnbrokenOne) {
     TrainerOptions options = SmallRun(FreshFolder("unbroken"), 24);
     options.meta.method = method;
     options.eval.every_steps = 10;
-    const std::string unbroken = TrainAlone(options);
+    const std::string unbroken = TrainAlone(options, dataset_);
     options.run_dir = FreshFolder("stopped");
     options.train.max_steps = 13;
-    TrainOnThreads(3, options);
+    TrainOnThreads(3, options, dataset_);
     options.train.max_steps = 24;
-    EXPECT_EQ(TrainOnThreads(2, options), unbroken);
+    EXPECT_EQ(TrainOnThreads(2, options, dataset_), unbroken);
   }
 }
 
 TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 24);
-  const std::string unbroken = TrainAlone(options);
+  const std::string unbroken = TrainAlone(options, dataset_);
   options.run_dir = FreshFolder("stopped");
   std::atomic<bool> stop = false;
   const std::atomic<bool> never = false;
@@ -162,19 +142,19 @@ TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {
     observer.on_step = [&](const StepReport& report) {
       if (is_asked && report.step == 9) stop = true;
     };
-    EXPECT_EQ(Train(options, *dataset_, communicator, observer, is_asked ? stop : never),
+    EXPECT_EQ(Train(options, dataset_, communicator, observer, is_asked ? stop : never),
               TrainOutcome::kStopped);
     // Step 9 was agreed on when the request came; the next one carries it.
     EXPECT_THAT(observer.checkpoints, ElementsAre(10));
   });
-  EXPECT_EQ(TrainAlone(options), unbroken);
+  EXPECT_EQ(TrainAlone(options, dataset_), unbroken);
 }
 
 TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 24);
   options.checkpoint.every_steps = 8;
   options.checkpoint.keep = 3;
-  const std::string unbroken = TrainAlone(options);
+  const std::string unbroken = TrainAlone(options, dataset_);
   const std::string run = options.run_dir;
   const std::vector<std::string> files = {"MANIFEST.json", PieceFileName(0, 1)};
   for (const std::string& file : files) {
@@ -194,7 +174,7 @@ TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
       SelfCommunicator self;
       RecordingObserver observer;
       const std::atomic<bool> stop = false;
-      Train(options, *dataset_, self, observer, stop);
+      Train(options, dataset_, self, observer, stop);
       EXPECT_EQ(observer.resumed_from, 16) << file;
       ASSERT_THAT(observer.refused, SizeIs(1)) << file;
       EXPECT_THAT(observer.refused[0], HasSubstr(file));
@@ -205,14 +185,14 @@ TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
 
 TEST_F(TrainerTest, OnlyDamagedCheckpointsIsAnErrorNotAFreshStart) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 4);
-  TrainAlone(options);
+  TrainAlone(options, dataset_);
   std::filesystem::resize_file(CheckpointPath(options.run_dir, 4) + "/" + PieceFileName(0, 1), 100);
-  EXPECT_THROW(TrainAlone(options), DataError);
+  EXPECT_THROW(TrainAlone(options, dataset_), DataError);
 }
 
 TEST_F(TrainerTest, CheckpointOfOtherDataIsRefused) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 2);
-  TrainAlone(options);
+  TrainAlone(options, dataset_);
   SynthOptions other;
   other.output = FreshFolder("other-data");
   other.users = 120;
@@ -220,17 +200,17 @@ TEST_F(TrainerTest, CheckpointOfOtherDataIsRefused) {
   other.events_per_user = 14;
   other.seed = 2;
   Synthesize(other);
-  dataset_.emplace(DatasetOptions{.path = other.output});
+  const Dataset other_dataset({.path = other.output});
   options.train.max_steps = 3;
-  EXPECT_THROW(TrainAlone(options), ConfigError);
+  EXPECT_THROW(TrainAlone(options, other_dataset), ConfigError);
 }
 
 TEST_F(TrainerTest, CheckpointOfAnotherModelIsRefused) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 2);
-  TrainAlone(options);
+  TrainAlone(options, dataset_);
   options.model.layers = {9};
   options.train.max_steps = 3;
-  EXPECT_THROW(TrainAlone(options), DataError);
+  EXPECT_THROW(TrainAlone(options, dataset_), DataError);
 }
 
 TEST_F(TrainerTest, KeepsTheBestStepBesideTheNewest) {
@@ -242,7 +222,7 @@ TEST_F(TrainerTest, KeepsTheBestStepBesideTheNewest) {
   SelfCommunicator self;
   RecordingObserver observer;
   const std::atomic<bool> stop = false;
-  Train(options, *dataset_, self, observer, stop);
+  Train(options, dataset_, self, observer, stop);
   int64_t best_step = 0;
   double best = std::numeric_limits<double>::infinity();
   for (const ValidationResult& evaluation : observer.evaluations) {
@@ -263,7 +243,7 @@ TEST_F(TrainerTest, StopsEarlyWhenTheMetricNoLongerImproves) {
   options.optim.lr = 0.2;  // diverges soon
   options.optim.table_lr = 0.2;
   SelfCommunicator self;
-  EXPECT_EQ(Train(options, *dataset_, self), TrainOutcome::kEarlyStopped);
+  EXPECT_EQ(Train(options, dataset_, self), TrainOutcome::kEarlyStopped);
 }
 
 TEST_F(TrainerTest, TrainingLowersTheLossAndAdaptationHelps) {
@@ -275,7 +255,7 @@ TEST_F(TrainerTest, TrainingLowersTheLossAndAdaptationHelps) {
   SelfCommunicator self;
   RecordingObserver observer;
   const std::atomic<bool> stop = false;
-  Train(options, *dataset_, self, observer, stop);
+  Train(options, dataset_, self, observer, stop);
   const auto mean = [&](size_t begin, size_t end) {
     double sum = 0.0;
     for (size_t i = begin; i < end; ++i) sum += observer.losses[i];
@@ -289,10 +269,9 @@ TEST_F(TrainerTest, TrainingLowersTheLossAndAdaptationHelps) {
 TEST_F(TrainerTest, ValidationDoesNotDependOnTheNumberOfRanks) {
   const TrainerOptions options = SmallRun(FreshFolder("run"), 1);
   const auto validate = [&](Communicator& communicator) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     MetaParameters parameters = on_data.learner.InitialParameters(TableOptimizer::kAdam, 1);
-    return Evaluator(on_data.learner, on_data.data, *dataset_, options.tasks, options.eval, 1,
+    return Evaluator(on_data.learner, on_data.data, dataset_, options.tasks, options.eval, 1,
                      communicator)
         .Validate(parameters);
   };

@@ -20,12 +20,6 @@ constexpr int64_t kSteps = 16, kEvery = 2;
 
 class DeltaCheckpoints : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-delta-data";
-    SimulateManyItems(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
-
   // Saves every kEvery steps, and keeps all of them.
   static TrainerOptions Options(const std::string& folder, int64_t max_deltas) {
     TrainerOptions options = SmallRunOfManyItems(FreshFolder(folder), kSteps);
@@ -37,10 +31,6 @@ class DeltaCheckpoints : public ::testing::Test {
     options.checkpoint.max_deltas = max_deltas;
     options.checkpoint_delta_from_bytes = 0;
     return options;
-  }
-  void TrainOnThreads(int world_size, const TrainerOptions& options) {
-    RunOnThreads(world_size,
-                 [&](Communicator& communicator) { Train(options, *dataset_, communicator); });
   }
   static void MakeIdsComeAndGo(TrainerOptions& options) {
     MakeDynamic(options);
@@ -60,10 +50,8 @@ class DeltaCheckpoints : public ::testing::Test {
     return ContentHash(CheckpointReader(CheckpointPath(run_dir, step)));
   }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = DatasetOfManyItems()}};
 };
-std::string DeltaCheckpoints::data_;
 
 struct Tables {
   const char* name;
@@ -82,7 +70,7 @@ TEST_P(DeltaCheckpointsOf, HaveTheContentOfWholeOnesAtEveryStep) {
       if (GetParam().dynamic) MakeIdsComeAndGo(*options);
       options->dist.replicate_bytes = GetParam().replicate_bytes;
       options->dist.local_steps = GetParam().local_steps;
-      TrainOnThreads(world_size, *options);
+      TrainOnThreads(world_size, *options, dataset_);
     }
     EXPECT_THAT(Deltas(whole.run_dir), ::testing::Not(Contains(true)));
     EXPECT_THAT(Deltas(delta.run_dir),
@@ -104,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(DeltaCheckpoints, HoldTheRowsThatSteppedAndNoOthers) {
   TrainerOptions options = Options("run", 100);
-  TrainOnThreads(2, options);
+  TrainOnThreads(2, options, dataset_);
   int64_t compared = 0;
   for (int64_t step = 2 * kEvery; step <= kSteps; step += kEvery) {
     const CheckpointReader now(CheckpointPath(options.run_dir, step));
@@ -133,11 +121,11 @@ TEST_F(DeltaCheckpoints, ChainGoesOnAfterAResumeOnOtherRanks) {
       options->dist.replicate_bytes = 0;
       if (dynamic) MakeIdsComeAndGo(*options);
     }
-    TrainOnThreads(1, unbroken);
+    TrainOnThreads(1, unbroken, dataset_);
     for (const auto& [world_size, max_steps] :
          {std::pair<int, int64_t>{4, 6}, {3, 10}, {1, kSteps}}) {
       stopped.train.max_steps = max_steps;
-      TrainOnThreads(world_size, stopped);
+      TrainOnThreads(world_size, stopped, dataset_);
     }
     // The fourth and the sixth checkpoint are the first of a start.
     EXPECT_THAT(Deltas(stopped.run_dir), ElementsAre(false, true, true, true, true, true, _, _));
@@ -150,14 +138,14 @@ TEST_F(DeltaCheckpoints, OfTooManyChangesAreWholeInstead) {
   options.checkpoint.every_steps = kSteps / 2;
   options.tasks.per_step = 128;  // touch most rows within the steps of a save
   options.tasks.support = 20;
-  TrainOnThreads(1, options);
+  TrainOnThreads(1, options, dataset_);
   EXPECT_THAT(Deltas(options.run_dir), ElementsAre(false, false));
 }
 
 TEST_F(DeltaCheckpoints, SmallStatesAreSavedWhole) {
   TrainerOptions options = Options("run", 100);
   options.checkpoint_delta_from_bytes = int64_t{64} << 20;
-  TrainOnThreads(2, options);
+  TrainOnThreads(2, options, dataset_);
   EXPECT_THAT(Deltas(options.run_dir), ::testing::Not(Contains(true)));
 }
 
@@ -170,7 +158,7 @@ TEST_F(DeltaCheckpoints, TheFirstAfterAFailedSaveIsWhole) {
       if (report.step == 5 && communicator.is_root()) std::ofstream(blocked) << "in the way";
     };
     const std::atomic<bool> stop = false;
-    EXPECT_EQ(Train(options, *dataset_, communicator, observer, stop), TrainOutcome::kDone);
+    EXPECT_EQ(Train(options, dataset_, communicator, observer, stop), TrainOutcome::kDone);
     EXPECT_THAT(observer.failed_saves, ::testing::SizeIs(1));
     EXPECT_THAT(observer.checkpoints, ElementsAre(2, 4, 8, 10, 12, 14, 16));
   });

@@ -96,12 +96,6 @@ class Safetensors {
 
 class ModelFolderTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-export-data";
-    SimulateManyItems(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
-
   static TrainerOptions Options() { return SmallRunOfManyItems(FreshFolder("run"), 30); }
 
   struct Run {
@@ -113,10 +107,10 @@ class ModelFolderTest : public ::testing::Test {
   };
   Run Train(const TrainerOptions& options) {
     SelfCommunicator self;
-    hearth::Train(options, *dataset_, self);
+    hearth::Train(options, dataset_, self);
     const at::TensorOptions tensors = TensorOptionsFor(options.train, 0);
     Run run{CheckpointReader(CheckpointPath(options.run_dir, options.train.max_steps)),
-            std::make_unique<LearnerOfDataset>(*dataset_, options.learner(), tensors),
+            std::make_unique<LearnerOfDataset>(dataset_, options, tensors),
             {}};
     run.parameters = run.learner().InitialParameters(options.optim.table_type, 1, options.tables);
     LoadParameters(run.checkpoint, run.learner().layout(), run.parameters);
@@ -133,10 +127,8 @@ class ModelFolderTest : public ::testing::Test {
     return folder;
   }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_{{.path = DatasetOfManyItems()}};
 };
-std::string ModelFolderTest::data_;
 
 TEST_F(ModelFolderTest, HoldsEveryParameterAndEveryRowAtItsId) {
   const Run run = Train(Options());
@@ -295,8 +287,8 @@ class PlainMlp {
 TEST_F(ModelFolderTest, AnotherProgramPredictsTheSame) {
   const TrainerOptions options = Options();
   const Run run = Train(options);
-  const PlainMlp plain(Export(run, 1), *dataset_);
-  const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_->items().size() - 1};
+  const PlainMlp plain(Export(run, 1), dataset_);
+  const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_.items().size() - 1};
   for (const int64_t user : {0, 3, 100}) {
     const std::vector<double> scores = run.learner().ScoreItems(
         run.parameters, run.on_data->data.builder(), /*state=*/{}, user, items);
@@ -371,7 +363,7 @@ TEST_F(ModelFolderTest, LoadsBackEveryParameterAndRow) {
     if (dynamic) MakeDynamic(options);
     const Run run = Train(options);
     const ModelFolder folder(Export(run, 2));
-    const Learner learner(folder.schema(), options.learner(), run.learner().tensor_options());
+    const Learner learner(folder.schema(), options, run.learner().tensor_options());
     MetaParameters parameters = ZeroParameters(learner, options.tables);
     folder.Load(learner.layout(), parameters);
     ExpectSameModel(parameters, run.parameters);
@@ -406,14 +398,14 @@ TEST_F(ModelFolderTest, ServesTheSameScoresWithoutTheDataSet) {
   const TrainerOptions options = Options();
   const Run run = Train(options);
   const ModelFolder folder(Export(run, 1));
-  const Learner learner(folder.schema(), options.learner(), run.learner().tensor_options());
+  const Learner learner(folder.schema(), options, run.learner().tensor_options());
   const DataBinding catalogue(*folder.schema(), std::make_shared<const EntityTable>(),
                               folder.schema()->catalogue.items, learner.tensor_options());
   MetaParameters parameters = ZeroParameters(learner, options.tables);
   folder.Load(learner.layout(), parameters);
   const SupportSet user{.user = "new", .items = {3, 17, 40}, .labels = {5, 1, 4}};
   const Chunk chunk = ChunkOf(user, 0, catalogue.items().entity_count(), 1);
-  const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_->items().size() - 1};
+  const std::vector<int64_t> items = {0, 1, 17, 1025, dataset_.items().size() - 1};
   const BatchBuilder& trained = run.on_data->data.builder();
   EXPECT_EQ(learner.ScoreItems(parameters, catalogue.builder(),
                                learner.Adapt(parameters, catalogue.builder(), chunk),

@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "cluster/communicator.h"
+#include "cluster/self_communicator.h"
+#include "cluster/thread_communicator.h"
 #include "storage/checkpoint/folder.h"
 #include "storage/checkpoint/reader.h"
 #include "storage/import/synth.h"
@@ -52,6 +54,26 @@ inline void SimulateSmallDataset(const std::string& folder) {
 /// Simulates a data set with more items than there are buckets, so buckets of a table of little
 /// capacity overflow.
 inline void SimulateManyItems(const std::string& folder) { SimulateDataset(folder, 240, 5000, 30); }
+
+/// The folder of SimulateSmallDataset, made once per process. Tests do not change it.
+inline const std::string& SmallDataset() {
+  static const std::string folder = [] {
+    std::string path = ::testing::TempDir() + "/hearth-small-data";
+    SimulateSmallDataset(path);
+    return path;
+  }();
+  return folder;
+}
+
+/// The folder of SimulateManyItems, made once per process. Tests do not change it.
+inline const std::string& DatasetOfManyItems() {
+  static const std::string folder = [] {
+    std::string path = ::testing::TempDir() + "/hearth-many-items-data";
+    SimulateManyItems(path);
+    return path;
+  }();
+  return folder;
+}
 
 /// Options of a run with steps of a few milliseconds: a step has 16 tasks in 4 chunks.
 inline TrainerOptions SmallRun(const std::string& run_dir, int64_t max_steps) {
@@ -147,6 +169,21 @@ inline TrainOutcome Train(const TrainerOptions& options, const Dataset& dataset,
 inline std::string ModelHash(const std::string& run_dir, int64_t step) {
   const CheckpointReader checkpoint(CheckpointPath(run_dir, step));
   return ContentHash(checkpoint, ModelArrayNames(checkpoint));
+}
+
+/// Trains with one rank and returns ModelHash of the last step.
+inline std::string TrainAlone(const TrainerOptions& options, const Dataset& dataset) {
+  SelfCommunicator self;
+  Train(options, dataset, self);
+  return ModelHash(options.run_dir, options.train.max_steps);
+}
+
+/// Trains with N ranks as threads and returns ModelHash of the last step.
+inline std::string TrainOnThreads(int world_size, const TrainerOptions& options,
+                                  const Dataset& dataset) {
+  RunOnThreads(world_size,
+               [&](Communicator& communicator) { Train(options, dataset, communicator); });
+  return ModelHash(options.run_dir, options.train.max_steps);
 }
 
 }  // namespace hearth
