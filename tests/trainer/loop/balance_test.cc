@@ -113,9 +113,9 @@ TEST(BalanceWatch, AddsEveryPhaseOfEveryRankOverItsWindow) {
 
 TEST(BalanceWatch, NamesThePhaseFurthestAboveItsMedian) {
   const auto reports = WatchSteps(5, 5, [](int rank, int64_t) {
-    Step step{1.0, {.fetch = 0.0, .compute = 4.0, .reduce = 0.0, .update = 1.0}};
-    if (rank == 1) step.load = 5.0;
-    if (rank == 3) step.times.update = 4.5;
+    Step step{3.0, {.fetch = 0.0, .compute = 4.0, .reduce = 0.0, .update = 1.0}};
+    if (rank == 1) step = {6.0, {.fetch = 0.0, .compute = 5.5, .reduce = 0.0, .update = 1.0}};
+    if (rank == 3) step = {3.0, {.fetch = 0.0, .compute = 5.5, .reduce = 0.0, .update = 4.0}};
     if (rank == 4) step.times.reduce = 100.0;  // it waits for the others
     return step;
   });
@@ -125,10 +125,10 @@ TEST(BalanceWatch, NamesThePhaseFurthestAboveItsMedian) {
     ASSERT_EQ(stragglers.size(), 2);
     EXPECT_EQ(stragglers[0].rank, 1);
     EXPECT_EQ(stragglers[0].phase, "load");
-    EXPECT_DOUBLE_EQ(stragglers[0].times, 10.0 / 6.0);
+    EXPECT_DOUBLE_EQ(stragglers[0].times, 12.5 / 8.0);
     EXPECT_EQ(stragglers[1].rank, 3);
     EXPECT_EQ(stragglers[1].phase, "update");
-    EXPECT_DOUBLE_EQ(stragglers[1].times, 9.5 / 6.0);
+    EXPECT_DOUBLE_EQ(stragglers[1].times, 12.5 / 8.0);
   }
 }
 

@@ -26,7 +26,7 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int64_t kDim = 2, kRows = 20;
+constexpr int64_t kDim = 2, kRows = RowPartition::kBuckets;
 
 // The result of a chunk in the plan of a step: the sum over its finite tasks.
 struct PlannedChunk {
@@ -129,11 +129,11 @@ OuterLoop::Options Options(double clip_norm = 0.0) {
 }
 
 // Ten tasks in four chunks, one of them without a finite task. Row 3 is in several chunks. The sums
-// are w: (4, 8, -4), row 3: (8, 6), row 19: (0, 12).
+// are w: (4, 8, -4), row 3: (8, 6), row 1023: (0, 12).
 Plan TenTasks() {
   return {{.dense = {1, 2, 0}, .rows = {{3, {5, 5}}}, .finite_tasks = 3, .loss_sum = 7},
           {.dense = {3, 0, -4},
-           .rows = {{3, {4, 1}}, {19, {0, 12}}},
+           .rows = {{3, {4, 1}}, {1023, {0, 12}}},
            .finite_tasks = 1,
            .skipped_tasks = 1,
            .loss_sum = 2},
@@ -148,18 +148,18 @@ void ExpectTenTasksTaken(const LoopRank& rank, double scale, double rate_factor)
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_NEAR(rank.w()[i], 1.0 - 0.5 * rate_factor * scale * sums[i], 1e-12) << i;
   }
-  const double rms3 = scale * std::sqrt((64.0 + 36.0) / 2), rms19 = scale * std::sqrt(144.0 / 2);
+  const double rms3 = scale * std::sqrt((64.0 + 36.0) / 2), rms1023 = scale * std::sqrt(144.0 / 2);
   const double rate = 0.25 * rate_factor;
   EXPECT_NEAR(rank.row(3)[0], -rate * scale * 8 / (rms3 + 1e-8), 1e-12);
   EXPECT_NEAR(rank.row(3)[1], -rate * scale * 6 / (rms3 + 1e-8), 1e-12);
-  EXPECT_NEAR(rank.row(19)[0], 0.0, 1e-12);
-  EXPECT_NEAR(rank.row(19)[1], -rate * scale * 12 / (rms19 + 1e-8), 1e-12);
+  EXPECT_NEAR(rank.row(1023)[0], 0.0, 1e-12);
+  EXPECT_NEAR(rank.row(1023)[1], -rate * scale * 12 / (rms1023 + 1e-8), 1e-12);
   EXPECT_THAT(rank.row(0), Each(0.0)) << "a row of a chunk without a finite task";
   EXPECT_THAT(rank.row(4), Each(0.0));
   at::Tensor second =
       const_cast<EmbeddingTable&>(rank.parameters.tables[0]).optimizer().second_moment();
   EXPECT_NEAR(second[3].item<double>(), rms3 * rms3, 1e-9);
-  EXPECT_NEAR(second[19].item<double>(), rms19 * rms19, 1e-9);
+  EXPECT_NEAR(second[1023].item<double>(), rms1023 * rms1023, 1e-9);
 }
 
 TEST(OuterLoop, StepsByTheMeanOverTheFiniteTasksOfAllRanks) {
@@ -234,7 +234,7 @@ Plan RandomPlan(int64_t chunk_count) {
     RandomStream random(3, Purpose::kTest, c);
     PlannedChunk chunk;
     for (int i = 0; i < 3; ++i) chunk.dense.push_back(random.NextNormal());
-    for (const int64_t id : SampleWithoutReplacement(kRows, 8, random)) {
+    for (const int64_t id : SampleWithoutReplacement(20, 8, random)) {
       chunk.rows[id] = {random.NextNormal(), 1e-3 * random.NextNormal()};
     }
     chunk.loss_sum = random.NextDouble();
@@ -304,7 +304,7 @@ TEST(OuterLoop, ChunkWithANumberThatIsNotFiniteStopsTheStepOfAllRanks) {
     for (const bool in_table : {false, true}) {
       SCOPED_TRACE(in_table);
       Plan plan = TenTasks();
-      (in_table ? plan[1].rows[19][1] : plan[1].dense[2]) = bad;
+      (in_table ? plan[1].rows[1023][1] : plan[1].dense[2]) = bad;
       RunOnThreads(2, [&](Communicator& world) {
         LoopRank rank(plan, Options(), world);
         const StepResult result = rank.Step(6, {.stop = false, .save = world.is_root()});
