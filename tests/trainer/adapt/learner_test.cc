@@ -29,9 +29,7 @@ struct MethodCase {
 
 class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Type, MethodCase>> {
  protected:
-  LearnerTest() : folder_(FreshFolder("data")) {
-    SimulateSmallDataset(folder_);
-    dataset_.emplace(DatasetOptions{.path = folder_});
+  LearnerTest() : dataset_({.path = SmallDataset()}) {
     LearnerOptions options = SmallRun("", 1);
     options.model.type = std::get<0>(GetParam());
     options.model.init_scale = 0.5;
@@ -39,7 +37,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
     options.meta.method = method.method;
     options.descent.adapt = method.adapt;
     options.descent.inner_lr = 0.1;
-    on_data_.emplace(*dataset_, options, at::TensorOptions().dtype(at::kDouble));
+    on_data_.emplace(dataset_, options, at::TensorOptions().dtype(at::kDouble));
     parameters_.emplace(learner().InitialParameters(TableOptimizer::kAdam, 3));
   }
 
@@ -56,7 +54,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
 
   // Predicts the candidates like evaluation does: the candidates are query rows.
   std::vector<double> Predict(const SupportSet& user, bool adapt) const {
-    Chunk chunk = ChunkOf(user, 0, dataset_->event_entities().size(), 1);
+    Chunk chunk = ChunkOf(user, 0, dataset_.event_entities().size(), 1);
     chunk.query = {};
     for (const int64_t item : Candidates()) {
       chunk.query.items.push_back(item);
@@ -67,7 +65,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
   }
   TaskState AdaptTo(const SupportSet& user) const {
     return learner().Adapt(*parameters_, builder(),
-                           ChunkOf(user, 0, dataset_->event_entities().size(), 1));
+                           ChunkOf(user, 0, dataset_.event_entities().size(), 1));
   }
   std::vector<double> Serve(const TaskState& state, int64_t owner) const {
     return learner().ScoreItems(*parameters_, builder(), state, owner, Candidates());
@@ -75,8 +73,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
   const Learner& learner() const { return on_data_->learner; }
   const BatchBuilder& builder() const { return on_data_->data.builder(); }
 
-  std::string folder_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_;
   std::optional<LearnerOfDataset> on_data_;
   std::optional<MetaParameters> parameters_;
 };
@@ -116,7 +113,7 @@ TEST_P(LearnerTest, SavedUsersAreServedTheSame) {
   AdaptedUsers users{.base_checkpoint = "base", .base_hash = "hash", .users = {}, .states = {}};
   for (const auto& [owner, count] : {std::pair<int64_t, int64_t>{2, 3}, {kUnknownEntity, 8}}) {
     users.users.push_back(User(owner, count));
-    users.users.back().user = owner == kUnknownEntity ? "nobody" : dataset_->task_entities().ids[2];
+    users.users.back().user = owner == kUnknownEntity ? "nobody" : dataset_.task_entities().ids[2];
     users.states.push_back(AdaptTo(users.users.back()));
   }
   users.users.push_back(User(kUnknownEntity, 0));  // not adapted
@@ -135,7 +132,7 @@ TEST_P(LearnerTest, SavedUsersAreServedTheSame) {
 TEST_P(LearnerTest, SavedValuesThatCannotBeAreRefused) {
   AdaptedUsers users{.base_checkpoint = "base", .base_hash = "hash", .users = {}, .states = {}};
   users.users.push_back(User(2, 3));
-  users.users.back().user = dataset_->task_entities().ids[2];
+  users.users.back().user = dataset_.task_entities().ids[2];
   users.states.push_back(AdaptTo(users.users.back()));
   at::Tensor& last = users.states[0].tensors.back().tensor;
   last = last.clone();

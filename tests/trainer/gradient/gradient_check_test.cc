@@ -21,16 +21,10 @@ constexpr uint64_t kSeed = 5;
 
 class GradientCheckTest : public ::testing::Test {
  protected:
-  GradientCheckTest() : dataset_({.path = Folder()}) {}
-
-  static std::string Folder() {
-    const std::string folder = FreshFolder("data");
-    SimulateSmallDataset(folder);
-    return folder;
-  }
+  GradientCheckTest() : dataset_({.path = SmallDataset()}) {}
 
   static LearnerOptions Options(Method method) {
-    LearnerOptions options = SmallRun("", 1).learner();
+    LearnerOptions options = SmallRun("", 1);
     options.model.layers = {5};
     options.meta.method = method;
     options.descent.inner_lr = 0.05;

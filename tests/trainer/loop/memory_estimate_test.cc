@@ -1,7 +1,5 @@
 #include "trainer/loop/memory_estimate.h"
 
-#include <optional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,24 +18,18 @@ using ::testing::HasSubstr;
 
 class MemoryEstimateTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-memory-data";
-    SimulateManyItems(data_);
-  }
-  void SetUp() override { dataset_.emplace(DatasetOptions{.path = data_}); }
+  MemoryEstimateTest() : dataset_({.path = DatasetOfManyItems()}) {}
 
-  static TrainerOptions Options() { return SmallRunOfManyItems(::testing::TempDir(), 10); }
+  static TrainerOptions Options() { return SmallRunOfManyItems("", 10); }
 
   MemoryEstimate Estimate(const TrainerOptions& options, int world_size = 1, int threads = 1) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
-    return EstimateMemory(options, *dataset_, on_data.learner, on_data.data, world_size, threads);
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
+    return EstimateMemory(options, dataset_, on_data.learner, on_data.data, world_size, threads);
   }
 
   // Bytes of the rows of all tables and of their optimizer state on one rank, as allocated.
   int64_t TableBytes(const TrainerOptions& options, RankPlace place) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     RunState state = InitialState(options, on_data.learner, place);
     int64_t bytes = 0;
     for (EmbeddingTable& table : state.parameters.tables) {
@@ -53,15 +45,12 @@ class MemoryEstimateTest : public ::testing::Test {
   }
   // Elements of the dense parameters, padding included.
   int64_t DenseElements(const TrainerOptions& options) {
-    const LearnerOfDataset on_data(*dataset_, options.learner(),
-                                   TensorOptionsFor(options.train, 0));
+    const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     return on_data.learner.layout().size();
   }
 
-  static std::string data_;
-  std::optional<Dataset> dataset_;
+  Dataset dataset_;
 };
-std::string MemoryEstimateTest::data_;
 
 TEST_F(MemoryEstimateTest, TablesOnOneRankAreCountedToTheByte) {
   using TableType = OptimizerOptions::TableType;
@@ -145,14 +134,14 @@ TEST_F(MemoryEstimateTest, ChunkTakesAboutTheMemoryThatWasScaledUp) {
       TrainerOptions options = Options();
       options.train.engine = kind;
       options.tasks.per_step = options.tasks.chunk = chunk;
-      const LearnerOfDataset on_data(*dataset_, options.learner(), at::kFloat);
+      const LearnerOfDataset on_data(dataset_, options, at::kFloat);
       const int64_t estimate =
-          EstimateMemory(options, *dataset_, on_data.learner, on_data.data, 1, 1).chunk_bytes;
+          EstimateMemory(options, dataset_, on_data.learner, on_data.data, 1, 1).chunk_bytes;
       const MetaParameters parameters =
           on_data.learner.InitialParameters(TableOptimizer::kAdam, options.seed);
       const ChosenEngine engine =
           ChooseEngine(kind, {on_data.learner, on_data.data.builder()}, at::kCPU);
-      MetaBatchLoader loader(*dataset_, kTrainPart, options.tasks, options.seed);
+      MetaBatchLoader loader(dataset_, kTrainPart, options.tasks, options.seed);
       const MemoryMeter meter;
       engine.engine->Compute(loader.Next().chunks.front(), parameters);
       EXPECT_GT(static_cast<double>(estimate), 0.9 * static_cast<double>(meter.peak_bytes()));
