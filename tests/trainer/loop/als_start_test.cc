@@ -49,7 +49,7 @@ std::vector<double> Solve(std::vector<std::vector<double>> a, std::vector<double
 class AlsStart : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    data_ = ::testing::TempDir() + "/hearth-als-data";
+    data_ = FreshFolder("als-data");
     // So many events that the factors do not shrink to nothing.
     SimulateDataset(data_, /*users=*/400, /*items=*/100, /*events_per_user=*/25);
   }
