@@ -126,6 +126,23 @@ TEST_F(GradientCheckTest, TheSecondOrderShareIsThePartThatFomamlDrops) {
   EXPECT_NEAR(Check(Options(Method::kMaml)).second_order_share.value(), share, 1e-10);
 }
 
+// An engine leaves out tasks that are not finite. Two engines that leave out all tasks agree.
+TEST_F(GradientCheckTest, FailsWhenATaskIsNotFinite) {
+  LearnerOptions options = Options(Method::kMaml);
+  options.descent.inner_lr = 1e300;
+  GradientCheck check = Check(options);
+  EXPECT_EQ(check.finite_task_count, 0);
+  EXPECT_FALSE(check.passed());
+  Chunk chunk = MakeChunk();
+  for (const float label : {3.0f, std::numeric_limits<float>::infinity()}) {
+    chunk.query.labels[1] = label;
+    check = CheckGradient(dataset_, Options(Method::kMaml), chunk, kSeed, 2);
+    EXPECT_EQ(check.task_count, 3);
+    EXPECT_EQ(check.finite_task_count, std::isfinite(label) ? 3 : 2);
+    EXPECT_EQ(check.passed(), std::isfinite(label));
+  }
+}
+
 TEST(GradientCheck, FailsWhenOneErrorIsAboveItsLimitOrNoNumber) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(GradientCheck{}.passed());
