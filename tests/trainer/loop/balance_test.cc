@@ -141,5 +141,13 @@ TEST(BalanceWatch, RanksWithoutWorkAreEven) {
   }
 }
 
+TEST(BalanceWatch, NobodyIsSlowWhereMostRanksHaveNoWork) {
+  const auto step_of = [](int rank, int64_t) { return Step{rank == 1 ? 1.0 : 0.0, {}}; };
+  for (const auto& of_rank : WatchSteps(3, 6, step_of)) {
+    ASSERT_EQ(of_rank.size(), 6);
+    for (const BalanceReport& report : of_rank) EXPECT_THAT(report.stragglers, IsEmpty());
+  }
+}
+
 }  // namespace
 }  // namespace hearth

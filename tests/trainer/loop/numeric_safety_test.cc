@@ -310,6 +310,11 @@ TEST(LossWatch, NeedsAFullWindowAndForgetsOldLosses) {
   std::vector<double> losses = CalmLosses(LossWatch::kWindow - 4, 2);
   losses.insert(losses.end(), 4, 5.0);
   EXPECT_THAT(SpikesOf(losses), IsEmpty()) << "the window has just become full";
+  for (const int64_t early : {4, 5, 20}) {
+    losses = CalmLosses(LossWatch::kWindow - early, 2);
+    losses.insert(losses.end(), 3 * LossWatch::kWindow, 5.0);
+    EXPECT_THAT(SpikesOf(losses), ElementsAre(LossWatch::kWindow + 1)) << "told late, and once";
+  }
   // A new level is the usual one after a window; a second jump is a spike again.
   losses = CalmLosses(LossWatch::kWindow, 3);
   for (const double level : {2.0, 4.0}) {
