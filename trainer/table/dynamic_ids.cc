@@ -31,10 +31,14 @@ bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
     waiting_counts_[slot] = 0;
   }
   waiting_.Touch(slot, step);
-  if (++waiting_counts_[slot] < options_.admit_after) return false;
+  return ++waiting_counts_[slot] >= options_.admit_after;
+}
+
+void DynamicIds::StopWaiting(int64_t id) {
+  const int64_t slot = waiting_.Find(id);
+  if (slot == LruSlots::kEmpty) return;
   waiting_.Erase(slot);
   waiting_counts_[slot] = 0;
-  return true;
 }
 
 std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> ids, int64_t step) {
@@ -49,7 +53,9 @@ std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> id
   std::vector<NewRow> admitted;
   for (const int64_t id : ids) {
     if (rows_.Find(id) != LruSlots::kEmpty || !IsAdmitted(id, step)) continue;
+    // An id that finds no row in a full bucket keeps its count, so its next use may get one.
     if (const int64_t row = rows_.Insert(id, step); row != LruSlots::kEmpty) {
+      StopWaiting(id);
       admitted.push_back({row, id});
     }
   }

@@ -41,6 +41,7 @@ class DynamicIds {
  private:
   // Counts one more use of an id without a row; true when the id has now been seen often enough.
   bool IsAdmitted(int64_t id, int64_t step);
+  void StopWaiting(int64_t id);
 
   TableOptions options_;
   LruSlots rows_;

@@ -68,6 +68,19 @@ TEST(DynamicIds, IdsOfTheStepDoNotDriveEachOtherOut) {
       << "one row is free, and Id(4) is in use";
 }
 
+TEST(DynamicIds, IdThatFoundABucketFullKeepsItsCount) {
+  DynamicIds ids({.capacity = kBuckets, .admit_after = 3}, 0, kBuckets, 1);
+  for (const int64_t step : {0, 1, 2}) ids.AdmitIds(std::vector<int64_t>{Id(0)}, step);
+  for (const int64_t step : {3, 4}) ids.AdmitIds(std::vector<int64_t>{Id(1)}, step);
+  EXPECT_THAT(ids.AdmitIds(std::vector<int64_t>{Id(0), Id(1)}, 5), IsEmpty())
+      << "the row is in use";
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(1)}, 6)), ElementsAre(Id(1)));
+  EXPECT_EQ(ids.Find(Id(0)), LruSlots::kEmpty);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 7);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 8);
+  EXPECT_EQ(ids.Find(Id(1)), 3) << "an id that got a row starts to count anew";
+}
+
 TEST(DynamicIds, EvictsByTime) {
   DynamicIds ids({.capacity = 2 * kBuckets, .evict_after = 10}, 0, kBuckets, 2);
   ids.AdmitIds(std::vector<int64_t>{Id(0)}, 0);
@@ -168,7 +181,9 @@ class PlainIds {
     for (const int64_t id : ids) {
       if (Find(id) >= 0 || !IsAdmitted(id, step)) continue;
       const int64_t row = Give(rows_, id, step);
-      if (row >= 0) admitted.emplace_back(row, id);
+      if (row < 0) continue;
+      admitted.emplace_back(row, id);
+      if (PlaceOf(waiting_, id) >= 0) waiting_[PlaceOf(waiting_, id)] = {};
     }
     return admitted;
   }
@@ -205,9 +220,7 @@ class PlainIds {
     if (slot < 0) slot = Give(waiting_, id, step);
     if (slot < 0) return false;
     waiting_[slot].last = step;
-    if (++waiting_[slot].count < options_.admit_after) return false;
-    waiting_[slot] = {};
-    return true;
+    return ++waiting_[slot].count >= options_.admit_after;
   }
 
   TableOptions options_;
