@@ -13,6 +13,13 @@ DynamicIds::DynamicIds(const TableOptions& options, int64_t first_bucket, int64_
   HEARTH_CHECK(options.admit_after >= 1, "admit after {}", options.admit_after);
 }
 
+int64_t DynamicIds::BytesFor(const TableOptions& options, int64_t bucket_count, int64_t slots) {
+  const int64_t count = bucket_count * slots;
+  return LruSlots::BytesFor(bucket_count, slots, count) +
+         LruSlots::BytesFor(bucket_count, slots, options.admit_after > 1 ? count : 0) +
+         count * static_cast<int64_t>(sizeof(int64_t));  // waiting_counts_
+}
+
 void DynamicIds::ListRows(const StateDomain& domain, StateList& list) {
   rows_.ListState("", domain, list);
 }

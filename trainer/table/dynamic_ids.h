@@ -18,6 +18,9 @@ class DynamicIds {
   DynamicIds(const TableOptions& options, int64_t first_bucket, int64_t bucket_count,
              int64_t slots);
 
+  /// Memory of such an object when every row has an id, and as many ids wait as can.
+  static int64_t BytesFor(const TableOptions& options, int64_t bucket_count, int64_t slots);
+
   /// The row of an id among the rank's rows; LruSlots::kEmpty if the id has none.
   int64_t Find(int64_t id) const { return rows_.Find(id); }
   int64_t size() const { return rows_.size(); }

@@ -27,12 +27,16 @@ class MemoryEstimateTest : public ::testing::Test {
     return EstimateMemory(options, dataset_, on_data.learner, on_data.data, world_size, threads);
   }
 
-  // Bytes of the rows of all tables and of their optimizer state on one rank, as allocated.
+  // Bytes of the rows of all tables and of their optimizer state on one rank, as allocated, and of
+  // the directories of the tables.
   int64_t TableBytes(const TrainerOptions& options, RankPlace place) {
     const LearnerOfDataset on_data(dataset_, options, TensorOptionsFor(options.train, 0));
     RunState state = InitialState(options, on_data.learner, place);
     int64_t bytes = 0;
-    for (EmbeddingTable& table : state.parameters.tables) {
+    for (size_t t = 0; t < state.parameters.tables.size(); ++t) {
+      EmbeddingTable& table = state.parameters.tables[t];
+      bytes += RowDirectory::BytesFor(on_data.learner.tables()[t], options.tables, table.shape(),
+                                      place.rank);
       StateList list;
       table.ListModel(list);
       table.ListOptimizer(list);
@@ -62,8 +66,9 @@ TEST_F(MemoryEstimateTest, TablesOnOneRankAreCountedToTheByte) {
         options.train.precision = precision;
         options.optim.table_type = type;
         options.tables.capacity = capacity;
+        options.tables.new_rows = TableOptions::NewRows::kMean;
         const int64_t element_bytes = precision == TrainOptions::Precision::kFloat32 ? 4 : 8;
-        const int64_t dense = 5 * DenseElements(options) * element_bytes;
+        const int64_t dense = 6 * DenseElements(options) * element_bytes;
         EXPECT_EQ(Estimate(options).parameters_bytes, dense + TableBytes(options, {0, 1}))
             << "capacity " << capacity;
       }
@@ -77,24 +82,28 @@ TEST_F(MemoryEstimateTest, RankOfManyHasItsShareOfLargeTablesAndAllOfSmallOnes) 
       TrainerOptions options = Options();
       options.tables.capacity = capacity;
       options.dist.replicate_bytes = replicate_bytes;
-      const int64_t dense = 5 * DenseElements(options) * 4;
-      for (const int world_size : {2, 4}) {
+      const int64_t dense = 6 * DenseElements(options) * 4;
+      for (const int world_size : {2, 3, 4}) {
         SCOPED_TRACE(world_size);
-        int64_t sum = 0, most = 0;
-        for (int rank = 0; rank < world_size; ++rank) {
-          const int64_t bytes = TableBytes(options, {rank, world_size});
-          sum += bytes;
-          most = std::max(most, bytes);
-        }
-        const int64_t tables = Estimate(options, world_size).parameters_bytes - dense;
         // Buckets do not divide evenly: a rank may have some rows more than the mean.
-        EXPECT_LE(tables, most);
-        EXPECT_NEAR(static_cast<double>(tables),
-                    static_cast<double>(sum) / static_cast<double>(world_size),
-                    0.02 * static_cast<double>(most));
+        int64_t most = 0;
+        for (int rank = 0; rank < world_size; ++rank) {
+          most = std::max(most, TableBytes(options, {rank, world_size}));
+        }
+        EXPECT_EQ(Estimate(options, world_size).parameters_bytes, dense + most);
       }
     }
   }
+}
+
+// The values, the gradient that is applied, and the tensors of the optimizer.
+TEST_F(MemoryEstimateTest, DenseOptimizerTakesTheMemoryThatIsCounted) {
+  const TrainerOptions options = Options();
+  const LearnerOfDataset on_data(dataset_, options, at::kFloat);
+  const ParameterLayout& layout = on_data.learner.layout();
+  const MemoryMeter meter;
+  const DenseOptimizer optimizer(options.optim, layout, at::kFloat);
+  EXPECT_EQ(meter.peak_bytes(), DenseOptimizer::BytesFor(layout, 4));
 }
 
 // Gradients of the chunks of this rank wait as they are, and once more as 64-bit numbers.

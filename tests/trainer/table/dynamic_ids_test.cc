@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "cluster/row_partition.h"
 #include "common/random.h"
@@ -261,6 +263,35 @@ TEST(DynamicIds, FollowTheRulesOverPlainLists) {
         }
         EXPECT_GT(admitted_count, 10);
       }
+    }
+  }
+}
+
+// Bytes that the heap has given out.
+int64_t HeapBytes() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
+TEST(DynamicIds, TakeTheMemoryThatIsCounted) {
+  for (const int64_t admit_after : {1, 2}) {
+    for (const int64_t slots : {64, 80}) {
+      SCOPED_TRACE(fmt::format("{} slots, {}", slots, admit_after));
+      const TableOptions options = {.admit_after = admit_after};
+      const int64_t count = kBuckets * slots;
+      std::vector<int64_t> named(count);
+      std::iota(named.begin(), named.end(), int64_t{0});
+      const int64_t before = HeapBytes();
+      DynamicIds ids(options, 0, kBuckets, slots);
+      for (int64_t step = 0; step < admit_after; ++step) ids.AdmitIds(named, step);
+      EXPECT_EQ(ids.size(), count);
+      for (int64_t& id : named) id += count;
+      for (int64_t step = 2; step < 1 + admit_after; ++step) ids.AdmitIds(named, step);
+      const int64_t taken = HeapBytes() - before;
+      const int64_t counted = DynamicIds::BytesFor(options, kBuckets, slots);
+      // The lists of slots that became free are not counted.
+      EXPECT_NEAR(static_cast<double>(counted), static_cast<double>(taken),
+                  0.06 * static_cast<double>(taken));
     }
   }
 }
