@@ -31,8 +31,6 @@ struct TableMemory {
   int64_t dim;
 };
 
-// The host's compiler makes this code several times. Products and sums that are rounded once are
-// named (std::fma), and it may fuse no others (CMakeLists.txt), so every copy gives the same bits.
 namespace row_step {
 
 using row_lanes::Pack;
@@ -58,9 +56,8 @@ HEARTH_HOST_DEVICE inline Real MeanSquare(const Lanes& lanes, const Real* x_row,
     const auto x = access.Load(x_row + i);
     const auto g = access.Load(gradient + i);
     for (int j = 0; j < access.kSize; ++j) {
-      const Real total = std::fma(l2, x.values[j], g.values[j]);
-      Real& sum = access.kSize == Lanes::kPack ? sums.values[j] : rest;
-      sum = std::fma(total, total, sum);
+      const Real total = g.values[j] + l2 * x.values[j];
+      (access.kSize == Lanes::kPack ? sums.values[j] : rest) += total * total;
     }
   });
   for (int width = Lanes::kPack / 2; width > 0; width /= 2) {
@@ -76,10 +73,7 @@ HEARTH_HOST_DEVICE inline void MoveRow(const Lanes& lanes, Real* x_row, const Re
   VisitPacks(lanes, dim, [&](int64_t i, auto access) {
     auto x = access.Load(x_row + i);
     const auto g = access.Load(gradient + i);
-    for (int j = 0; j < access.kSize; ++j) {
-      const Real total = std::fma(l2, x.values[j], g.values[j]);
-      x.values[j] = std::fma(-rate, total, x.values[j]);
-    }
+    for (int j = 0; j < access.kSize; ++j) x.values[j] -= rate * (g.values[j] + l2 * x.values[j]);
     access.Store(x, x_row + i);
   });
 }
@@ -95,9 +89,8 @@ HEARTH_HOST_DEVICE inline void MoveRow(const Lanes& lanes, Real* x_row, Real* fi
     auto m = access.Load(first_row + i);
     const auto g = access.Load(gradient + i);
     for (int j = 0; j < access.kSize; ++j) {
-      const Real total = std::fma(l2, x.values[j], g.values[j]);
-      m.values[j] = std::fma(m.values[j], kKeep, total * kTake);
-      x.values[j] = std::fma(-rate, m.values[j], x.values[j]);
+      m.values[j] = m.values[j] * kKeep + (g.values[j] + l2 * x.values[j]) * kTake;
+      x.values[j] -= rate * m.values[j];
     }
     access.Store(m, first_row + i);
     access.Store(x, x_row + i);
@@ -132,8 +125,7 @@ HEARTH_HOST_DEVICE inline void StepRow(const Lanes& lanes, const TableMemory<Rea
     const auto rate = static_cast<Real>(step.lr / scale);
     row_step::MoveRow(lanes, x_row, gradient, table.dim, l2, rate);
   } else {
-    second =
-        std::fma(second, static_cast<Real>(kRowBeta2), square * static_cast<Real>(1.0 - kRowBeta2));
+    second = second * static_cast<Real>(kRowBeta2) + square * static_cast<Real>(1.0 - kRowBeta2);
     const Real rate = row_step::AdamRate(step.lr, second, age);
     Real* const first_row = table.first_moment + row * table.dim;
     row_step::MoveRow(lanes, x_row, first_row, gradient, table.dim, l2, rate);

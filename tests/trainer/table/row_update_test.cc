@@ -227,36 +227,6 @@ TEST(RowUpdate, BitsOfARowDoNotDependOnTheOtherRowsOfTheBatch) {
   }
 }
 
-// Ids that ascend are stepped by one function, other ids by another one.
-template <typename Real>
-void ExpectBothPathsGiveTheSameBits(TableOptimizer optimizer, int64_t dim) {
-  constexpr int64_t kRows = 40;
-  GuardedTable<Real> ascending(kRows, dim), grouped(kRows, dim);
-  const RowStep settings = {.optimizer = optimizer, .lr = 0.1, .l2 = 0.01};
-  for (uint64_t step = 0; step < 4; ++step) {
-    std::vector<int64_t> named =
-        SampleWithoutReplacement(kRows, kRows / 2, RandomStream(7, Purpose::kTest, step));
-    std::ranges::sort(named);
-    const std::vector<Real> gradient = RandomValues<Real>(std::ssize(named) * dim, step);
-    StepRows(ascending.memory(optimizer), std::span<const int64_t>(named), gradient.data(),
-             settings);
-    StepRows(grouped.memory(optimizer), IdGroups(named), gradient.data(), settings);
-  }
-  EXPECT_EQ(ascending.rows, grouped.rows);
-  EXPECT_EQ(ascending.first, grouped.first);
-  EXPECT_EQ(ascending.state, grouped.state);
-}
-
-TEST(RowUpdate, BitsOfARowDoNotDependOnThePathThroughTheCode) {
-  for (const TableOptimizer optimizer : kBoth) {
-    for (int64_t dim = 1; dim <= 32; ++dim) {
-      SCOPED_TRACE(fmt::format("dim {}, optimizer {}", dim, static_cast<int>(optimizer)));
-      ExpectBothPathsGiveTheSameBits<float>(optimizer, dim);
-      ExpectBothPathsGiveTheSameBits<double>(optimizer, dim);
-    }
-  }
-}
-
 // A float counts to 2^24. From there on the age stands still, and the corrections are 1.
 TEST(RowUpdate, AgeAtTheEndOfAFloatIsNoTrouble) {
   GuardedTable<float> table(1, 2);
