@@ -101,6 +101,7 @@ class DeviceRun {
     RunTasks();
     result_.item_start = SumByItem(row_start_, shape_.width[1]);
     result_.items = SumByItem(row_item_, chunk_.items.size(1));
+    if (chunk_.shift.defined()) result_.shift = row_start_.select(1, 0).contiguous();
     SumShared();
     for (const Real loss : ToHost<Real>(loss_)) result_.losses.push_back(loss);
     return std::move(result_);
@@ -124,7 +125,6 @@ class DeviceRun {
     const int64_t shared = HeadChunkMemory<Real>::SharedSize(shape_);
     result_.tasks = at::empty_like(chunk_.tasks);
     result_.task_start = at::empty_like(chunk_.task_start);
-    if (chunk_.shift.defined()) result_.shift = at::empty_like(chunk_.shift);
     row_start_ = Empty({RowCount(), shape_.out(0)});
     row_item_ = Empty({RowCount(), HeadShape::Padded(chunk_.items.size(1))});
     shared_ = Empty({TaskCount(), shared});
@@ -152,7 +152,6 @@ class DeviceRun {
             .support_prior = chunk_.support_prior,
             .row_start = write(row_start_),
             .row_item = write(row_item_),
-            .row_shift = chunk_.shift.defined() ? write(result_.shift) : nullptr,
             .task_vector = write(result_.tasks),
             .task_start_sum = write(result_.task_start),
             .shared = write(shared_),

@@ -113,7 +113,6 @@ class HeadRun {
             .support_prior = chunk_.support_prior,
             .row_start = row_start_,
             .row_item = row_item_,
-            .row_shift = chunk_.shift.defined() ? Row(result_.shift, chunk_.begin[task]) : nullptr,
             .task_vector = Row(result_.tasks, task),
             .task_start_sum = Row(result_.task_start, task),
             .shared = shared_,
@@ -123,9 +122,11 @@ class HeadRun {
   void AddResults(int64_t t) {
     const int64_t width = shape_.width[1], item_row = HeadShape::Padded(item_width_);
     for (int64_t r = 0; r < chunk_.row_count(t); ++r) {
-      const int64_t item = chunk_.item[chunk_.begin[t] + r];
-      Add(row_start_ + r * shape_.out(0), width, Row(result_.item_start, item));
+      const int64_t row = chunk_.begin[t] + r, item = chunk_.item[row];
+      const Real* start = row_start_ + r * shape_.out(0);
+      Add(start, width, Row(result_.item_start, item));
       Add(row_item_ + r * item_row, item_width_, Row(result_.items, item));
+      if (result_.shift.defined()) Row(result_.shift, row)[0] = start[0];
     }
     Add(shared_, shape_.tail_size(), result_.tail.data());
     if (shape_.rate_gradient) {

@@ -23,7 +23,7 @@ struct HeadChunk {
   std::vector<int64_t> begin;    ///< [tasks + 1] first row of each task
   std::vector<int64_t> support;  ///< [tasks] number of support rows
   std::vector<double> labels;    ///< [row]
-  double support_prior = 0.0;    ///< GradientDescentOptions::support_prior
+  double support_prior = 0.0;    ///< MetaOptions::support_prior
 
   int64_t row_count(size_t task) const { return begin[task + 1] - begin[task]; }
   /// The largest number of support rows and the largest number of query rows of a task.

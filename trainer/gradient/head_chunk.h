@@ -13,7 +13,7 @@ struct HeadChunkMemory {
   const Real* items;       ///< [items, item_width]
   const Real* task_start;  ///< [tasks, width[1]]
   const Real* item_start;  ///< [items, width[1]]
-  const Real* shift;       ///< [rows] added to the outputs, or null
+  const Real* shift;       ///< [rows], or null
   const Real* labels;      ///< [rows]
   const int64_t* item;     ///< [rows]
   const int64_t* begin;    ///< [tasks + 1]
@@ -25,7 +25,6 @@ struct HeadChunkMemory {
   Real* row_start;  ///< [rows, out(0)] gradient of the row's X W_0
   /// [rows, Padded(item_width)] gradient of the item vector, without the way through X W_0
   Real* row_item;
-  Real* row_shift;       ///< [rows] gradient of the shift, or null
   Real* task_vector;     ///< [tasks, task_width] gradient of the task vector, without that way
   Real* task_start_sum;  ///< [tasks, width[1]] sum of row_start over the rows of the task
   Real* shared;          ///< [tasks, SharedSize] gradient of the parameters that all tasks share
@@ -93,10 +92,6 @@ class HeadChunkTask {
     task.start = start_;
     task.gram = gram_;
     task.labels = chunk_.labels + first_;
-    if (chunk_.shift != nullptr) {
-      task.shift = chunk_.shift + first_;
-      task.shift_gradient = chunk_.row_shift + first_;
-    }
     task.support_weight =
         static_cast<Real>(1.0 / (static_cast<double>(support_) + chunk_.support_prior));
     task.query_weight = static_cast<Real>(1.0 / static_cast<double>(task.query));
@@ -118,13 +113,17 @@ class HeadChunkTask {
     math_.EachRow(rows_, left, [=](int64_t r, int64_t j) { padding[r * padded + j] = Real(0); });
   }
 
-  // Makes X W_0 of the rows.
+  // Makes X W_0 of the rows, and adds the shift.
   HEARTH_HOST_DEVICE void LoadStart() {
-    const int64_t width = shape_.width[1];
+    const int64_t width = shape_.width[1], padded = shape_.out(0);
     const Real *of_task = chunk_.task_start + t_ * width, *of_items = chunk_.item_start;
     const int64_t* item = chunk_.item + first_;
     LoadRows(start_, width,
              [=](int64_t r, int64_t j) { return of_task[j] + of_items[item[r] * width + j]; });
+    if (chunk_.shift == nullptr) return;
+    const Real* shift = chunk_.shift + first_;
+    Real* start = start_;
+    math_.Each(rows_, [=](int64_t r) { start[r * padded] += shift[r]; });
   }
 
   // All rows of a task share its task vector, so the vector adds one number to every product.

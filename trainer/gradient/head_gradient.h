@@ -103,7 +103,7 @@ class HeadGradient {
       math_.Transpose(pass.transposed[l + 1], shape_.out(l), w, out(l + 1), shape_.width[l + 1],
                       shape_.width[l + 2]);
     }
-    Output(k, pass, rows);
+    Output(pass, rows);
   }
 
   // to = from (or zero) + bias in every row.
@@ -140,22 +140,19 @@ class HeadGradient {
     }
   }
 
-  // Leaves the raw outputs after k steps in pass.output_delta.
-  HEARTH_HOST_DEVICE void Output(int k, const Pass& pass, int64_t rows) {
+  // Leaves the raw outputs in pass.output_delta.
+  HEARTH_HOST_DEVICE void Output(const Pass& pass, int64_t rows) {
     const Real offset = parameters_.output_offset;
     Real* y = pass.output_delta;
     if (last() == 0) {
       const Real* z = pass.hidden[0];
       const int64_t width = out(0);
       math_.Each(rows, [=](int64_t r) { y[r] = z[r * width] + offset; });
-    } else {
-      const Real b = bias(pass.tail, last())[0] + offset;
-      math_.RowDots(y, pass.hidden[last() - 1], weight(pass.tail, last()), rows, out(last() - 1));
-      math_.Each(rows, [=](int64_t r) { y[r] += b; });
+      return;
     }
-    if (task_.shift == nullptr) return;
-    const Real* shift = task_.shift + (k < shape_.inner_steps ? 0 : task_.support);
-    math_.Each(rows, [=](int64_t r) { y[r] += shift[r]; });
+    const Real b = bias(pass.tail, last())[0] + offset;
+    math_.RowDots(y, pass.hidden[last() - 1], weight(pass.tail, last()), rows, out(last() - 1));
+    math_.Each(rows, [=](int64_t r) { y[r] += b; });
   }
 
   // Returns the weighted loss of the outputs in output_delta. Its two derivatives by the outputs
@@ -244,8 +241,7 @@ class HeadGradient {
 
   // ---- the way back
 
-  // Writes lambda_K to task.tail and Eq to the query rows of the adjoint; sets Es = 0. The gradient
-  // of the shift begins in the same way.
+  // Writes lambda_K to task.tail and Eq to the query rows of the adjoint; sets Es = 0.
   HEARTH_HOST_DEVICE void DifferentiateQuery() {
     const Pass pass = work_.pass(shape_.inner_steps);
     const int64_t support = task_.support;
@@ -258,10 +254,6 @@ class HeadGradient {
     AddGradient(pass, task_.query, task_.tail, [](int) { return Real(1); });
     math_.Fill(task_.adjoint, Real(0), support * out(0));
     math_.Copy(task_.adjoint + support * out(0), pass.delta[0], task_.query * out(0));
-    if (task_.shift != nullptr) {
-      math_.Fill(task_.shift_gradient, Real(0), support);
-      math_.Copy(task_.shift_gradient + support, pass.output_delta, task_.query);
-    }
     const int64_t n = support + task_.query;
     math_.Fill(task_.coupling, Real(0), n * n);
     // Xs lambda_W0 = (Xq Xs')' Eq + (Xs Xs') Es
@@ -434,8 +426,7 @@ class HeadGradient {
     }
   }
 
-  // Subtracts H v from lambda, parameter by parameter, R d_0 from Es, and R of the gradient by the
-  // output from the gradient of the shift.
+  // Subtracts H v from lambda, parameter by parameter, and R d_0 from Es.
   HEARTH_HOST_DEVICE void UpdateAdjoint(const Pass& pass) {
     const int64_t rows = task_.support;
     Real* es = task_.adjoint;
@@ -451,14 +442,10 @@ class HeadGradient {
       math_.AddColumnSums(task_.tail + shape_.bias_offset(l), r_.delta[l], out(l), rows, out(l),
                           Real(-1));
     }
-    const Real* rdy = r_.output_delta;
-    if (task_.shift != nullptr) {
-      Real* by_shift = task_.shift_gradient;
-      math_.Each(rows, [=](int64_t r) { by_shift[r] -= rdy[r]; });
-    }
     if (last() == 0) return;
     Real* lambda = task_.tail + shape_.weight_offset(last());
     const int64_t width = out(last() - 1);
+    const Real* rdy = r_.output_delta;
     math_.AddWeightedRows(lambda, r_.hidden[last() - 1], pass.output_delta, rows, width, Real(-1));
     math_.AddWeightedRows(lambda, pass.hidden[last() - 1], rdy, rows, width, Real(-1));
     const Real sum = math_.Sum(rows, [=](int64_t r) { return rdy[r]; });

@@ -73,7 +73,6 @@ struct HeadTask {
   const Real* start = nullptr;   ///< [n, out(0)] X W_0
   const Real* gram = nullptr;    ///< [n, support] X X_support'
   const Real* labels = nullptr;  ///< [n]
-  const Real* shift = nullptr;   ///< [n] added to the outputs, or null
   Real support_weight = 0;  ///< weight of a support row in the support loss; 1 / support: the mean
   Real query_weight = 0;    ///< weight of a query row in the query loss
 
@@ -83,8 +82,7 @@ struct HeadTask {
   /// [support, support] is zero if there are less than two steps; the blocks [support, n] are zero
   /// at first order.
   Real* coupling = nullptr;
-  Real* shift_gradient = nullptr;  ///< [n], if there is a shift
-  Real* tail = nullptr;            ///< [tail_size] gradient
+  Real* tail = nullptr;   ///< [tail_size] gradient
   Real* rates = nullptr;  ///< [inner_steps, rate_count] gradient, if HeadShape::rate_gradient
   Real* loss = nullptr;   ///< [1] loss of the query rows after adaptation
 };
