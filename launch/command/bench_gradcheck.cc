@@ -36,6 +36,7 @@ nlohmann::json ToJson(const GradientCheck& check) {
   };
   return {{"engine", check.engine},
           {"tasks", check.task_count},
+          {"finite_tasks", check.finite_task_count},
           {"checked", check.checked_count},
           {"difference_error", number(check.difference_error)},
           {"smoothed", check.smoothed},
@@ -65,6 +66,10 @@ int Run(const Options& options) {
       CheckGradient(dataset, config, chunk, config.run.seed, options.samples);
   fmt::print("meta-gradient of {} tasks of {}; engine: {}\n", check.task_count,
              dataset.manifest().name, check.engine);
+  if (check.finite_task_count < check.task_count) {
+    fmt::print("  {} of {} tasks were not finite: the check fails\n",
+               check.task_count - check.finite_task_count, check.task_count);
+  }
   Print(check.smoothed ? "generic engine, gelu for relu, against central differences"
                        : "generic engine against central differences, float64",
         check.difference_error, "first order: no loss has this gradient");

@@ -50,7 +50,8 @@ std::vector<at::Tensor> ToRowGradients(const std::vector<at::Tensor>& gradients,
                                        const std::vector<at::Tensor>& rows);
 
 /// Runs `compute` on the chunk. If its result is not finite, runs it again on the tasks that are
-/// finite by themselves. Counts and sums the finite tasks.
+/// finite by themselves. Counts and sums the finite tasks. Their sum may still be beyond the range
+/// of a float: the gradient is not finite then, and OuterLoop skips the step with a reason.
 ChunkResult ComputeFiniteTasks(const Chunk& chunk,
                                const std::function<ChunkResult(const Chunk&)>& compute);
 

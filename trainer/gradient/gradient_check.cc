@@ -44,9 +44,12 @@ at::Tensor Flatten(const ChunkResult& result) {
   return at::cat(gradients);
 }
 
+// NaN if one of the numbers is NaN: std::max may drop it, and the check would pass.
+double Larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
 double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
   const double scale = expected.abs().max().item<double>();
-  return (actual - expected).abs().max().item<double>() / std::max(scale, 1e-300);
+  return (actual - expected).abs().max().item<double>() / Larger(scale, 1e-300);
 }
 
 // One element of the parameters, and its gradient from the engine.
@@ -100,19 +103,19 @@ void CompareWithDifferences(CheckedModel& model, const Chunk& chunk, int64_t sam
   const GenericEngine engine(model.context());
   const ChunkResult result = engine.Compute(chunk, model.parameters());
   const double scale = Flatten(result).abs().max().item<double>();
-  check.difference_error = 0.0;
+  double largest = 0.0;
   for (const Element& element : ChooseElements(model, result, samples)) {
     const double expected = CentralDifference(*element.value, engine, chunk, model.parameters());
-    check.difference_error =
-        std::max(*check.difference_error, std::abs(element.gradient - expected) / scale);
+    largest = Larger(largest, std::abs(element.gradient - expected) / scale);
     ++check.checked_count;
   }
+  check.difference_error = largest;
 }
 
 }  // namespace
 
 bool GradientCheck::passed() const {
-  return difference_error.value_or(0.0) <= kTolerance64 &&
+  return finite_task_count == task_count && difference_error.value_or(0.0) <= kTolerance64 &&
          fused_error.value_or(0.0) <= kTolerance64 && float32_error.value_or(0.0) <= kTolerance32;
 }
 
@@ -122,8 +125,8 @@ GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& option
   const auto make_model = [&](const LearnerOptions& learner_options, at::ScalarType type) {
     return std::make_unique<CheckedModel>(schema, dataset, learner_options, type, seed);
   };
-  const auto generic_gradient = [&](CheckedModel& model) {
-    return Flatten(GenericEngine(model.context()).Compute(chunk, model.parameters()));
+  const auto run_generic = [&](CheckedModel& model) {
+    return GenericEngine(model.context()).Compute(chunk, model.parameters());
   };
   const auto exact = make_model(options, at::kDouble);
   GradientCheck check;
@@ -135,7 +138,9 @@ GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& option
     if (check.smoothed) smooth.model.activation = ModelOptions::Activation::kGelu;
     CompareWithDifferences(*make_model(smooth, at::kDouble), chunk, samples, check);
   }
-  const at::Tensor gradient = generic_gradient(*exact);
+  const ChunkResult result = run_generic(*exact);
+  check.finite_task_count = result.finite_task_count;
+  const at::Tensor gradient = Flatten(result);
   if (FusedEngine::WhyNot(exact->learner(), at::kCPU).empty()) {
     const FusedEngine fused(exact->context());
     check.fused_error = RelativeError(Flatten(fused.Compute(chunk, exact->parameters())), gradient);
@@ -148,7 +153,7 @@ GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& option
   if (options.meta.method == MetaOptions::Method::kMaml) {
     LearnerOptions dropped = options;
     dropped.meta.method = MetaOptions::Method::kFomaml;
-    const at::Tensor first_order = generic_gradient(*make_model(dropped, at::kDouble));
+    const at::Tensor first_order = Flatten(run_generic(*make_model(dropped, at::kDouble)));
     check.second_order_share =
         (gradient - first_order).norm().item<double>() / gradient.norm().item<double>();
   }

@@ -13,6 +13,9 @@ namespace hearth {
 struct GradientCheck {
   std::string engine;  ///< the engine that `auto` chooses, with the reason
   int64_t task_count = 0;
+  /// Tasks whose loss and gradient are finite in float64. The engines leave out the others, so a
+  /// comparison of two engines says nothing about them, and the check fails.
+  int64_t finite_task_count = 0;
   int64_t checked_count = 0;  ///< elements compared with central differences
   /// Error of the generic engine against central differences of the loss, in float64. Empty for
   /// first-order methods: their gradient is not the derivative of any loss. Differences need a
@@ -29,6 +32,7 @@ struct GradientCheck {
 
   /// The largest errors that still pass, for float64 and for float32.
   static constexpr double kTolerance64 = 1e-5, kTolerance32 = 1e-3;
+  /// True if all tasks are finite and every error is within its limit.
   bool passed() const;
 };
 

@@ -78,11 +78,10 @@ std::vector<BalanceReport::Straggler> BalanceWatch::FindStragglers(
   const double median = MedianOf(ranks, [](const RankTimes& times) { return times.own_work(); });
   std::vector<BalanceReport::Straggler> stragglers;
   for (int rank = 0; rank < std::ssize(ranks); ++rank) {
-    const bool is_slow = ranks[rank].own_work() > kSlow * median;
+    const bool is_slow = median > 0.0 && ranks[rank].own_work() > kSlow * median;
     slow_windows_[rank] = is_slow ? slow_windows_[rank] + 1 : 0;
     if (slow_windows_[rank] < kWindows) continue;
-    stragglers.push_back({rank, SlowestPhase(ranks, ranks[rank]),
-                          median > 0.0 ? ranks[rank].own_work() / median : 0.0});
+    stragglers.push_back({rank, SlowestPhase(ranks, ranks[rank]), ranks[rank].own_work() / median});
   }
   return stragglers;
 }

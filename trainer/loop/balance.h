@@ -27,7 +27,7 @@ struct BalanceReport {
   /// The greatest own work of a rank over the mean of all ranks: 1 when all are equal.
   double max_over_mean = 1.0;
   /// Ranks slower than BalanceWatch::kSlow times the median for kWindows windows in a row, and the
-  /// phase that is furthest above its median.
+  /// phase that is furthest above its median. None if the median is zero.
   struct Straggler {
     int rank = 0;
     std::string phase;   ///< "load", "compute" or "update"

@@ -21,11 +21,13 @@ class LossWatch {
   static constexpr double kDeviations = 12.0;
 
   /// Adds the loss of the next step. Returns a spike once, at the fourth high loss in a row, if the
-  /// window is full. Ignores a loss that is not finite.
+  /// window is full. If the row began while the window filled up, returns it at the first loss
+  /// after that. Ignores a loss that is not finite.
   std::optional<LossSpike> Add(double loss);
 
  private:
   std::deque<double> window_;
+  bool has_compared_ = false;  // a loss was compared with a full window
 };
 
 }  // namespace hearth

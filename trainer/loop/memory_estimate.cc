@@ -7,6 +7,8 @@
 #include "common/machine_memory.h"
 #include "common/text.h"
 #include "sampler/meta_batch_loader.h"
+#include "trainer/optimize/dense_optimizer.h"
+#include "trainer/table/embedding_table.h"
 #include "trainer/tensor/memory_meter.h"
 
 namespace hearth {
@@ -14,19 +16,26 @@ namespace {
 
 constexpr int64_t kMaxRehearsedTasks = 8;
 
-// The bytes of one rank.
+// The bytes of the rank that has most.
 int64_t ParametersBytes(const Learner& learner, const TrainerOptions& options,
                         int64_t element_bytes, int world_size) {
-  // The five copies are the values, two moments, the gradient that is applied, and its scaled copy.
-  int64_t elements = learner.layout().size() * 5;
-  for (const TableSpec& table : learner.tables()) {
-    const TableShape shape = ShapeOf(table, options.tables, element_bytes,
-                                     {0, world_size, options.dist.replicate_bytes});
-    const int64_t copies = options.optim.table_type == OptimizerOptions::TableType::kAdam ? 2 : 1;
-    const int64_t rows = shape.partition.row_count() / (shape.sharded ? world_size : 1);
-    elements += rows * (table.dim * copies + 2);
+  const ParameterLayout& layout = learner.layout();
+  // The values, and the gradient that is applied.
+  int64_t bytes = 2 * layout.size() * element_bytes;
+  bytes += DenseOptimizer::BytesFor(layout, element_bytes);
+  int64_t most = 0;
+  for (int rank = 0; rank < world_size; ++rank) {
+    int64_t of_rank = 0;
+    for (const TableSpec& table : learner.tables()) {
+      of_rank += EmbeddingTable::BytesFor(table, options.optim.table_type, learner.tensor_options(),
+                                          options.tables,
+                                          {.rank = rank,
+                                           .world_size = world_size,
+                                           .replicate_bytes = options.dist.replicate_bytes});
+    }
+    most = std::max(most, of_rank);
   }
-  return elements * element_bytes;
+  return bytes + most;
 }
 
 void RequireFreeMemory(int64_t bytes) {

@@ -35,6 +35,10 @@ DenseOptimizer::DenseOptimizer(const OptimizerOptions& optimizer, const Paramete
   }
 }
 
+int64_t DenseOptimizer::BytesFor(const ParameterLayout& layout, int64_t element_bytes) {
+  return 4 * layout.size() * element_bytes;  // rate_, decay_ and two moments
+}
+
 void DenseOptimizer::Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor) {
   ++step_count_;
   if (options_.type == OptimizerOptions::Type::kSgd) {

@@ -23,6 +23,9 @@ class DenseOptimizer {
   DenseOptimizer(const OptimizerOptions& optimizer, const ParameterLayout& layout,
                  at::TensorOptions options);
 
+  /// Memory of the optimizer.
+  static int64_t BytesFor(const ParameterLayout& layout, int64_t element_bytes);
+
   /// parameters [layout.size()], changed in place; gradient [layout.size()]; rate_factor: the
   /// result of LearningRateFactor.
   void Step(at::Tensor& parameters, const at::Tensor& gradient, double rate_factor);

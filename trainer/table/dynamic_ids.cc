@@ -13,6 +13,13 @@ DynamicIds::DynamicIds(const TableOptions& options, int64_t first_bucket, int64_
   HEARTH_CHECK(options.admit_after >= 1, "admit after {}", options.admit_after);
 }
 
+int64_t DynamicIds::BytesFor(const TableOptions& options, int64_t bucket_count, int64_t slots) {
+  const int64_t count = bucket_count * slots;
+  return LruSlots::BytesFor(bucket_count, slots, count) +
+         LruSlots::BytesFor(bucket_count, slots, options.admit_after > 1 ? count : 0) +
+         count * static_cast<int64_t>(sizeof(int64_t));  // waiting_counts_
+}
+
 void DynamicIds::ListRows(const StateDomain& domain, StateList& list) {
   rows_.ListState("", domain, list);
 }
@@ -31,10 +38,14 @@ bool DynamicIds::IsAdmitted(int64_t id, int64_t step) {
     waiting_counts_[slot] = 0;
   }
   waiting_.Touch(slot, step);
-  if (++waiting_counts_[slot] < options_.admit_after) return false;
+  return ++waiting_counts_[slot] >= options_.admit_after;
+}
+
+void DynamicIds::StopWaiting(int64_t id) {
+  const int64_t slot = waiting_.Find(id);
+  if (slot == LruSlots::kEmpty) return;
   waiting_.Erase(slot);
   waiting_counts_[slot] = 0;
-  return true;
 }
 
 std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> ids, int64_t step) {
@@ -49,7 +60,9 @@ std::vector<DynamicIds::NewRow> DynamicIds::AdmitIds(std::span<const int64_t> id
   std::vector<NewRow> admitted;
   for (const int64_t id : ids) {
     if (rows_.Find(id) != LruSlots::kEmpty || !IsAdmitted(id, step)) continue;
+    // An id that finds no row in a full bucket keeps its count, so its next use may get one.
     if (const int64_t row = rows_.Insert(id, step); row != LruSlots::kEmpty) {
+      StopWaiting(id);
       admitted.push_back({row, id});
     }
   }

@@ -18,6 +18,9 @@ class DynamicIds {
   DynamicIds(const TableOptions& options, int64_t first_bucket, int64_t bucket_count,
              int64_t slots);
 
+  /// Memory of such an object when every row has an id, and as many ids wait as can.
+  static int64_t BytesFor(const TableOptions& options, int64_t bucket_count, int64_t slots);
+
   /// The row of an id among the rank's rows; LruSlots::kEmpty if the id has none.
   int64_t Find(int64_t id) const { return rows_.Find(id); }
   int64_t size() const { return rows_.size(); }
@@ -41,6 +44,7 @@ class DynamicIds {
  private:
   // Counts one more use of an id without a row; true when the id has now been seen often enough.
   bool IsAdmitted(int64_t id, int64_t step);
+  void StopWaiting(int64_t id);
 
   TableOptions options_;
   LruSlots rows_;

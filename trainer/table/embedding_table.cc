@@ -9,17 +9,15 @@
 namespace hearth {
 namespace {
 
-RowDirectory MakeDirectory(const TableSpec& spec, const TableOptions& options,
-                           const TablePlacement& placement, at::TensorOptions tensors) {
-  const int64_t element_bytes = tensors.dtype().itemsize();
-  const TableShape shape = ShapeOf(spec, options, element_bytes, placement);
-  return RowDirectory(spec, options, shape, placement.rank);
+TableShape ShapeFor(const TableSpec& spec, const TableOptions& options,
+                    const TablePlacement& placement, at::TensorOptions tensors) {
+  return ShapeOf(spec, options, static_cast<int64_t>(tensors.dtype().itemsize()), placement);
 }
 
 // A mean can only start a row that comes later, so a table with a row for every id starts from the
 // seed.
-TableOptions::NewRows NewRowsOf(const TableOptions& options, const RowDirectory& directory) {
-  return directory.is_dynamic() ? options.new_rows : TableOptions::NewRows::kSeed;
+TableOptions::NewRows NewRowsOf(const TableOptions& options, bool is_dynamic) {
+  return is_dynamic ? options.new_rows : TableOptions::NewRows::kSeed;
 }
 
 at::Tensor StartRows(const RowDirectory& directory, const NewRowValues& new_rows,
@@ -39,10 +37,26 @@ at::Tensor StartRows(const RowDirectory& directory, const NewRowValues& new_rows
 EmbeddingTable::EmbeddingTable(const TableSpec& spec, TableOptimizer optimizer, uint64_t seed,
                                at::TensorOptions options, const TableOptions& table_options,
                                const TablePlacement& placement)
-    : directory_(MakeDirectory(spec, table_options, placement, options)),
-      new_rows_(spec, NewRowsOf(table_options, directory_), seed, directory_.buckets(), options),
+    : directory_(spec, table_options, ShapeFor(spec, table_options, placement, options),
+                 placement.rank),
+      new_rows_(spec, NewRowsOf(table_options, directory_.is_dynamic()), seed, directory_.buckets(),
+                options),
       rows_(StartRows(directory_, new_rows_, options)),
       optimizer_(optimizer, rows_.size(0), dim(), options) {}
+
+int64_t EmbeddingTable::BytesFor(const TableSpec& spec, TableOptimizer optimizer,
+                                 at::TensorOptions options, const TableOptions& table_options,
+                                 const TablePlacement& placement) {
+  const auto element_bytes = static_cast<int64_t>(options.dtype().itemsize());
+  const TableShape shape = ShapeFor(spec, table_options, placement, options);
+  const int64_t rows = RowsOf(shape, placement.rank).size();
+  const TableOptions::NewRows new_rows = NewRowsOf(table_options, IsDynamic(spec, table_options));
+  return rows * spec.dim * element_bytes +
+         RowOptimizer::BytesFor(optimizer, rows, spec.dim, element_bytes) +
+         RowDirectory::BytesFor(spec, table_options, shape, placement.rank) +
+         NewRowValues::BytesFor(new_rows, BucketsOf(shape, placement.rank), spec.dim,
+                                element_bytes);
+}
 
 at::Tensor EmbeddingTable::Gather(std::span<const int64_t> ids) const {
   std::vector<int64_t> rows = directory_.FindAll(ids);

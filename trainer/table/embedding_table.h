@@ -28,6 +28,11 @@ class EmbeddingTable {
                  at::TensorOptions options, const TableOptions& table_options = {},
                  const TablePlacement& placement = {});
 
+  /// Memory of the table that these arguments make, when it is full.
+  static int64_t BytesFor(const TableSpec& spec, TableOptimizer optimizer,
+                          at::TensorOptions options, const TableOptions& table_options = {},
+                          const TablePlacement& placement = {});
+
   const std::string& name() const { return directory_.table_name(); }
   int64_t dim() const { return shape().dim; }
   const TableShape& shape() const { return directory_.shape(); }

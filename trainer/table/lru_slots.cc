@@ -1,6 +1,7 @@
 #include "trainer/table/lru_slots.h"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 
 #include "cluster/row_partition.h"
@@ -19,6 +20,21 @@ LruSlots::LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots)
   last_steps_.assign(count, 0);
   before_.assign(count, kEmpty);
   after_.assign(count, kEmpty);
+}
+
+int64_t LruSlots::BytesFor(int64_t bucket_count, int64_t slots, int64_t id_count) {
+  // flat_hash_map doubles its places when more than half of them are taken. A place has its
+  // distance from the wanted place beside the pair.
+  struct Place {
+    int8_t distance;
+    std::pair<int64_t, int64_t> pair;
+  };
+  const auto places = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(2 * id_count)));
+  const int64_t count = bucket_count * slots;
+  constexpr int64_t kLists = 4;  // ids_, last_steps_, before_, after_
+  return count * kLists * static_cast<int64_t>(sizeof(int64_t)) + RowMarks::BytesFor(count) +
+         bucket_count * static_cast<int64_t>(sizeof(Bucket)) +
+         (id_count > 0 ? places * static_cast<int64_t>(sizeof(Place)) : 0);
 }
 
 void LruSlots::Link(int64_t slot) {

@@ -23,6 +23,10 @@ class LruSlots {
   /// Each bucket has `slots` slots, all empty.
   LruSlots(int64_t first_bucket, int64_t bucket_count, int64_t slots);
 
+  /// Memory of such slots when `id_count` of them have an id, without the lists of slots that
+  /// became free.
+  static int64_t BytesFor(int64_t bucket_count, int64_t slots, int64_t id_count);
+
   /// The slot of an id, kEmpty if it has none. Slot 0 is the first slot of the first bucket.
   int64_t Find(int64_t id) const {
     const auto place = index_.find(id);

@@ -29,6 +29,11 @@ NewRowValues::NewRowValues(const TableSpec& spec, TableOptions::NewRows kind, ui
   }
 }
 
+int64_t NewRowValues::BytesFor(TableOptions::NewRows kind, PositionRange buckets, int64_t dim,
+                               int64_t element_bytes) {
+  return kind == TableOptions::NewRows::kMean ? buckets.size() * (dim + 1) * element_bytes : 0;
+}
+
 template <typename Real>
 void NewRowValues::FillFromSeed(int64_t id, Real* values) const {
   RandomStream random(seed_, Purpose::kTableInit, Xxh3(table_name_.data(), table_name_.size()),

@@ -20,6 +20,10 @@ class NewRowValues {
   NewRowValues(const TableSpec& spec, TableOptions::NewRows kind, uint64_t seed,
                PositionRange buckets, at::TensorOptions options);
 
+  /// Memory of the means.
+  static int64_t BytesFor(TableOptions::NewRows kind, PositionRange buckets, int64_t dim,
+                          int64_t element_bytes);
+
   /// The values for an id [dim], double, on the CPU.
   at::Tensor For(int64_t id) const;
   /// Sets rows [row, dim], on the CPU, of a table with a row for every id.

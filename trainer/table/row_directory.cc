@@ -6,16 +6,25 @@
 namespace hearth {
 namespace {
 
-bool IsDynamic(const TableSpec& spec, const TableOptions& options) {
-  return options.capacity > 0 && spec.row_count > options.capacity;
+int64_t SlotsOf(const TableShape& shape) {
+  return shape.partition.row_count() / RowPartition::kBuckets;
 }
+
+}  // namespace
 
 PositionRange BucketsOf(const TableShape& shape, int rank) {
   if (!shape.sharded) return {0, RowPartition::kBuckets};
   return {shape.partition.FirstBucketOf(rank), shape.partition.FirstBucketOf(rank + 1)};
 }
 
-}  // namespace
+PositionRange RowsOf(const TableShape& shape, int rank) {
+  const PositionRange buckets = BucketsOf(shape, rank);
+  return {shape.partition.BucketBegin(buckets.begin), shape.partition.BucketBegin(buckets.end)};
+}
+
+bool IsDynamic(const TableSpec& spec, const TableOptions& options) {
+  return options.capacity > 0 && spec.row_count > options.capacity;
+}
 
 TableShape ShapeOf(const TableSpec& spec, const TableOptions& options, int64_t element_bytes,
                    const TablePlacement& placement) {
@@ -36,11 +45,16 @@ RowDirectory::RowDirectory(const TableSpec& spec, const TableOptions& options,
       id_count_(spec.row_count),
       shape_(shape),
       buckets_(BucketsOf(shape, rank)),
-      owned_{shape.partition.BucketBegin(buckets_.begin),
-             shape.partition.BucketBegin(buckets_.end)},
+      owned_(RowsOf(shape, rank)),
       changed_(IsDynamic(spec, options) ? 0 : owned_.size()) {
   if (!IsDynamic(spec, options)) return;
-  dynamic_.emplace(options, buckets_.begin, buckets_.size(), row_count() / RowPartition::kBuckets);
+  dynamic_.emplace(options, buckets_.begin, buckets_.size(), SlotsOf(shape));
+}
+
+int64_t RowDirectory::BytesFor(const TableSpec& spec, const TableOptions& options,
+                               const TableShape& shape, int rank) {
+  if (!IsDynamic(spec, options)) return RowMarks::BytesFor(RowsOf(shape, rank).size());
+  return DynamicIds::BytesFor(options, BucketsOf(shape, rank).size(), SlotsOf(shape));
 }
 
 void RowDirectory::RequireIds(std::span<const int64_t> ids) const {

@@ -18,6 +18,12 @@ namespace hearth {
 TableShape ShapeOf(const TableSpec& spec, const TableOptions& options, int64_t element_bytes,
                    const TablePlacement& placement);
 
+/// The buckets, and the positions of the rows, that a rank has of a table.
+PositionRange BucketsOf(const TableShape& shape, int rank);
+PositionRange RowsOf(const TableShape& shape, int rank);
+/// True if the table has rows for some of its ids only.
+bool IsDynamic(const TableSpec& spec, const TableOptions& options);
+
 /// Finds the places of ids among the rows that this rank has of one table, and marks the rows that
 /// changed. A table with at most TableOptions::capacity ids has a row for every id; this rank has
 /// the row when the table is not sharded or the rank owns the id. A table with more ids has rows
@@ -28,6 +34,10 @@ class RowDirectory {
 
   RowDirectory(const TableSpec& spec, const TableOptions& options, const TableShape& shape,
                int rank);
+
+  /// Memory of the directory that these arguments make, when it is full.
+  static int64_t BytesFor(const TableSpec& spec, const TableOptions& options,
+                          const TableShape& shape, int rank);
 
   const std::string& table_name() const { return table_name_; }
   /// All ids are in [0, id_count()).

@@ -7,7 +7,7 @@
 
 namespace hearth {
 
-RowMarks::RowMarks(int64_t row_count) : words_((row_count + kWordRows - 1) / kWordRows, 0) {}
+RowMarks::RowMarks(int64_t row_count) : words_(WordCount(row_count), 0) {}
 
 void RowMarks::Clear() { std::ranges::fill(words_, 0); }
 

@@ -11,6 +11,11 @@ class RowMarks {
  public:
   explicit RowMarks(int64_t row_count);
 
+  /// Memory of the marks of so many rows.
+  static int64_t BytesFor(int64_t row_count) {
+    return WordCount(row_count) * static_cast<int64_t>(sizeof(uint64_t));
+  }
+
   void Mark(int64_t row) { words_[row / kWordRows] |= uint64_t{1} << (row % kWordRows); }
   void Clear();
 
@@ -21,6 +26,8 @@ class RowMarks {
 
  private:
   static constexpr int64_t kWordRows = 64;
+
+  static int64_t WordCount(int64_t row_count) { return (row_count + kWordRows - 1) / kWordRows; }
 
   // The word of marks that begins at `first_row`, a multiple of kWordRows. Marks outside
   // [begin, end) are cleared.

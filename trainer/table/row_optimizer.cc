@@ -20,6 +20,11 @@ RowOptimizer::RowOptimizer(TableOptimizer kind, int64_t row_count, int64_t dim,
   }
 }
 
+int64_t RowOptimizer::BytesFor(TableOptimizer kind, int64_t row_count, int64_t dim,
+                               int64_t element_bytes) {
+  return row_count * (2 + (kind == TableOptimizer::kAdam ? dim : 0)) * element_bytes;
+}
+
 void RowOptimizer::Step(at::Tensor& rows, std::span<const int64_t> named,
                         const at::Tensor& gradient, double lr, double l2) {
   StepNamed(rows, named, gradient, lr, l2);

@@ -25,6 +25,10 @@ class RowOptimizer {
   /// and device of the rows.
   RowOptimizer(TableOptimizer kind, int64_t row_count, int64_t dim, at::TensorOptions options);
 
+  /// Memory of the state of `row_count` rows.
+  static int64_t BytesFor(TableOptimizer kind, int64_t row_count, int64_t dim,
+                          int64_t element_bytes);
+
   /// Takes one step of the rows `named`, in place; no row is named twice. rows: [row_count, dim].
   /// gradient: [named, dim], contiguous. `l2`: a pull to zero, added to the gradient of each named
   /// row.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/error.h"
 #include "common/text.h"
 #include "tests/launch/command/run_hearth.h"
 #include "tests/tools/paths.h"
@@ -183,6 +184,17 @@ TEST_F(MainJob, TheGradientOfTheConfigurationIsRight) {
   EXPECT_LT(json["difference_error"], 1e-5);
   EXPECT_LT(json["fused_error"], 1e-10);
   EXPECT_GT(json["second_order_share"], 1e-3);
+}
+
+TEST_F(MainJob, TheGradientOfTasksThatAreNotFiniteIsWrong) {
+  const std::string text =
+      Run({"bench", "gradcheck", "-c", Path("config.yaml"), "meta.inner_lr=1e300", "--tasks", "3",
+           "--json", Path("wrong.json")},
+          static_cast<int>(ExitCode::kNumeric));
+  EXPECT_THAT(text, HasSubstr("3 of 3 tasks were not finite"));
+  EXPECT_THAT(text, HasSubstr("\nWRONG ("));
+  std::ifstream file(Path("wrong.json"));
+  EXPECT_EQ(nlohmann::json::parse(file)["finite_tasks"], 0);
 }
 
 TEST_F(MainJob, TheGradientIsRightWhereReluSitsOnItsKinkAndEverythingAdapts) {

@@ -71,6 +71,29 @@ class PrototypesTest : public ::testing::TestWithParam<Loss> {
     return sum;
   }
 
+  // The state of a chunk: the prototype `name` of each task.
+  std::vector<std::vector<double>> StateOf(const Chunk& chunk, const std::string& name) const {
+    const MetaParameters& parameters = world_.parameters();
+    const TaskState state = world_.learner().Adapt(parameters, world_.builder(), chunk);
+    std::vector<std::vector<double>> tasks;
+    for (int64_t t = 0; t < chunk.task_count(); ++t) {
+      tasks.push_back(ToDoubles(state.Find(name)->select(0, t)));
+    }
+    return tasks;
+  }
+  void SetParameter(const std::string& name, double value) {
+    const ParameterLayout& layout = world_.learner().layout();
+    const ParameterSpec& spec = layout.spec(layout.Find(name));
+    for (int64_t i = 0; i < spec.count; ++i) {
+      world_.parameters().dense.mutable_data_ptr<double>()[spec.offset + i] = value;
+    }
+  }
+  static void ExpectNear(const std::vector<double>& actual, const std::vector<double>& expected,
+                         double tolerance) {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < actual.size(); ++i) EXPECT_NEAR(actual[i], expected[i], tolerance);
+  }
+
   mutable SmallWorld world_;
 };
 
@@ -134,6 +157,78 @@ TEST_P(PrototypesTest, LikedItemsAreScoredHigherThanBefore) {
     return learner.Predict(world_.parameters(), world_.builder(), chunk, adapt).query[0];
   };
   EXPECT_GT(predict(true), predict(false));
+}
+
+// Losses with labels.
+class PrototypesOfLabels : public PrototypesTest {};
+INSTANTIATE_TEST_SUITE_P(, PrototypesOfLabels, ::testing::Values(Loss::kMse, Loss::kBce), NameOf);
+
+TEST_P(PrototypesOfLabels, RowsAtTheMeanLabelAreNeitherLikedNorDisliked) {
+  Chunk chunk = SmallWorld::MakeChunk(3, false, 0, 3);
+  for (float& label : chunk.support.labels) {
+    label = static_cast<float>(world_.learner().schema()->label_mean);
+  }
+  for (const char* name : {"prototypes.like", "prototypes.dislike"}) {
+    for (const std::vector<double>& prototype : StateOf(chunk, name)) {
+      ExpectNear(prototype, Parameter(name), 1e-15);
+    }
+  }
+}
+
+TEST_P(PrototypesOfLabels, LabelsAboveTheMeanMoveTheLikedPrototypeAlone) {
+  Chunk chunk = SmallWorld::MakeChunk(3, false, 0, 3);
+  for (const bool above : {true, false}) {
+    for (float& label : chunk.support.labels) label = above ? 5.0f : 1.0f;
+    const std::string moved = above ? "prototypes.like" : "prototypes.dislike";
+    const std::string kept = above ? "prototypes.dislike" : "prototypes.like";
+    for (const std::vector<double>& prototype : StateOf(chunk, kept)) {
+      ExpectNear(prototype, Parameter(kept), 1e-15);
+    }
+    for (const std::vector<double>& prototype : StateOf(chunk, moved)) {
+      EXPECT_GT(SquaredDistance(prototype, Parameter(moved)), 1e-4);
+    }
+  }
+}
+
+TEST_P(PrototypesTest, ThePriorCountsRowsOfTheLearnedPrototype) {
+  Chunk chunk = SmallWorld::MakeChunk(1, false, GetParam() == Loss::kBpr ? 1 : 0, 3);
+  ASSERT_EQ(chunk.support.row_count(), 1);
+  chunk.support.labels = {4.5f};  // one above the mean label
+  SetParameter("prototypes.log_prior", -40.0);
+  const std::vector<double> features = StateOf(chunk, "prototypes.like")[0];
+  SetParameter("prototypes.log_prior", 40.0);
+  const std::vector<double> learned = Parameter("prototypes.like");
+  ExpectNear(StateOf(chunk, "prototypes.like")[0], learned, 1e-14);
+  SetParameter("prototypes.log_prior", std::log(3.0));
+  std::vector<double> expected;
+  for (size_t i = 0; i < learned.size(); ++i) {
+    expected.push_back((features[i] + 3.0 * learned[i]) / 4.0);
+  }
+  ExpectNear(StateOf(chunk, "prototypes.like")[0], expected, 1e-14);
+}
+
+TEST_P(PrototypesTest, WithoutAdaptationTheLearnedPrototypesAnswer) {
+  const Chunk chunk = SmallWorld::MakeChunk(2, GetParam() == Loss::kBce, 2, 3);
+  const Learner& learner = world_.learner();
+  const auto scores = [&] {
+    const ChunkBatch batch = world_.builder().Build(chunk);
+    const ParameterValues theta = ViewParameters(learner.layout(), world_.parameters().dense);
+    const EncodedChunk encoded =
+        learner.Encode(theta, batch, GatherTableRows(world_.parameters(), batch.table_rows));
+    const Rows rows = RowsOf(encoded.query.rows, 1);
+    const std::vector<double> actual =
+        ToDoubles(learner.adaptation().Score(theta, {}, batch, encoded.query.rows).select(0, 1));
+    const double scale = std::exp(Parameter("prototypes.log_scale")[0]);
+    for (size_t r = 0; r < actual.size(); ++r) {
+      const double nearer = SquaredDistance(rows.x[r], Parameter("prototypes.dislike")) -
+                            SquaredDistance(rows.x[r], Parameter("prototypes.like"));
+      EXPECT_NEAR(actual[r], rows.scores[r] + scale * nearer, 1e-13);
+    }
+    return actual;
+  };
+  const std::vector<double> before = scores();
+  SetParameter("prototypes.like", 2.0);
+  EXPECT_NE(scores(), before);
 }
 
 }  // namespace

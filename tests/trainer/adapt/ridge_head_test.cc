@@ -102,6 +102,37 @@ class RidgeHeadTest : public ::testing::TestWithParam<ModelOptions::Type> {
     return Solve(normal, right);
   }
 
+  // The parameter ridge.log_strength, to be changed.
+  double* LogStrength() {
+    const ParameterLayout& layout = learner().layout();
+    return world_.parameters().dense.mutable_data_ptr<double>() +
+           layout.spec(layout.Find("ridge.log_strength")).offset;
+  }
+  void SetStrengths(double value) {
+    const size_t count = Strengths().size();
+    for (size_t j = 0; j < count; ++j) LogStrength()[j] = std::log(value);
+  }
+
+  // The chunk as encoded by the base model, and the adapted state.
+  struct Adapted {
+    ChunkBatch batch;
+    LabelledRows support;
+    std::vector<std::vector<double>> change;  // [task]
+  };
+  Adapted AdaptTo(const Chunk& chunk) const {
+    const MetaParameters& parameters = world_.parameters();
+    ChunkBatch batch = world_.builder().Build(chunk);
+    const ParameterValues theta = ViewParameters(learner().layout(), parameters.dense);
+    const EncodedChunk encoded =
+        learner().Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+    const TaskState state = learner().adaptation().Adapt(theta, encoded, Graph::kNone);
+    Adapted adapted{.batch = batch, .support = encoded.support, .change = {}};
+    const at::Tensor& change = *state.Find("ridge.change");
+    EXPECT_FALSE(change.requires_grad());
+    for (int64_t t = 0; t < chunk.task_count(); ++t) adapted.change.push_back(ToDoubles(change[t]));
+    return adapted;
+  }
+
   mutable SmallWorld world_;
 };
 
@@ -141,6 +172,80 @@ TEST_P(RidgeHeadTest, WithoutSupportTheBaseModelAnswers) {
       parameters.dense.narrow(0, 0, base.parameters().dense.numel()));  // strengths come last
   EXPECT_EQ(learner().Predict(parameters, world_.builder(), chunk, false).query,
             base.learner().Predict(base.parameters(), base.builder(), chunk, false).query);
+}
+
+// d = x (y - s) / (strength + |x|^2), by the formula of Sherman and Morrison.
+TEST_P(RidgeHeadTest, OneSupportRowIsSolvedInClosedForm) {
+  SetStrengths(0.8);
+  const Chunk chunk = SelectTasks(SmallWorld::MakeChunk(5, false, 0, 3), {0});
+  ASSERT_EQ(chunk.support.row_count(), 1);
+  const Adapted adapted = AdaptTo(chunk);
+  const Rows row = RowsOf(adapted.support, 0, 1);
+  double square = 0.0;
+  for (const double x : row.x[0]) square += x * x;
+  ASSERT_EQ(adapted.change[0].size(), row.x[0].size());
+  for (size_t j = 0; j < row.x[0].size(); ++j) {
+    const double expected = row.x[0][j] * (row.labels[0] - row.scores[0]) / (0.8 + square);
+    EXPECT_NEAR(adapted.change[0][j], expected, 1e-13);
+  }
+}
+
+TEST_P(RidgeHeadTest, AlmostNoStrengthAnswersFewSupportRowsExactly) {
+  SetStrengths(1e-9);
+  Chunk chunk = SelectTasks(SmallWorld::MakeChunk(5, false, 0, 3), {0, 1, 2});
+  chunk.support.items = {0, 1, 2, 5, 7, 9};  // 1, 2 and 3 rows, less than features
+  chunk.query = chunk.support;
+  const std::vector<double> predicted =
+      learner().Predict(world_.parameters(), world_.builder(), chunk, /*adapt=*/true).query;
+  for (size_t r = 0; r < predicted.size(); ++r) {
+    EXPECT_NEAR(predicted[r], chunk.query.labels[r], 1e-4) << r;
+  }
+}
+
+TEST_P(RidgeHeadTest, AHugeStrengthKeepsItsFeatureAndNoOtherAtTheBaseModel) {
+  const Chunk chunk = SmallWorld::MakeChunk(4, false, 0, 3);
+  const size_t count = Strengths().size();
+  for (size_t fixed = 0; fixed < count; ++fixed) {
+    SetStrengths(0.5);
+    LogStrength()[fixed] = std::log(1e12);
+    const Adapted adapted = AdaptTo(chunk);
+    for (const std::vector<double>& change : adapted.change) {
+      ASSERT_EQ(change.size(), count);
+      for (size_t j = 0; j < count; ++j) {
+        if (j == fixed) {
+          EXPECT_LT(std::abs(change[j]), 1e-9);
+        } else {
+          EXPECT_GT(std::abs(change[j]), 1e-6) << "feature " << j << ", fixed " << fixed;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(RidgeHeadTest, ARowGivenTwiceCountsTwice) {
+  Chunk chunk = SelectTasks(SmallWorld::MakeChunk(5, false, 0, 3), {0});
+  chunk.support.items = {2, 5, 5};
+  chunk.support.labels = {4.0f, 1.0f, 1.0f};
+  chunk.support.offsets = {0, 3};
+  const std::vector<double> change = AdaptTo(chunk).change[0];
+  Rows rows = RowsOf(AdaptTo(chunk).support, 0, 2);
+  // The same task as weighted least squares: the second row is longer by the root of two.
+  const double root = std::sqrt(2.0);
+  for (double& x : rows.x[1]) x *= root;
+  rows.labels[1] *= root;
+  rows.scores[1] *= root;
+  const std::vector<double> expected = Change(rows);
+  for (size_t j = 0; j < change.size(); ++j) EXPECT_NEAR(change[j], expected[j], 1e-12);
+}
+
+TEST_P(RidgeHeadTest, LabelsThatTheBaseModelPredictsChangeNothing) {
+  Chunk chunk = SelectTasks(SmallWorld::MakeChunk(5, false, 0, 3), {1});
+  const Rows rows = RowsOf(AdaptTo(chunk).support, 0, chunk.support.row_count());
+  for (size_t r = 0; r < rows.scores.size(); ++r) {
+    chunk.support.labels[r] = static_cast<float>(rows.scores[r]);
+  }
+  const std::vector<double> changes = AdaptTo(chunk).change[0];
+  for (const double change : changes) EXPECT_NEAR(change, 0.0, 1e-5);
 }
 
 TEST_P(RidgeHeadTest, ATaskThatIsNotFiniteIsLeftOut) {

@@ -165,9 +165,7 @@ TEST(AloneStepper, StepThatCannotBeTakenEndsTheRun) {
 }
 
 TEST(AloneStepper, TrainsWithFewMeetingsAndResumes) {
-  const std::string data = FreshFolder("data");
-  SimulateSmallDataset(data);
-  const Dataset dataset({.path = data});
+  const Dataset dataset({.path = SmallDataset()});
   TrainerOptions options = SmallRun(FreshFolder("run"), 96);
   options.dist.local_steps = 16;
   options.optim.lr = 3e-3;

@@ -262,5 +262,93 @@ TEST(LossWatch, SaysNothingAboutTheLossesOfHealthyTraining) {
   }
 }
 
+// The steps (from 1) at which a watch names a spike of these losses.
+std::vector<int64_t> SpikesOf(const std::vector<double>& losses) {
+  LossWatch watch;
+  std::vector<int64_t> steps;
+  for (size_t i = 0; i < losses.size(); ++i) {
+    if (watch.Add(losses[i])) steps.push_back(static_cast<int64_t>(i) + 1);
+  }
+  return steps;
+}
+
+// Losses around 1: a window and more.
+std::vector<double> CalmLosses(int64_t count, uint64_t number) {
+  std::vector<double> losses;
+  RandomStream random(2, Purpose::kTest, number);
+  for (int64_t i = 0; i < count; ++i) losses.push_back(1.0 + 0.01 * random.NextNormal());
+  return losses;
+}
+
+TEST(LossWatch, LossThatIsNotFiniteNeitherCountsNorBreaksARow) {
+  std::vector<double> losses = CalmLosses(LossWatch::kWindow, 1);
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const double loss : {3.0, 3.0, infinite, std::nan(""), 3.0, -infinite, 3.0, 3.0}) {
+    losses.push_back(loss);
+  }
+  EXPECT_THAT(SpikesOf(losses), ElementsAre(LossWatch::kWindow + 7));
+}
+
+TEST(LossWatch, LimitIsTwelveMedianDeviationsAboveTheMedianOfTheWindow) {
+  // The window: the medians are 1 and 0.5, so the limit is 7.
+  std::vector<double> window;
+  for (int64_t i = 0; i < LossWatch::kWindow; ++i) {
+    window.push_back(i % 4 == 0 ? 0.5 : i % 4 == 2 ? 1.5 : 1.0);
+  }
+  const auto spikes_after = [&](const std::vector<double>& later) {
+    std::vector<double> losses = window;
+    losses.insert(losses.end(), later.begin(), later.end());
+    return SpikesOf(losses);
+  };
+  EXPECT_THAT(spikes_after({7.001, 7.001, 7.001, 7.001}), ElementsAre(LossWatch::kWindow + 4));
+  EXPECT_THAT(spikes_after({7.001, 7.001, 7.001, 7.0}), IsEmpty()) << "at the limit";
+  EXPECT_THAT(spikes_after({7.0, 7.001, 7.001, 7.001}), IsEmpty()) << "at the limit";
+  EXPECT_THAT(spikes_after({-100.0, -100.0, -100.0, -100.0}), IsEmpty()) << "far below";
+}
+
+TEST(LossWatch, NeedsAFullWindowAndForgetsOldLosses) {
+  std::vector<double> losses = CalmLosses(LossWatch::kWindow - 4, 2);
+  losses.insert(losses.end(), 4, 5.0);
+  EXPECT_THAT(SpikesOf(losses), IsEmpty()) << "the window has just become full";
+  for (const int64_t early : {4, 5, 20}) {
+    losses = CalmLosses(LossWatch::kWindow - early, 2);
+    losses.insert(losses.end(), 3 * LossWatch::kWindow, 5.0);
+    EXPECT_THAT(SpikesOf(losses), ElementsAre(LossWatch::kWindow + 1)) << "told late, and once";
+  }
+  // A new level is the usual one after a window; a second jump is a spike again.
+  losses = CalmLosses(LossWatch::kWindow, 3);
+  for (const double level : {2.0, 4.0}) {
+    for (const double loss : CalmLosses(2 * LossWatch::kWindow, 4)) {
+      losses.push_back(loss + level);
+    }
+  }
+  EXPECT_THAT(SpikesOf(losses), ElementsAre(LossWatch::kWindow + 4, 3 * LossWatch::kWindow + 4));
+}
+
+TEST(LossWatch, ScaleAndZeroOfTheLossDoNotMatter) {
+  std::vector<double> losses = CalmLosses(700, 5);
+  for (size_t i = 90; i < losses.size(); i += 70) {
+    for (size_t k = 0; k < 3 + i % 4; ++k) losses[i + k] += 0.5;
+  }
+  const std::vector<int64_t> spikes = SpikesOf(losses);
+  EXPECT_THAT(spikes, SizeIs(Ge(3)));
+  for (const double scale : {0x1p-20, 0x1p20}) {
+    std::vector<double> scaled;
+    for (const double loss : losses) scaled.push_back(scale * (loss - 64.0));
+    EXPECT_EQ(SpikesOf(scaled), spikes);
+  }
+}
+
+TEST(SkipBudget, KeepsTheStepsOfAWindowAlone) {
+  std::vector<int64_t> skipped;
+  for (int64_t step = 1; step <= 1000; ++step) {
+    if (step % 5 != 0) continue;  // 100 is one of them
+    int64_t expected = 0;
+    for (int64_t other = 5; other <= step; other += 5) expected += other > step - 100;
+    EXPECT_EQ(SkipBudget::Add(step, skipped), expected) << step;
+    EXPECT_EQ(std::ssize(skipped), expected);
+  }
+}
+
 }  // namespace
 }  // namespace hearth

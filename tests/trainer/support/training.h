@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "cluster/communicator.h"
 #include "cluster/self_communicator.h"
@@ -22,12 +24,36 @@
 
 namespace hearth {
 
-/// Makes an empty folder for this test in the temporary directory.
+/// A folder of this process alone, removed at its end: several processes may run tests at once.
+class ScratchFolder {
+ public:
+  static const std::string& Path() {
+    static const ScratchFolder folder;
+    return folder.path_;
+  }
+
+ private:
+  ScratchFolder()
+      : owner_(::getpid()),
+        path_(::testing::TempDir() + "/hearth-trainer-" + std::to_string(owner_)) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (::getpid() == owner_) std::filesystem::remove_all(path_, ignored);  // not in a forked child
+  }
+
+  pid_t owner_;
+  std::string path_;
+};
+
+/// Makes an empty folder for this test.
 inline std::string FreshFolder(const std::string& name) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
   std::string scope = "shared";
   if (test != nullptr) scope = std::string(test->test_suite_name()) + "." + test->name();
-  const std::string path = ::testing::TempDir() + "/hearth-" + scope + "-" + name;
+  const std::string path = ScratchFolder::Path() + "/" + scope + "-" + name;
   std::filesystem::remove_all(path);
   std::filesystem::create_directories(path);
   return path;
@@ -58,7 +84,7 @@ inline void SimulateManyItems(const std::string& folder) { SimulateDataset(folde
 /// The folder of SimulateSmallDataset, made once per process. Tests do not change it.
 inline const std::string& SmallDataset() {
   static const std::string folder = [] {
-    std::string path = ::testing::TempDir() + "/hearth-small-data";
+    std::string path = ScratchFolder::Path() + "/small-data";
     SimulateSmallDataset(path);
     return path;
   }();
@@ -68,7 +94,7 @@ inline const std::string& SmallDataset() {
 /// The folder of SimulateManyItems, made once per process. Tests do not change it.
 inline const std::string& DatasetOfManyItems() {
   static const std::string folder = [] {
-    std::string path = ::testing::TempDir() + "/hearth-many-items-data";
+    std::string path = ScratchFolder::Path() + "/many-items-data";
     SimulateManyItems(path);
     return path;
   }();

@@ -2,10 +2,16 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "cluster/row_partition.h"
 #include "common/random.h"
@@ -62,6 +68,19 @@ TEST(DynamicIds, IdsOfTheStepDoNotDriveEachOtherOut) {
   ids.AdmitIds(std::vector<int64_t>{Id(4)}, 0);
   EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(0), Id(1), Id(4)}, 1)), ElementsAre(Id(0)))
       << "one row is free, and Id(4) is in use";
+}
+
+TEST(DynamicIds, IdThatFoundABucketFullKeepsItsCount) {
+  DynamicIds ids({.capacity = kBuckets, .admit_after = 3}, 0, kBuckets, 1);
+  for (const int64_t step : {0, 1, 2}) ids.AdmitIds(std::vector<int64_t>{Id(0)}, step);
+  for (const int64_t step : {3, 4}) ids.AdmitIds(std::vector<int64_t>{Id(1)}, step);
+  EXPECT_THAT(ids.AdmitIds(std::vector<int64_t>{Id(0), Id(1)}, 5), IsEmpty())
+      << "the row is in use";
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{Id(1)}, 6)), ElementsAre(Id(1)));
+  EXPECT_EQ(ids.Find(Id(0)), LruSlots::kEmpty);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 7);
+  ids.AdmitIds(std::vector<int64_t>{Id(0)}, 8);
+  EXPECT_EQ(ids.Find(Id(1)), 3) << "an id that got a row starts to count anew";
 }
 
 TEST(DynamicIds, EvictsByTime) {
@@ -136,6 +155,152 @@ TEST(DynamicIds, SplitOverRanksAndRestoredHoldsWhatOneRankHolds) {
   }
   EXPECT_GT(evictions, 100);
   EXPECT_GT(most, kBuckets / 2);
+}
+
+// The rules of DynamicIds over plain lists, for the buckets from `first_bucket` on. Nothing is
+// indexed; every question goes through all slots.
+class PlainIds {
+ public:
+  PlainIds(const TableOptions& options, int64_t first_bucket, int64_t bucket_count, int64_t slots)
+      : options_(options),
+        first_bucket_(first_bucket),
+        slots_(slots),
+        rows_(bucket_count * slots),
+        waiting_(bucket_count * slots) {}
+
+  int64_t Find(int64_t id) const { return PlaceOf(rows_, id); }
+
+  std::vector<std::pair<int64_t, int64_t>> AdmitIds(const std::vector<int64_t>& ids, int64_t step) {
+    for (std::vector<Slot>* slots : {&rows_, &waiting_}) {
+      for (Slot& slot : *slots) {
+        if (options_.evict_after > 0 && slot.last + options_.evict_after < step) slot = {};
+      }
+    }
+    for (const int64_t id : ids) {
+      if (Find(id) >= 0) rows_[Find(id)].last = step;
+    }
+    std::vector<std::pair<int64_t, int64_t>> admitted;
+    for (const int64_t id : ids) {
+      if (Find(id) >= 0 || !IsAdmitted(id, step)) continue;
+      const int64_t row = Give(rows_, id, step);
+      if (row < 0) continue;
+      admitted.emplace_back(row, id);
+      if (PlaceOf(waiting_, id) >= 0) waiting_[PlaceOf(waiting_, id)] = {};
+    }
+    return admitted;
+  }
+
+ private:
+  struct Slot {
+    int64_t id = -1, last = 0, count = 0;
+  };
+
+  static int64_t PlaceOf(const std::vector<Slot>& slots, int64_t id) {
+    const auto place = std::ranges::find(slots, id, &Slot::id);
+    return place == slots.end() ? -1 : place - slots.begin();
+  }
+
+  // The lowest free slot of the id's bucket, else that of the id longest without use.
+  int64_t Give(std::vector<Slot>& slots, int64_t id, int64_t step) const {
+    const int64_t begin = (id % kBuckets - first_bucket_) * slots_;
+    int64_t best = begin;
+    for (int64_t slot = begin; slot < begin + slots_; ++slot) {
+      const auto order = [&](int64_t s) {
+        const bool taken = slots[s].id >= 0;
+        return std::tuple(taken, taken ? slots[s].last : 0, taken ? slots[s].id : s);
+      };
+      if (order(slot) < order(best)) best = slot;
+    }
+    if (slots[best].id >= 0 && slots[best].last == step) return -1;
+    slots[best] = {id, step, 0};
+    return best;
+  }
+
+  bool IsAdmitted(int64_t id, int64_t step) {
+    if (options_.admit_after == 1) return true;
+    int64_t slot = PlaceOf(waiting_, id);
+    if (slot < 0) slot = Give(waiting_, id, step);
+    if (slot < 0) return false;
+    waiting_[slot].last = step;
+    return ++waiting_[slot].count >= options_.admit_after;
+  }
+
+  TableOptions options_;
+  int64_t first_bucket_, slots_;
+  std::vector<Slot> rows_, waiting_;
+};
+
+// Three buckets in the middle; ids are drawn so that buckets overflow and sometimes rest.
+TEST(DynamicIds, FollowTheRulesOverPlainLists) {
+  constexpr int64_t kFirst = 700, kCount = 3, kSteps = 400;
+  for (const int64_t slots : {1, 2, 5}) {
+    for (const int64_t admit_after : {1, 2, 3}) {
+      for (const int64_t evict_after : {0, 1, 6}) {
+        SCOPED_TRACE(fmt::format("{} slots, {}, {}", slots, admit_after, evict_after));
+        const TableOptions options = {.admit_after = admit_after, .evict_after = evict_after};
+        DynamicIds ids(options, kFirst, kCount, slots);
+        PlainIds plain(options, kFirst, kCount, slots);
+        int64_t admitted_count = 0;
+        for (int64_t step = 0; step < kSteps; ++step) {
+          RandomStream random(8, Purpose::kTest, step, slots);
+          std::set<int64_t> drawn;
+          for (int64_t i = random.NextBelow(8); i > 0; --i) {
+            const int64_t bucket = kFirst + random.NextBelow(kCount);
+            drawn.insert(bucket + kBuckets * random.NextBelow(2 * slots + 1));
+          }
+          const std::vector<int64_t> named(drawn.begin(), drawn.end());
+          std::vector<std::pair<int64_t, int64_t>> admitted;
+          for (const auto& [row, id] : ids.AdmitIds(named, step)) admitted.emplace_back(row, id);
+          ASSERT_EQ(admitted, plain.AdmitIds(named, step)) << "step " << step;
+          admitted_count += std::ssize(admitted);
+          int64_t size = 0;
+          for (int64_t i = 0; i < kCount * (2 * slots + 1); ++i) {
+            const int64_t id = kFirst + i % kCount + kBuckets * (i / kCount);
+            ASSERT_EQ(ids.Find(id), plain.Find(id)) << "step " << step << ", id " << id;
+            size += plain.Find(id) >= 0;
+          }
+          ASSERT_EQ(ids.size(), size);
+        }
+        EXPECT_GT(admitted_count, 10);
+      }
+    }
+  }
+}
+
+// Bytes that the heap has given out.
+int64_t HeapBytes() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
+TEST(DynamicIds, TakeTheMemoryThatIsCounted) {
+  for (const int64_t admit_after : {1, 2}) {
+    for (const int64_t slots : {64, 80}) {
+      SCOPED_TRACE(fmt::format("{} slots, {}", slots, admit_after));
+      const TableOptions options = {.admit_after = admit_after};
+      const int64_t count = kBuckets * slots;
+      std::vector<int64_t> named(count);
+      std::iota(named.begin(), named.end(), int64_t{0});
+      const int64_t before = HeapBytes();
+      DynamicIds ids(options, 0, kBuckets, slots);
+      for (int64_t step = 0; step < admit_after; ++step) ids.AdmitIds(named, step);
+      EXPECT_EQ(ids.size(), count);
+      for (int64_t& id : named) id += count;
+      for (int64_t step = 2; step < 1 + admit_after; ++step) ids.AdmitIds(named, step);
+      const int64_t taken = HeapBytes() - before;
+      const int64_t counted = DynamicIds::BytesFor(options, kBuckets, slots);
+      // The lists of slots that became free are not counted.
+      EXPECT_NEAR(static_cast<double>(counted), static_cast<double>(taken),
+                  0.06 * static_cast<double>(taken));
+    }
+  }
+}
+
+TEST(DynamicIds, IdOfAnotherRankIsABug) {
+  DynamicIds ids({}, 10, 5, 2);
+  EXPECT_DEATH(ids.AdmitIds(std::vector<int64_t>{9}, 0), "id 9 is of another rank");
+  EXPECT_DEATH(ids.AdmitIds(std::vector<int64_t>{15}, 0), "id 15 is of another rank");
+  EXPECT_THAT(IdsOf(ids.AdmitIds(std::vector<int64_t>{10, 14}, 0)), ElementsAre(10, 14));
 }
 
 }  // namespace
