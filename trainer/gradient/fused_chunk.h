@@ -18,7 +18,8 @@ struct HeadChunk {
   at::Tensor items;              ///< [items, b]
   at::Tensor task_start;         ///< [tasks, width[1]] tasks times the first a rows of W_0
   at::Tensor item_start;         ///< [items, width[1]] items times the other b rows
-  at::Tensor shift;              ///< [rows] added to the output, or undefined
+  at::Tensor shift;              ///< [rows] added to column 0 of x W_0, or undefined; the output of
+                                 ///< a head of one layer, so other heads have none
   std::vector<int64_t> item;     ///< [row] position in items
   std::vector<int64_t> begin;    ///< [tasks + 1] first row of each task
   std::vector<int64_t> support;  ///< [tasks] number of support rows

@@ -12,6 +12,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "common/error.h"
 #include "trainer/model/field_encoder.h"
 
 namespace hearth {
@@ -136,7 +137,11 @@ class GraphInputs : public HeadInputs {
     std::iota(head.item.begin(), head.item.end(), int64_t{0});
     x_ = x.squeeze(1);
     start_ = at::mm(x_, theta_[dense.layers[below_].weight()]);
-    if (rows.shift.defined()) shift_ = rows.shift.squeeze(1);
+    if (rows.shift.defined()) {
+      const int64_t adapted = std::ssize(dense.layers) - below_;
+      HEARTH_CHECK(adapted == 1, "a shift before {} layers", adapted);
+      shift_ = rows.shift.squeeze(1);
+    }
     head.items = x_.detach().contiguous();
     head.item_start = start_.detach();
     if (shift_.defined()) head.shift = shift_.detach().contiguous();

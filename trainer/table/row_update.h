@@ -17,7 +17,8 @@ template <typename Real>
 void GatherRows(const Real* rows, int64_t dim, std::span<const int64_t> ids, Real* out);
 
 /// Takes one optimizer step on the rows `ids`, which are unique. gradient: [ids, dim]. Every row's
-/// result is a function of its own state and gradient alone.
+/// result is a function of its own state and gradient alone, to the last bit if ids ascend: other
+/// orders take another path of the compiler, which may round some rows of 16 elements differently.
 template <typename Real>
 void StepRows(const TableMemory<Real>& table, std::span<const int64_t> ids, const Real* gradient,
               const RowStep& step);
