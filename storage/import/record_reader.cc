@@ -39,16 +39,12 @@ bool RecordReader::TakeLine() {
   if (!ahead_.empty()) {
     held_ = std::move(ahead_.front());
     ahead_.pop_front();
-    line_ = held_.text;
-    line_number_ = held_.number;
-    fault_ = held_.fault;
+    line_ = {held_.text, held_.number, held_.fault};
   } else {
     if (!lines_.Next()) return false;
-    line_ = lines_.line();
-    line_number_ = lines_.line_number();
-    fault_ = lines_.fault();
+    line_ = {lines_.line(), lines_.line_number(), lines_.fault()};
   }
-  if (is_peeking_) peeked_.push_back({std::string(line_), line_number_, fault_});
+  if (is_peeking_) peeked_.push_back({std::string(line_.text), line_.number, line_.fault});
   return true;
 }
 
@@ -73,17 +69,17 @@ std::vector<std::vector<std::string>> RecordReader::Peek(size_t count) {
 
 bool RecordReader::Next() {
   while (TakeLine()) {
-    first_line_ = line_number_;
-    if (fault_ == LineReader::Fault::kTooLong) {
-      Reject(line_, "the line is longer than 1 MiB");
-    } else if (fault_ == LineReader::Fault::kNulByte) {
-      Reject(line_, "the line holds a NUL byte");
-    } else if (line_.empty()) {
+    first_line_ = line_.number;
+    if (line_.fault == LineReader::Fault::kTooLong) {
+      Reject(line_.text, "the line is longer than 1 MiB");
+    } else if (line_.fault == LineReader::Fault::kNulByte) {
+      Reject(line_.text, "the line holds a NUL byte");
+    } else if (line_.text.empty()) {
       continue;
-    } else if (format_.quotes && line_.find('"') != std::string_view::npos) {
+    } else if (format_.quotes && line_.text.find('"') != std::string_view::npos) {
       if (ParseQuoted()) return true;
     } else {
-      SplitInto(line_, format_.separator, &fields_);
+      SplitInto(line_.text, format_.separator, &fields_);
       return true;
     }
   }
@@ -92,7 +88,7 @@ bool RecordReader::Next() {
 
 bool RecordReader::ParseQuoted() {
   record_.reserve(2 * LineReader::kMaxLineBytes + 2);  // never moves: fields_ points into it
-  record_ = line_;
+  record_ = line_.text;
   joined_.clear();
   fields_.clear();
   unquoted_.clear();
@@ -150,10 +146,10 @@ bool RecordReader::ParseQuoted() {
 
 bool RecordReader::AppendLine() {
   if (record_.size() > LineReader::kMaxLineBytes || !TakeLine()) return false;
-  joined_.push_back({std::string(line_), line_number_, fault_});
-  if (fault_ != LineReader::Fault::kNone) return false;
+  joined_.push_back({std::string(line_.text), line_.number, line_.fault});
+  if (line_.fault != LineReader::Fault::kNone) return false;
   record_ += '\n';
-  record_ += line_;
+  record_ += line_.text;
   return true;
 }
 

@@ -71,10 +71,12 @@ class RecordReader {
   bool is_peeking_ = false;
   std::vector<Line> peeked_;
 
-  Line held_;              // the current line, if it comes from ahead_
-  std::string_view line_;  // the current line
-  int64_t line_number_ = 0;
-  LineReader::Fault fault_ = LineReader::Fault::kNone;
+  Line held_;  // holds the text of line_, if that comes from ahead_
+  struct {
+    std::string_view text;
+    int64_t number = 0;
+    LineReader::Fault fault = LineReader::Fault::kNone;
+  } line_;  // the current line
 
   int64_t first_line_ = 0, joined_line_count_ = 0;
   std::vector<std::string_view> fields_;

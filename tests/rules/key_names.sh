@@ -19,7 +19,7 @@ done
 keys=$(awk '
   { text = text " " $0 }
   END {
-    while (match(text, /SectionBuilder [a-z_]+\([a-z_]+, "[a-z_]+"|(Path|String|Int|IntList|Float|Bool|Choice|Steps|StepsOrAuto|Duration|Metric|StringList|WordOrPath)\( *"[a-z_0-9]+", *&/)) {
+    while (match(text, /SectionBuilder [a-z_]+\([a-z_]+, "[a-z_]+"|[A-Z][A-Za-z]+\( *"[a-z_0-9]+", *&/)) {
       found = substr(text, RSTART, RLENGTH)
       text = substr(text, RSTART + RLENGTH)
       split(found, quoted, "\"")
