@@ -1,6 +1,7 @@
 #include "sampler/ranked_items.h"
 
 #include <algorithm>
+#include <map>
 
 #include "common/random.h"
 
@@ -20,7 +21,8 @@ RankingCandidates::RankingCandidates(const Dataset& dataset, Part part, int64_t 
   }
 }
 
-RankedItems RankingCandidates::For(int64_t task_id, std::span<const int64_t> query_items) const {
+RankedItems RankingCandidates::For(int64_t task_id, std::span<const int64_t> query_items,
+                                   std::span<const float> query_labels) const {
   const Place& place = tasks_.at(task_id);
   std::vector<bool> is_candidate(item_count_, true);
   for (const int64_t item : seen_.Of(place.shard->task(place.task))) is_candidate[item] = false;
@@ -36,11 +38,18 @@ RankedItems RankingCandidates::For(int64_t task_id, std::span<const int64_t> que
     others.resize(count_);
     std::sort(others.begin(), others.end());
   }
-  RankedItems ranked{.items = {query_items.begin(), query_items.end()}, .labels = {}};
   // A task may have several events with one item; it is ranked once.
-  std::sort(ranked.items.begin(), ranked.items.end());
-  ranked.items.erase(std::unique(ranked.items.begin(), ranked.items.end()), ranked.items.end());
-  ranked.labels.assign(ranked.items.size(), 1.0);
+  std::map<int64_t, double> labels;
+  for (size_t row = 0; row < query_items.size(); ++row) {
+    double& label = labels[query_items[row]];
+    label = std::max<double>(label, query_labels[row]);
+  }
+  RankedItems ranked;
+  ranked.query_count = std::ssize(labels);
+  for (const auto& [item, label] : labels) {
+    ranked.items.push_back(item);
+    ranked.labels.push_back(label);
+  }
   ranked.items.insert(ranked.items.end(), others.begin(), others.end());
   ranked.labels.resize(ranked.items.size(), 0.0);
   return ranked;

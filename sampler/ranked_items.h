@@ -13,20 +13,22 @@ namespace hearth {
 /// Items to rank for one task, and the ones that should come first.
 struct RankedItems {
   std::vector<int64_t> items;  ///< the items of the query events, then the others, ascending
-  std::vector<double> labels;  ///< 1 for items of query events, else 0
+  std::vector<double> labels;  ///< the largest label of the query events with the item; else 0
+  int64_t query_count = 0;     ///< items of query events
 };
 
 /// The candidates of the tasks of one part, in a log of positive events: every item of the data set
-/// that the task has no event with, in the part or in training, beside the items of its query
-/// events. Thread safe after construction.
+/// that its owner has no event with (SeenItems), beside the items of its query events. Thread safe
+/// after construction.
 class RankingCandidates {
  public:
   /// `count`: candidates without an event per task, drawn by (seed, task); 0: all of them.
   /// `dataset` must outlive this object.
   RankingCandidates(const Dataset& dataset, Part part, int64_t count, uint64_t seed);
 
-  /// `query_items`: the items of the query events of the task. The task must be one of the part.
-  RankedItems For(int64_t task_id, std::span<const int64_t> query_items) const;
+  /// `query_items`, `query_labels`: of the query events of the task, which must be one of the part.
+  RankedItems For(int64_t task_id, std::span<const int64_t> query_items,
+                  std::span<const float> query_labels) const;
 
  private:
   struct Place {

@@ -3,20 +3,24 @@
 namespace hearth {
 
 SeenItems::SeenItems(const Dataset& dataset, Part part) {
-  if (part == kTrainPart) return;
-  for (const int64_t index : dataset.ShardsOf(kTrainPart)) {
-    const ShardReader& shard = dataset.Shard(index);
-    for (int64_t task = 0; task < shard.task_count(); ++task) {
-      training_tasks_.emplace(shard.task(task).id, Place{&shard, task});
+  for (const Part other : AllParts()) {
+    if (other == part || other.split > part.split) continue;
+    for (const int64_t index : dataset.ShardsOf(other)) {
+      const ShardReader& shard = dataset.Shard(index);
+      for (int64_t task = 0; task < shard.task_count(); ++task) {
+        elsewhere_[shard.task(task).id].push_back({&shard, task});
+      }
     }
   }
 }
 
 std::vector<int64_t> SeenItems::Of(const TaskView& task) const {
   std::vector<int64_t> seen(task.items.begin(), task.items.end());
-  if (const auto found = training_tasks_.find(task.id); found != training_tasks_.end()) {
-    const TaskView training = found->second.shard->task(found->second.task);
-    seen.insert(seen.end(), training.items.begin(), training.items.end());
+  const auto found = elsewhere_.find(task.id);
+  if (found == elsewhere_.end()) return seen;
+  for (const Place& place : found->second) {
+    const TaskView other = place.shard->task(place.task);
+    seen.insert(seen.end(), other.items.begin(), other.items.end());
   }
   return seen;
 }

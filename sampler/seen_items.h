@@ -8,13 +8,12 @@
 
 namespace hearth {
 
-/// The items that a task has an event with, in its own part or in the training part. Events held
-/// out for evaluation do not count in training, because they are unknown at serving time. Thread
-/// safe after construction.
+/// The items that the owner of a task has an event with, in the split of its part (all scenarios)
+/// or an earlier one: training comes before validation, validation before test. Events of later
+/// splits do not count, because they are unknown at that time. Thread safe after construction.
 class SeenItems {
  public:
-  /// Looks up the training tasks, unless `part` is the training part. `dataset` must outlive this
-  /// object.
+  /// `dataset` must outlive this object.
   SeenItems(const Dataset& dataset, Part part);
 
   /// The items of a task of the part. An item may come twice.
@@ -26,8 +25,8 @@ class SeenItems {
     int64_t task;
   };
 
-  // [task id] the training events of evaluated tasks that also train. Empty for the training part.
-  std::unordered_map<int64_t, Place> training_tasks_;
+  // [task id] the tasks of the same owner in the other parts that count.
+  std::unordered_map<int64_t, std::vector<Place>> elsewhere_;
 };
 
 }  // namespace hearth

@@ -18,8 +18,8 @@ enum class EpisodeOrder {
   kGiven,   ///< roles of the data (kAny counts as support); a random draw when there are more
 };
 
-/// Draws negatives independently and with replacement. An item that the task has an event with (in
-/// its part or in the training part) is never drawn.
+/// Draws negatives independently and with replacement. An item that the owner of the task has an
+/// event with (SeenItems) is never drawn.
 enum class NegativeSampling {
   kUniform,     ///< every item equally likely; while training, every item of the training part
   kPopularity,  ///< in proportion to the item's event count in the training part

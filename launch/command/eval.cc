@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <ATen/Parallel.h>
 
@@ -10,6 +11,7 @@
 #include "launch/command/options.h"
 #include "launch/command/run_communicator.h"
 #include "launch/report/evaluation_report.h"
+#include "launch/report/prediction_file.h"
 #include "storage/file/durable_file.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/loop/tensor_setup.h"
@@ -19,12 +21,14 @@ namespace {
 
 struct Options {
   BaseModelRequest model;
-  std::string split = "test", json;
+  std::string split = "test", json, predictions;
 };
 
-/// Collective: every scenario of the split that the data set has.
-std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
-                                          Communicator& communicator) {
+/// Collective: every scenario of the split that the data set has. `file`: of rank 0, for
+/// --predictions; else null.
+std::vector<ScenarioResult> EvaluateSplit(const BaseModel& base, const Options& options,
+                                          PredictionFile* file, Communicator& communicator) {
+  const Split split = ParseSplit(options.split);
   const auto seed = static_cast<uint64_t>(base.config.run.seed);
   const Evaluator evaluator(*base.learner, *base.data, base.RequireDataset(), base.config.tasks,
                             base.config.eval, seed, communicator);
@@ -33,7 +37,10 @@ std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
   for (const Scenario scenario : kAllScenarios) {
     const Part part{split, scenario};
     if (base.RequireDataset().ShardsOf(part).empty()) continue;
-    results.push_back(evaluator.EvaluatePart(base.parameters, part, baselines));
+    PredictionLog log;
+    results.push_back(evaluator.EvaluatePart(base.parameters, part, baselines,
+                                             options.predictions.empty() ? nullptr : &log));
+    if (file != nullptr) file->Write(scenario, log, base.RequireDataset());
   }
   if (results.empty()) {
     throw DataError("{}: the data set has no {} part to evaluate on", base.RequireDataset().path(),
@@ -45,7 +52,8 @@ std::vector<ScenarioResult> EvaluateSplit(BaseModel& base, Split split,
 int Run(const Options& options, Job& job) {
   BaseModel base = OpenBaseModel(options.model, job);
   base.RequireDataset();
-  const Split split = ParseSplit(options.split);
+  std::optional<PredictionFile> file;
+  if (job.is_root() && !options.predictions.empty()) file.emplace(options.predictions);
   at::set_num_threads(1);  // as in training: values must not depend on the number of cores
   job.StartTogether();
   const Config& config = base.config;
@@ -54,12 +62,14 @@ int Run(const Options& options, Job& job) {
   if (job.is_root()) {
     spdlog::info("communicator {}: {}", chosen.communicator->name(), chosen.reason);
   }
-  const std::vector<ScenarioResult> results = EvaluateSplit(base, split, *chosen.communicator);
+  const std::vector<ScenarioResult> results =
+      EvaluateSplit(base, options, file ? &*file : nullptr, *chosen.communicator);
+  if (file) file->Commit();
   if (!job.is_root()) return 0;
   const DatasetManifest& manifest = base.RequireDataset().manifest();
   std::printf(
       "%s, data set %s\n\n%s", base.path().c_str(), manifest.name.c_str(),
-      EvaluationText(results, split,
+      EvaluationText(results, ParseSplit(options.split),
                      ChosenMetric(config.eval, config.meta.loss, manifest.positive_only), manifest)
           .c_str());
   if (!options.json.empty()) {
@@ -79,6 +89,9 @@ void AddEval(CLI::App* parent, Invocation* invocation) {
   AddName(app, "--split", &options->split, {"validation", "test"}, "which parts");
   AddText(app, "--json", &options->json,
           "also write {scenario: {row: {metric: ...}}} to this file");
+  AddText(app, "--predictions", &options->predictions,
+          "also write every score of every method to this file, a table with tabs: scenario, draw, "
+          "task, role, item, label, methods");
   OnChosen(
       app, invocation, [options](Job& job) { return Run(*options, job); }, /*on_all_ranks=*/true);
 }

@@ -276,6 +276,10 @@ void AddEval(std::vector<Key>* keys) {
                     "positive events alone and for meta.loss=bpr");
   eval.StringList("scenarios", &EvalOptions::scenarios,
                   "scenarios whose validation tasks pick the best checkpoint; empty: all");
+  eval.Int("support", &EvalOptions::support, AtLeast(0),
+           "most support rows per task in evaluations; 0: tasks.support");
+  eval.Int("query", &EvalOptions::query, AtLeast(0),
+           "most query rows per task in evaluations; 0: tasks.query");
   eval.Int("top_k", &EvalOptions::top_k, AtLeast(1), "k of ndcg@k, p@k, r@k and hr@k");
   eval.FloatOrAuto("relevant_at", &EvalOptions::relevant_at, AnyNumber(),
                    "labels of this value or more count as relevant; auto: three quarters of the "

@@ -78,6 +78,11 @@ void TrainReporter::OnEnd(TrainOutcome outcome, const TrainState& state, double 
   if (state.best_step >= 0) {
     Say(fmt::format("best validation value {:.5f} at step {}", state.best_metric, state.best_step));
   }
+  if (state.best_step == 0 && outcome != TrainOutcome::kStopped) {
+    Warn(
+        "no step of training was better than the start of the run, so the start is the best step "
+        "and the model; lower optim.lr and optim.table_lr, or evaluate more often (eval.every)");
+  }
   metrics_.Write({{"event", "end"},
                   {"outcome", NameOf(outcome)},
                   {"step", state.step},

@@ -28,31 +28,35 @@ testing::TestData SmallData() {
 TEST(RankingCandidates, AreTheItemsWithoutAnEventBesideTheQueryItems) {
   const testing::TestDataset dataset(SmallData());
   const RankingCandidates candidates(*dataset, kNonColdTest, 0, 1);
-  const RankedItems ranked = candidates.For(1, std::vector<int64_t>{4, 4});
+  const RankedItems ranked =
+      candidates.For(1, std::vector<int64_t>{4, 4}, std::vector<float>{1, 3});
   EXPECT_THAT(ranked.items, ElementsAre(4, 1, 3, 6, 7)) << "5 is a known event, 0 and 2 trained";
-  EXPECT_THAT(ranked.labels, ElementsAre(1, 0, 0, 0, 0));
-  EXPECT_THAT(candidates.For(2, std::vector<int64_t>{0, 7}).items,
+  EXPECT_THAT(ranked.labels, ElementsAre(3, 0, 0, 0, 0)) << "the largest label of an item";
+  EXPECT_EQ(ranked.query_count, 1);
+  EXPECT_THAT(candidates.For(2, std::vector<int64_t>{0, 7}, std::vector<float>{1, 1}).items,
               ElementsAre(0, 7, 1, 2, 3, 4, 5, 6));
 }
 
 TEST(RankingCandidates, AreDrawnBySeedAndTask) {
   const testing::TestDataset dataset(SmallData());
   const std::vector<int64_t> query = {7};
-  const RankedItems all = RankingCandidates(*dataset, kNonColdTest, 0, 1).For(2, query);
+  const std::vector<float> labels = {1};
+  const RankedItems all = RankingCandidates(*dataset, kNonColdTest, 0, 1).For(2, query, labels);
   std::set<std::vector<int64_t>> draws;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const RankingCandidates candidates(*dataset, kNonColdTest, 3, seed);
-    const RankedItems ranked = candidates.For(2, query);
+    const RankedItems ranked = candidates.For(2, query, labels);
     ASSERT_THAT(ranked.items, SizeIs(4));
     EXPECT_EQ(ranked.items[0], 7);
     EXPECT_THAT(ranked.labels, ElementsAre(1, 0, 0, 0));
     EXPECT_THAT(all.items, IsSupersetOf(ranked.items));
     EXPECT_EQ(std::set<int64_t>(ranked.items.begin(), ranked.items.end()).size(), 4U);
-    EXPECT_EQ(ranked.items, candidates.For(2, query).items);
+    EXPECT_EQ(ranked.items, candidates.For(2, query, labels).items);
     draws.insert(ranked.items);
   }
   EXPECT_GT(draws.size(), 5U);
-  EXPECT_EQ(RankingCandidates(*dataset, kNonColdTest, 99, 1).For(2, query).items, all.items);
+  EXPECT_EQ(RankingCandidates(*dataset, kNonColdTest, 99, 1).For(2, query, labels).items,
+            all.items);
 }
 
 TEST(TaskOfChunk, TakesTheRowsOfOneTask) {

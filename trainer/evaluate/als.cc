@@ -1,6 +1,7 @@
 #include "trainer/evaluate/als.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "common/random.h"
@@ -72,9 +73,16 @@ void AlsModel::SolveVector(std::span<const Index> others, std::span<const float>
   for (size_t event = 0; event < others.size(); ++event) {
     const std::span<const double> other = VectorOf(other_side, others[event]);
     std::ranges::copy(other, x.begin());
-    // A positive-only model has no biases: the feature stays 0, hence the bias as well.
-    x[0] = positive_only_ ? 0.0 : 1.0;
-    system.AddRow(x, labels[event] - mean_ - other[0]);
+    if (positive_only_) {
+      // No biases: the feature stays 0, hence the bias as well.
+      x[0] = 0.0;
+      const double root = std::sqrt(labels[event]);  // of the event's weight
+      for (double& value : x) value *= root;
+      system.AddRow(x, root);
+    } else {
+      x[0] = 1.0;
+      system.AddRow(x, labels[event] - mean_ - other[0]);
+    }
   }
   std::vector<double> ridge(width(), options_.ridge);
   ridge[0] = options_.bias_ridge;

@@ -15,8 +15,8 @@ namespace hearth {
 /// The vector of a new user is one ridge regression of its support on [1, q_item], drawn to the
 /// mean training user. Items without training events have b = 0 and q = 0, which gives the bias
 /// prediction.
-/// A model of a positive-only log has no biases. An event counts as label 1 with weight 1, and an
-/// untouched pair as label 0 of small weight: the square of every pair's score has the weight
+/// A model of a positive-only log has no biases. An event counts as 1 with its label as weight, and
+/// an untouched pair as 0 with a small weight: the square of every pair's score has the weight
 /// `unseen_weight`.
 /// Sources: Koren, Bell & Volinsky 2009 (biases); Hu, Koren & Volinsky 2008 (positive-only).
 class AlsModel {

@@ -34,9 +34,10 @@ class Baseline {
 };
 
 /// Fits every baseline, in the order of reports: global_mean, support_mean, bias, popularity,
-/// item_knn, als. All labels of a positive-only log are 1. Then global_mean, support_mean and bias
-/// score every item alike (chance level), item_knn sums plain co-occurrence cosines, and als fits
-/// the implicit form of AlsModel. Neither item_knn nor als predicts labels then.
+/// item_knn, als. If every label of a positive-only log is 1, global_mean, support_mean and bias
+/// score every item alike (chance level). In a positive-only log als fits the implicit form of
+/// AlsModel; item_knn sums cosines there and where labels are 0 and 1. Neither predicts labels
+/// then.
 std::vector<std::unique_ptr<Baseline>> FitBaselines(const TrainingLog& log, uint64_t seed);
 
 }  // namespace hearth

@@ -17,6 +17,8 @@ struct EvalOptions {
   /// The validation tasks of these scenarios choose the best checkpoint; empty: all scenarios with
   /// tasks.
   std::vector<std::string> scenarios;
+  /// Most support and query rows per task in evaluations; 0: the sizes of training (TaskOptions).
+  int64_t support = 0, query = 0;
   int64_t top_k = 10;  ///< k of ndcg@k, p@k, r@k, hr@k
   /// Labels from here on are relevant in ranking metrics; kAuto: three quarters of the way from the
   /// smallest to the largest label (4 of 1..5; the ones of 0/1).

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/phase.h"
@@ -23,6 +25,7 @@ constexpr int64_t kChunksPerFetch = 8;
 
 double RelevantAt(const EvalOptions& options, const DatasetManifest& manifest) {
   if (!std::isnan(options.relevant_at)) return options.relevant_at;
+  if (manifest.positive_only) return manifest.label_min;
   const double low = manifest.label_min, high = manifest.label_max;
   return low + 0.75 * (high - low);
 }
@@ -33,13 +36,13 @@ void RequireDefined(const std::string& name, const EvalOptions& options,
   const MetricKind kind = ParseMetric(name).kind;
   if (manifest.positive_only && kind != MetricKind::kLoss && !UsesOrderOnly(kind)) {
     throw ConfigError(
-        "eval.metric={}: every label of '{}' is 1, so errors and thresholds say nothing; choose a "
-        "ranking metric such as ndcg@10, or auto",
+        "eval.metric={}: every event of '{}' is positive, so errors and thresholds say nothing; "
+        "choose a ranking metric such as ndcg@10, or auto",
         name, manifest.name);
   }
   const bool uses_relevance = kind != MetricKind::kMae && kind != MetricKind::kRmse &&
                               kind != MetricKind::kNdcg && kind != MetricKind::kLoss;
-  if (!manifest.positive_only && uses_relevance && options.relevant_at > manifest.label_max) {
+  if (uses_relevance && options.relevant_at > manifest.label_max) {
     throw ConfigError(
         "eval.metric={}: no label of '{}' reaches eval.relevant_at={}, they are in [{}, {}]; lower "
         "eval.relevant_at or set it to auto",
@@ -53,14 +56,37 @@ MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest
           .prediction_max = manifest.label_max};
 }
 
-std::vector<double> QueryLabels(const Chunk& chunk, int64_t task) {
-  return {chunk.query.labels.begin() + chunk.query.offsets[task],
-          chunk.query.labels.begin() + chunk.query.offsets[task + 1]};
+TaskOptions TasksFor(TaskOptions tasks, const EvalOptions& options) {
+  if (options.support > 0) tasks.support = options.support;
+  if (options.query > 0) tasks.query = options.query;
+  tasks.support_min = std::min(tasks.support_min, tasks.support);
+  return tasks;
 }
 
-std::span<const int64_t> QueryItems(const Chunk& chunk, int64_t task) {
-  const int64_t begin = chunk.query.offsets[task], end = chunk.query.offsets[task + 1];
-  return std::span<const int64_t>(chunk.query.items).subspan(begin, end - begin);
+// The rows of one task in a column of TaskRows.
+template <typename Value>
+std::span<const Value> RowsOf(const TaskRows& rows, const std::vector<Value>& column,
+                              int64_t task) {
+  return std::span(column).subspan(rows.offsets[task], rows.offsets[task + 1] - rows.offsets[task]);
+}
+
+// The rows that a task is scored on: query events, or the candidates of a log of positive events.
+EpisodeScores RowsToScore(const Chunk& chunk, int64_t task, const RankingCandidates* candidates) {
+  const auto items = RowsOf(chunk.query, chunk.query.items, task);
+  const auto labels = RowsOf(chunk.query, chunk.query.labels, task);
+  EpisodeScores rows;
+  if (candidates != nullptr) {
+    RankedItems ranked = candidates->For(chunk.task_ids[task], items, labels);
+    rows.items = std::move(ranked.items);
+    rows.labels = std::move(ranked.labels);
+    rows.query_count = ranked.query_count;
+    rows.are_labels = false;
+  } else {
+    rows.items.assign(items.begin(), items.end());
+    rows.labels.assign(labels.begin(), labels.end());
+    rows.query_count = std::ssize(items);
+  }
+  return rows;
 }
 
 // Sets metrics of errors and thresholds to undefined, for scores that are not on the scale of the
@@ -128,7 +154,7 @@ Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Data
     : learner_(learner),
       data_(data),
       dataset_(dataset),
-      tasks_(tasks),
+      tasks_(TasksFor(tasks, options)),
       options_(options),
       metric_(ChosenMetric(options, learner.loss(), dataset.manifest().positive_only)),
       metric_options_(MetricOptionsFor(options, dataset.manifest())),
@@ -137,16 +163,17 @@ Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Data
   RequireDefined(metric_, options_, dataset.manifest());
 }
 
-std::unique_ptr<RankingCandidates> Evaluator::CandidatesOf(Part part) const {
-  if (!dataset_.manifest().positive_only) return nullptr;
-  return std::make_unique<RankingCandidates>(dataset_, part, options_.candidates, seed_);
-}
-
-EvaluationEpisodes Evaluator::EpisodesOf(Part part, int64_t support, int64_t max_tasks) const {
-  return EvaluationEpisodes(
-      dataset_, part, tasks_,
-      {.support = support, .draws = options_.draws, .max_tasks = max_tasks, .seed = seed_},
-      {communicator_.rank(), communicator_.world_size()});
+Evaluator::PartEpisodes Evaluator::EpisodesOf(Part part,
+                                              const EvaluationEpisodesOptions& options) const {
+  PartEpisodes result{
+      .episodes = EvaluationEpisodes(dataset_, part, tasks_, options,
+                                     {communicator_.rank(), communicator_.world_size()}),
+      .candidates = nullptr};
+  if (dataset_.manifest().positive_only) {
+    result.candidates =
+        std::make_unique<RankingCandidates>(dataset_, part, options_.candidates, seed_);
+  }
+  return result;
 }
 
 void Evaluator::VisitChunks(
@@ -178,67 +205,55 @@ void Evaluator::VisitChunks(
   }
 }
 
-void Evaluator::EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
-                                const Chunk& chunk, const RankingCandidates* candidates, bool adapt,
-                                std::span<const Metric> metrics,
-                                std::vector<TaskValues>& out) const {
+std::vector<EpisodeScores> Evaluator::ScoresOfLearner(const MetaParameters& parameters,
+                                                      const FetchedRows& fetched,
+                                                      const Chunk& chunk,
+                                                      const RankingCandidates* candidates,
+                                                      bool adapt) const {
   const ChunkPredictions predictions =
       learner_.Predict(parameters, data_.builder(), chunk, adapt, fetched);
+  std::vector<EpisodeScores> result;
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
-    const std::vector<double> labels = QueryLabels(chunk, t);
-    const std::span<const double> predicted(predictions.query.data() + chunk.query.offsets[t],
-                                            labels.size());
+    EpisodeScores scores = RowsToScore(chunk, t, candidates);
+    scores.loss = predictions.query_loss[t];
     if (candidates != nullptr) {
-      const RankedItems ranked = candidates->For(chunk.task_ids[t], QueryItems(chunk, t));
-      out.push_back({chunk.number, t, chunk.task_ids[t],
-                     RankTask(parameters, fetched, chunk, t, adapt, ranked, metrics,
-                              predictions.query_loss[t])});
-      continue;
+      TaskState state;
+      if (adapt) {
+        state = learner_.Adapt(parameters, data_.builder(), TaskOfChunk(chunk, t), fetched);
+      }
+      scores.scores = learner_.ScoreItems(parameters, data_.builder(), state, chunk.task_ids[t],
+                                          scores.items, fetched);
+    } else {
+      const auto predicted = RowsOf(chunk.query, predictions.query, t);
+      scores.scores.assign(predicted.begin(), predicted.end());
+      scores.are_labels = learner_.loss() != MetaOptions::Loss::kBpr;
     }
-    std::vector<double> values =
-        EvaluateTask(metrics, predicted, labels, metric_options_, predictions.query_loss[t]);
-    if (learner_.loss() == MetaOptions::Loss::kBpr) KeepOrderMetrics(metrics, values);
-    out.push_back({chunk.number, t, chunk.task_ids[t], std::move(values)});
+    result.push_back(std::move(scores));
   }
+  return result;
 }
 
-// Ranks the candidates of one task by their scores.
-std::vector<double> Evaluator::RankTask(const MetaParameters& parameters,
-                                        const FetchedRows& fetched, const Chunk& chunk,
-                                        int64_t task, bool adapt, const RankedItems& ranked,
-                                        std::span<const Metric> metrics, double loss) const {
-  TaskState state;
-  if (adapt) {
-    state = learner_.Adapt(parameters, data_.builder(), TaskOfChunk(chunk, task), fetched);
-  }
-  const std::vector<double> scores = learner_.ScoreItems(
-      parameters, data_.builder(), state, chunk.task_ids[task], ranked.items, fetched);
-  std::vector<double> values =
-      EvaluateTask(metrics, scores, ranked.labels, {.relevant_at = 1.0}, loss);
-  KeepOrderMetrics(metrics, values);
-  return values;
-}
-
-void Evaluator::EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
-                                 const RankingCandidates* candidates,
-                                 std::span<const Metric> metrics,
-                                 std::vector<TaskValues>& out) const {
-  const auto rows_of = [](const TaskRows& rows, const auto& column, int64_t task) {
-    const int64_t begin = rows.offsets[task], end = rows.offsets[task + 1];
-    return std::span(column).subspan(begin, end - begin);
-  };
+std::vector<EpisodeScores> Evaluator::ScoresOfBaseline(const Baseline& baseline, const Chunk& chunk,
+                                                       const RankingCandidates* candidates) const {
+  std::vector<EpisodeScores> result;
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
-    const Support support{rows_of(chunk.support, chunk.support.items, t),
-                          rows_of(chunk.support, chunk.support.labels, t)};
-    RankedItems ranked;
-    if (candidates != nullptr) ranked = candidates->For(chunk.task_ids[t], QueryItems(chunk, t));
-    const std::vector<double> predicted = baseline.Predict(
-        support, candidates == nullptr ? QueryItems(chunk, t) : std::span(ranked.items));
+    const Support support{RowsOf(chunk.support, chunk.support.items, t),
+                          RowsOf(chunk.support, chunk.support.labels, t)};
+    EpisodeScores scores = RowsToScore(chunk, t, candidates);
+    scores.scores = baseline.Predict(support, scores.items);
+    scores.are_labels = scores.are_labels && baseline.predicts_labels();
+    result.push_back(std::move(scores));
+  }
+  return result;
+}
+
+void Evaluator::AddMetrics(const Chunk& chunk, const std::vector<EpisodeScores>& scores,
+                           std::span<const Metric> metrics, std::vector<TaskValues>& out) const {
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
+    const EpisodeScores& task = scores[t];
     std::vector<double> values =
-        candidates == nullptr
-            ? EvaluateTask(metrics, predicted, QueryLabels(chunk, t), metric_options_)
-            : EvaluateTask(metrics, predicted, ranked.labels, {.relevant_at = 1.0});
-    if (candidates != nullptr || !baseline.predicts_labels()) KeepOrderMetrics(metrics, values);
+        EvaluateTask(metrics, task.scores, task.labels, metric_options_, task.loss);
+    if (!task.are_labels) KeepOrderMetrics(metrics, values);
     out.push_back({chunk.number, t, chunk.task_ids[t], std::move(values)});
   }
 }
@@ -273,17 +288,18 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   double metric_sum = 0.0, metric_count = 0.0;
   if (validation_.empty()) {
     for (const Scenario scenario : ChosenScenarios(options_)) {
-      const Part part = {Split::kValidation, scenario};
-      validation_.emplace(
-          scenario, ValidationPart{EpisodesOf(part, 0, options_.max_tasks), CandidatesOf(part)});
+      validation_.emplace(scenario, EpisodesOf({Split::kValidation, scenario},
+                                               {.max_tasks = options_.max_tasks, .seed = seed_}));
     }
   }
   const std::vector<Metric> loss = {{.kind = MetricKind::kLoss}};
   for (const auto& [scenario, part] : validation_) {
     std::vector<TaskValues> adapted, unadapted;
     VisitChunks(parameters, part.episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-      EvaluateLearner(parameters, fetched, chunk, part.candidates.get(), true, metrics, adapted);
-      EvaluateLearner(parameters, fetched, chunk, nullptr, false, loss, unadapted);
+      AddMetrics(chunk, ScoresOfLearner(parameters, fetched, chunk, part.candidates.get(), true),
+                 metrics, adapted);
+      AddMetrics(chunk, ScoresOfLearner(parameters, fetched, chunk, nullptr, false), loss,
+                 unadapted);
     });
     double scenario_sum = 0.0, scenario_count = 0.0;
     for (const TaskValues& task : Gather(std::move(adapted), metrics.size())) {
@@ -310,11 +326,13 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   return result;
 }
 
-ScenarioResult Evaluator::EvaluatePart(
-    const MetaParameters& parameters, Part part,
-    const std::vector<std::unique_ptr<Baseline>>& baselines) const {
+ScenarioResult Evaluator::EvaluatePart(const MetaParameters& parameters, Part part,
+                                       const std::vector<std::unique_ptr<Baseline>>& baselines,
+                                       PredictionLog* log) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
-  const EvaluationEpisodes episodes = EpisodesOf(part, 0, 0);
+  const PartEpisodes part_episodes = EpisodesOf(part, {.draws = options_.draws, .seed = seed_});
+  const EvaluationEpisodes& episodes = part_episodes.episodes;
+  const RankingCandidates* candidates = part_episodes.candidates.get();
   ScenarioResult result;
   result.scenario = part.scenario;
   result.part_task_count = episodes.part_task_count();
@@ -322,15 +340,17 @@ ScenarioResult Evaluator::EvaluatePart(
   result.rows = {kAdapted, kUnadapted};
   for (const auto& baseline : baselines) result.rows.emplace_back(baseline->name());
 
-  const std::unique_ptr<RankingCandidates> candidates = CandidatesOf(part);
   LocalValues local;
   VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-    EvaluateLearner(parameters, fetched, chunk, candidates.get(), true, metrics, local[kAdapted]);
-    EvaluateLearner(parameters, fetched, chunk, candidates.get(), false, metrics,
-                    local[kUnadapted]);
+    const auto note = [&](const std::string& row, const std::vector<EpisodeScores>& scores) {
+      AddMetrics(chunk, scores, metrics, local[row]);
+      if (log != nullptr) log->Add(row, chunk, episodes.DrawOf(chunk), scores);
+    };
+    if (log != nullptr) log->AddSupport(chunk);
+    note(kAdapted, ScoresOfLearner(parameters, fetched, chunk, candidates, true));
+    note(kUnadapted, ScoresOfLearner(parameters, fetched, chunk, candidates, false));
     for (const auto& baseline : baselines) {
-      EvaluateBaseline(*baseline, chunk, candidates.get(), metrics,
-                       local[std::string(baseline->name())]);
+      note(std::string(baseline->name()), ScoresOfBaseline(*baseline, chunk, candidates));
     }
   });
   MetricTable table(metrics, options_.bootstrap, seed_);
@@ -350,19 +370,25 @@ ScenarioResult Evaluator::EvaluatePart(
         (unadapted_loss - MeanOf(result.values[kAdapted], "loss")) / unadapted_loss;
   }
   for (const int64_t k : options_.shots) {
-    if (k <= tasks_.support) result.shots[k] = EvaluateShot(parameters, part, k);
+    if (k <= tasks_.support) result.shots[k] = EvaluateShot(parameters, part, k, log);
   }
+  if (log != nullptr) log->Gather(communicator_);
   return result;
 }
 
-MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part,
-                                     int64_t support) const {
+MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part, int64_t support,
+                                     PredictionLog* log) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
-  const EvaluationEpisodes episodes = EpisodesOf(part, support, 0);
-  const std::unique_ptr<RankingCandidates> candidates = CandidatesOf(part);
+  const PartEpisodes part_episodes =
+      EpisodesOf(part, {.support = support, .draws = options_.draws, .seed = seed_});
+  const EvaluationEpisodes& episodes = part_episodes.episodes;
   std::vector<TaskValues> local;
   VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
-    EvaluateLearner(parameters, fetched, chunk, candidates.get(), true, metrics, local);
+    const std::vector<EpisodeScores> scores =
+        ScoresOfLearner(parameters, fetched, chunk, part_episodes.candidates.get(), true);
+    AddMetrics(chunk, scores, metrics, local);
+    if (log == nullptr) return;
+    log->Add(fmt::format("adapted_shot_{}", support), chunk, episodes.DrawOf(chunk), scores);
   });
   MetricTable table(metrics, options_.bootstrap, seed_);
   for (const TaskValues& task : Gather(std::move(local), metrics.size())) {

@@ -18,6 +18,7 @@
 #include "trainer/evaluate/bootstrap.h"
 #include "trainer/evaluate/eval_options.h"
 #include "trainer/evaluate/metrics.h"
+#include "trainer/evaluate/prediction_log.h"
 #include "trainer/table/meta_parameters.h"
 
 namespace hearth {
@@ -67,8 +68,9 @@ struct ScenarioResult {
 /// part, task, draw), for any number of ranks.
 class Evaluator {
  public:
-  /// All references must outlive the evaluator. `data`: the binding of `dataset`. Throws
-  /// ConfigError when the data cannot define EvalOptions::metric.
+  /// All references must outlive the evaluator. `data`: the binding of `dataset`. `tasks`: of
+  /// training; EvalOptions may give other sizes. Throws ConfigError when the data cannot define
+  /// EvalOptions::metric.
   Evaluator(const Learner& learner, const DataBinding& data, const Dataset& dataset,
             const TaskOptions& tasks, const EvalOptions& options, uint64_t seed,
             Communicator& communicator);
@@ -79,8 +81,10 @@ class Evaluator {
 
   /// Collective. Evaluates all tasks of one part, EvalOptions::draws episodes each, and the support
   /// sizes of EvalOptions::shots. `baselines`: fitted, may be empty. Every rank gets the result.
+  /// `log`, if not null, receives every score: methods named as in reports, "adapted_shot_K" too.
   ScenarioResult EvaluatePart(const MetaParameters& parameters, Part part,
-                              const std::vector<std::unique_ptr<Baseline>>& baselines) const;
+                              const std::vector<std::unique_ptr<Baseline>>& baselines,
+                              PredictionLog* log = nullptr) const;
 
  private:
   struct TaskValues {
@@ -91,21 +95,24 @@ class Evaluator {
   // [row] values of this rank's tasks
   using LocalValues = std::map<std::string, std::vector<TaskValues>>;
 
-  EvaluationEpisodes EpisodesOf(Part part, int64_t support, int64_t max_tasks) const;
-  void EvaluateLearner(const MetaParameters& parameters, const FetchedRows& fetched,
-                       const Chunk& chunk, const RankingCandidates* candidates, bool adapt,
-                       std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
-  void EvaluateBaseline(const Baseline& baseline, const Chunk& chunk,
-                        const RankingCandidates* candidates, std::span<const Metric> metrics,
-                        std::vector<TaskValues>& out) const;
-  std::vector<double> RankTask(const MetaParameters& parameters, const FetchedRows& fetched,
-                               const Chunk& chunk, int64_t task, bool adapt,
-                               const RankedItems& ranked, std::span<const Metric> metrics,
-                               double loss) const;
-  // The candidates of a part; null if labels tell what is relevant.
-  std::unique_ptr<RankingCandidates> CandidatesOf(Part part) const;
+  struct PartEpisodes {
+    EvaluationEpisodes episodes;
+    std::unique_ptr<RankingCandidates> candidates;  // null if labels tell what is relevant
+  };
+
+  PartEpisodes EpisodesOf(Part part, const EvaluationEpisodesOptions& options) const;
+  // [task of the chunk]
+  std::vector<EpisodeScores> ScoresOfLearner(const MetaParameters& parameters,
+                                             const FetchedRows& fetched, const Chunk& chunk,
+                                             const RankingCandidates* candidates, bool adapt) const;
+  std::vector<EpisodeScores> ScoresOfBaseline(const Baseline& baseline, const Chunk& chunk,
+                                              const RankingCandidates* candidates) const;
+  // Appends the metrics of the tasks of a chunk.
+  void AddMetrics(const Chunk& chunk, const std::vector<EpisodeScores>& scores,
+                  std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
-  MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support) const;
+  MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support,
+                            PredictionLog* log) const;
   // Visits this rank's chunks, with the fetched rows of sharded tables. Collective.
   void VisitChunks(const MetaParameters& parameters, const EvaluationEpisodes& episodes,
                    const std::function<void(const Chunk&, const FetchedRows&)>& visit) const;
@@ -119,12 +126,7 @@ class Evaluator {
   MetricOptions metric_options_;
   uint64_t seed_;
   Communicator& communicator_;
-  // A validation part, made by the first Validate.
-  struct ValidationPart {
-    EvaluationEpisodes episodes;
-    std::unique_ptr<RankingCandidates> candidates;
-  };
-  std::map<Scenario, ValidationPart> validation_;
+  std::map<Scenario, PartEpisodes> validation_;  // made by the first Validate
 };
 
 }  // namespace hearth

@@ -7,25 +7,31 @@
 namespace hearth {
 namespace {
 
-// Returns the log with each label replaced by its residual of the bias model. Long tasks are cut.
-TrainingLog Centred(const TrainingLog& log, const BiasModel& bias, int64_t max_task_events) {
-  TrainingLog centred;
-  centred.column_count = log.column_count;
-  centred.positive_only = log.positive_only;
+// Returns the log with its long tasks cut. `bias`: each label becomes its residual; null: events
+// with label 0 are left out.
+TrainingLog Prepared(const TrainingLog& log, const BiasModel* bias, int64_t max_task_events) {
+  TrainingLog prepared;
+  prepared.column_count = log.column_count;
+  std::vector<uint32_t> columns;
   std::vector<float> labels;
   for (int64_t row = 0; row < log.row_count(); ++row) {
     const int64_t kept = std::min(std::ssize(log.ColumnsOf(row)), max_task_events);
-    const std::span<const uint32_t> columns = log.ColumnsOf(row).last(kept);
-    const std::span<const float> raw = log.LabelsOf(row).last(kept);
-    labels.assign(raw.begin(), raw.end());
-    const double base = bias.mean() + bias.row_biases()[row];
-    for (int64_t event = 0; event < kept && !log.positive_only; ++event) {
-      const double expected = base + bias.column_bias(columns[event]);
-      labels[event] = static_cast<float>(raw[event] - expected);
+    const std::span<const uint32_t> all_columns = log.ColumnsOf(row).last(kept);
+    const std::span<const float> all_labels = log.LabelsOf(row).last(kept);
+    columns.clear();
+    labels.clear();
+    for (int64_t event = 0; event < kept; ++event) {
+      double label = all_labels[event];
+      if (bias == nullptr && label == 0.0) continue;
+      if (bias != nullptr) {
+        label -= bias->mean() + bias->row_biases()[row] + bias->column_bias(all_columns[event]);
+      }
+      columns.push_back(all_columns[event]);
+      labels.push_back(static_cast<float>(label));
     }
-    centred.AddRow(columns, labels);
+    prepared.AddRow(columns, labels);
   }
-  return centred;
+  return prepared;
 }
 
 // Sums over the tasks that hold one given item: for each other item, the products of its labels and
@@ -75,8 +81,12 @@ std::vector<double> Norms(const TrainingLog& by_item) {
 }  // namespace
 
 ItemKnn::ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options)
-    : options_(options), positive_only_(log.positive_only), bias_(std::move(bias)) {
-  const TrainingLog by_task = Centred(log, bias_, options.max_task_events);
+    : options_(options),
+      sums_cosines_(log.positive_only || log.HasBinaryLabels()),
+      adds_item_biases_(!log.positive_only),
+      bias_(std::move(bias)) {
+  const TrainingLog by_task =
+      Prepared(log, sums_cosines_ ? nullptr : &bias_, options.max_task_events);
   const TrainingLog by_item = by_task.Transposed();
   const std::vector<double> norms = Norms(by_item);
   CoOccurrence together(log.column_count);
@@ -109,9 +119,9 @@ std::vector<double> ItemKnn::Predict(const Support& support, std::span<const int
   const double base = bias_.mean() + bias_.BiasOf(support);
   std::vector<std::pair<uint32_t, double>> known;  // support item, its label or residual
   for (size_t event = 0; event < support.items.size(); ++event) {
-    const double label = support.labels[event];
-    const double left = label - base - bias_.column_bias(support.items[event]);
-    known.emplace_back(static_cast<uint32_t>(support.items[event]), positive_only_ ? label : left);
+    double label = support.labels[event];
+    if (!sums_cosines_) label -= base + bias_.column_bias(support.items[event]);
+    known.emplace_back(static_cast<uint32_t>(support.items[event]), label);
   }
   std::ranges::sort(known);
   std::vector<double> scores;
@@ -126,7 +136,10 @@ std::vector<double> ItemKnn::Predict(const Support& support, std::span<const int
         weight += std::abs(neighbour.similarity);
       }
     }
-    scores.push_back(positive_only_ ? sum : base + bias_.column_bias(item) + sum / weight);
+    double score = sum;
+    if (!sums_cosines_) score = base + sum / weight;
+    if (adds_item_biases_) score += bias_.column_bias(item);
+    scores.push_back(score);
   }
   return scores;
 }

@@ -246,7 +246,9 @@ std::vector<double> EvaluateTask(std::span<const Metric> metrics,
   if (labels.empty()) return values;
   for (const double prediction : predictions) {
     if (!std::isfinite(prediction))
-      throw NumericError("a prediction to evaluate is {}", prediction);
+      throw NumericError(
+          "a prediction to evaluate is {}: lower meta.inner_lr, optim.lr or optim.table_lr",
+          prediction);
   }
   const Ranking ranking(predictions, labels, options.relevant_at);
   const Errors errors = ErrorsOf(predictions, labels, options);

@@ -1,5 +1,6 @@
 #include "trainer/evaluate/training_log.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace hearth {
@@ -15,6 +16,10 @@ std::span<const float> TrainingLog::LabelsOf(int64_t row) const {
 double TrainingLog::MeanLabel() const {
   if (labels.empty()) return 0.0;
   return std::accumulate(labels.begin(), labels.end(), 0.0) / static_cast<double>(labels.size());
+}
+
+bool TrainingLog::HasBinaryLabels() const {
+  return std::ranges::all_of(labels, [](float label) { return label == 0.0f || label == 1.0f; });
 }
 
 void TrainingLog::AddRow(std::span<const uint32_t> row_columns, std::span<const float> row_labels) {

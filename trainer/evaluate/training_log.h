@@ -15,7 +15,7 @@ struct TrainingLog {
   std::vector<uint32_t> columns;    ///< [event] 0..column_count-1
   std::vector<float> labels;        ///< [event]
   int64_t column_count = 0;
-  /// True: every event is a positive of label 1; an untouched item is unknown, not negative.
+  /// True: every event is positive; an untouched item is unknown, not negative.
   bool positive_only = false;
 
   int64_t row_count() const { return std::ssize(offsets) - 1; }
@@ -24,6 +24,8 @@ struct TrainingLog {
   std::span<const float> LabelsOf(int64_t row) const;
   /// The mean label of all events; 0 without events.
   double MeanLabel() const;
+  /// True if every label is 0 or 1.
+  bool HasBinaryLabels() const;
 
   void AddRow(std::span<const uint32_t> row_columns, std::span<const float> row_labels);
   /// Turns rows into columns. The events of each new row are ordered by old row.

@@ -136,12 +136,17 @@ TrainOutcome Trainer::Run() {
   return End(is_stopped);  // collective
 }
 
-// Loads or makes the state for the first step of this start. Collective.
+// Loads or makes the state for the first step of this start. A new run validates its start, so that
+// training which makes it worse is seen, and the start is kept as the best step. Collective.
 void Trainer::Begin() {
   observer_.OnEngine(engine_.reason, threads_.count());
-  if (checkpoints_.Resume() || options_.model.start != ModelOptions::Start::kAls) return;
-  StartFromAls(dataset_, options_.model, on_data_.data.items(), on_data_.learner.layout(),
-               options_.seed, state_.parameters);
+  if (checkpoints_.Resume()) return;
+  if (options_.model.start == ModelOptions::Start::kAls) {
+    StartFromAls(dataset_, options_.model, on_data_.data.items(), on_data_.learner.layout(),
+                 options_.seed, state_.parameters);
+  }
+  validation_.Run();
+  if (validation_.MetricOf(0)) checkpoints_.Begin(Notes());
 }
 
 bool Trainer::IsDone() const {

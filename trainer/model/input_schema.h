@@ -55,7 +55,7 @@ struct InputSchema {
   int64_t event_count = 0;  ///< training events
   double label_mean = 0.0;  ///< over the training events
   float label_min = 0, label_max = 0;
-  bool positive_only = false;  ///< every label is 1
+  bool positive_only = false;  ///< every event is positive
   std::string data_name;       ///< DatasetManifest::name
   std::string data_hash;       ///< Dataset::Hash()
 };

@@ -244,7 +244,7 @@ const BadInput kCommandLines[] = {
     {"ListOfNothing", "ckpt list {tmp}/none", 64, "no such run folder"},
     {"HashOfNothing", "ckpt hash {tmp}", 65, "no checkpoint in this run folder"},
     {"StepIsNoNumber", "ckpt hash {run} --step newest", 64, "write best, last or a step number"},
-    {"NoSuchStep", "ckpt hash {run} --step 99", 65, "no checkpoint of step 99; there are 1, 2"},
+    {"NoSuchStep", "ckpt hash {run} --step 99", 65, "no checkpoint of step 99; there are 0, 1, 2"},
 };
 
 const std::string kCsv =
@@ -317,7 +317,7 @@ const BadInput kRuns[] = {
     {"ResumeFromOnlyDamaged", "train -c {good} run.dir={copy} data.path={data} train.max_steps=3",
      65, "checkpoint", "",
      [](const fs::path& run) {
-       for (const char* step : {"step-000001", "step-000002"}) {
+       for (const char* step : {"step-000000", "step-000001", "step-000002"}) {
          CutFile(std::string("checkpoints/") + step + "/part-00000-of-00001.h5", 0.5)(run);
        }
      }},

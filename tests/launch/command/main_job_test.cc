@@ -78,16 +78,16 @@ TEST_F(MainJob, LeavesACompleteRunFolder) {
   }
   EXPECT_FALSE(fs::exists(Path("run") + "/exit.json"));
   EXPECT_THAT(Metrics("run", "step"), SizeIs(4));
-  EXPECT_THAT(Metrics("run", "evaluation"), SizeIs(2));
+  EXPECT_THAT(Metrics("run", "evaluation"), SizeIs(3));
   EXPECT_EQ(Metrics("run", "end").at(0)["outcome"], "done");
   EXPECT_THAT(ReadWhole(Path("run") + "/log.txt"), HasSubstr("done at step 4"));
 }
 
 TEST_F(MainJob, ListsAndVerifiesCheckpoints) {
   const auto list = nlohmann::json::parse(Run({"ckpt", "list", "--json", Path("run")}));
-  ASSERT_THAT(list, SizeIs(4));
-  EXPECT_EQ(list[3]["step"], 4);
-  EXPECT_EQ(list[3]["metric"]["name"], "rmse");
+  ASSERT_THAT(list, SizeIs(5));
+  EXPECT_EQ(list[4]["step"], 4);
+  EXPECT_EQ(list[4]["metric"]["name"], "rmse");
   EXPECT_THAT(Run({"ckpt", "verify", Path("run")}), HasSubstr("step-000004: ok"));
 }
 

@@ -78,6 +78,26 @@ TEST(ItemKnn, MatchesBruteForceOverItsFormula) {
   }
 }
 
+TEST(ItemKnn, SumsCosinesOfPositivesWhereLabelsAreZeroAndOne) {
+  TrainingLog log;
+  log.column_count = 4;
+  log.AddRow(std::vector<uint32_t>{0, 1, 2}, std::vector<float>{1, 1, 0});
+  log.AddRow(std::vector<uint32_t>{0, 1, 3}, std::vector<float>{1, 1, 1});
+  log.AddRow(std::vector<uint32_t>{1, 2}, std::vector<float>{0, 1});
+  const BiasModel bias(log, {});
+  const ItemKnn knn(log, bias, {.shrinkage = 0});
+  EXPECT_FALSE(knn.predicts_labels());
+  // The positives of item 0 are the tasks 0 and 1, and so are the ones of item 1; item 2 has task 2
+  // and item 3 has task 1.
+  const std::vector<int64_t> support = {0, 2}, query = {1, 2, 3};
+  const std::vector<double> cosines = {1, 0, 1 / std::sqrt(2)};
+  const std::vector<float> liked_first = {1, 0};
+  const std::vector<double> scores = knn.Predict({support, liked_first}, query);
+  for (size_t q = 0; q < query.size(); ++q) {
+    EXPECT_NEAR(scores[q], bias.column_bias(query[q]) + cosines[q], 1e-6) << query[q];
+  }
+}
+
 TEST(ItemKnn, KeepsTheStrongestNeighboursOnly) {
   const TrainingLog log = TasteWorld(15).Log(40, 8, 15);
   const BiasModel bias(log, {});

@@ -20,7 +20,9 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::Not;
 
@@ -87,10 +89,10 @@ class PositiveRanking : public ::testing::Test {
     return MakeEvaluator(self).EvaluatePart(parameters_, kPart, baselines);
   }
 
-  // All items that the task has an event with, in the test part or in training.
+  // All items that the owner of a task has an event with.
   std::set<int64_t> KnownItems(int64_t task_id) const {
     std::set<int64_t> known;
-    for (const Part part : {kPart, kTrainPart}) {
+    for (const Part part : AllParts()) {
       for (const int64_t index : dataset_.ShardsOf(part)) {
         const ShardReader& shard = dataset_.Shard(index);
         for (int64_t t = 0; t < shard.task_count(); ++t) {
@@ -220,12 +222,52 @@ TEST_F(PositiveRanking, AnyNumberOfRanksAndShardedTablesGiveTheSame) {
   });
 }
 
+TEST_F(PositiveRanking, ScoresOfAnyNumberOfRanksAreTheSame) {
+  options_.shots = {1, 3};
+  const auto baselines = FitBaselines(ReadTrainingLog(dataset_), 5);
+  SelfCommunicator self;
+  PredictionLog alone;
+  MakeEvaluator(self).EvaluatePart(parameters_, kPart, baselines, &alone);
+  EXPECT_THAT(alone.methods(),
+              ElementsAre("adapted", "unadapted", "global_mean", "support_mean", "bias",
+                          "popularity", "item_knn", "als", "adapted_shot_1", "adapted_shot_3"));
+  ASSERT_THAT(alone.episodes(), Not(IsEmpty()));
+  RunOnThreads(3, [&](Communicator& communicator) {
+    PredictionLog together;
+    MakeEvaluator(communicator).EvaluatePart(parameters_, kPart, baselines, &together);
+    EXPECT_EQ(together.methods(), alone.methods());
+    ASSERT_EQ(together.episodes().size(), alone.episodes().size());
+    for (const auto& [place, episode] : alone.episodes()) {
+      const PredictionLog::Episode& other = together.episodes().at(place);
+      EXPECT_EQ(other.task_id, episode.task_id);
+      EXPECT_EQ(other.support_items, episode.support_items);
+      EXPECT_EQ(other.items, episode.items);
+      EXPECT_EQ(other.labels, episode.labels);
+      EXPECT_EQ(other.scores, episode.scores);
+      EXPECT_EQ(other.losses, episode.losses);
+    }
+  });
+}
+
+TEST_F(PositiveRanking, EvaluationsMayHaveSizesOfTheirOwn) {
+  options_.support = 2;
+  options_.query = 1;
+  SelfCommunicator self;
+  PredictionLog log;
+  MakeEvaluator(self).EvaluatePart(parameters_, kPart, {}, &log);
+  ASSERT_THAT(log.episodes(), Not(IsEmpty()));
+  for (const auto& [place, episode] : log.episodes()) {
+    EXPECT_LE(episode.support_items.size(), 2u);
+    EXPECT_EQ(episode.query_count, 1);
+  }
+}
+
 TEST_F(PositiveRanking, RefusesMetricsThatLabelsOfOneKindCannotDefine) {
   SelfCommunicator self;
   for (const char* metric : {"rmse", "mae", "f1", "precision", "recall"}) {
     options_.metric = metric;
     EXPECT_THAT(MessageOf<ConfigError>([&] { MakeEvaluator(self); }),
-                AllOf(HasSubstr(std::string("eval.metric=") + metric), HasSubstr("every label")));
+                AllOf(HasSubstr(std::string("eval.metric=") + metric), HasSubstr("every event")));
   }
 }
 

@@ -145,7 +145,7 @@ TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {
     EXPECT_EQ(Train(options, dataset_, communicator, observer, is_asked ? stop : never),
               TrainOutcome::kStopped);
     // Step 9 was agreed on when the request came; the next one carries it.
-    EXPECT_THAT(observer.checkpoints, ElementsAre(10));
+    EXPECT_THAT(observer.checkpoints, ElementsAre(0, 10));
   });
   EXPECT_EQ(TrainAlone(options, dataset_), unbroken);
 }
@@ -186,7 +186,10 @@ TEST_F(TrainerTest, DamagedCheckpointIsRefusedLoudlyAndThePreviousOneUsed) {
 TEST_F(TrainerTest, OnlyDamagedCheckpointsIsAnErrorNotAFreshStart) {
   TrainerOptions options = SmallRun(FreshFolder("run"), 4);
   TrainAlone(options, dataset_);
-  std::filesystem::resize_file(CheckpointPath(options.run_dir, 4) + "/" + PieceFileName(0, 1), 100);
+  for (const int64_t step : {0, 4}) {
+    std::filesystem::resize_file(CheckpointPath(options.run_dir, step) + "/" + PieceFileName(0, 1),
+                                 100);
+  }
   EXPECT_THROW(TrainAlone(options, dataset_), DataError);
 }
 
@@ -262,8 +265,29 @@ TEST_F(TrainerTest, TrainingLowersTheLossAndAdaptationHelps) {
     return sum / static_cast<double>(end - begin);
   };
   EXPECT_LT(mean(130, 150), 0.9 * mean(0, 20));
-  ASSERT_THAT(observer.evaluations, SizeIs(1));
-  EXPECT_GT(observer.evaluations[0].loss_reduction(), 0.0);
+  ASSERT_THAT(observer.evaluations, SizeIs(2));  // of the start and of the end
+  EXPECT_GT(observer.evaluations[1].loss_reduction(), 0.0);
+}
+
+TEST_F(TrainerTest, KeepsTheStartWhenTrainingMakesItWorse) {
+  TrainerOptions options = SmallRun(FreshFolder("run"), 30);
+  options.checkpoint.every_steps = 5;
+  options.checkpoint.keep = 1;
+  options.eval.every_steps = 10;
+  options.optim.lr = 1.0;
+  options.optim.table_lr = 1.0;
+  SelfCommunicator self;
+  RecordingObserver observer;
+  const std::atomic<bool> stop = false;
+  Train(options, dataset_, self, observer, stop);
+  ASSERT_THAT(observer.evaluations, SizeIs(4));
+  for (size_t i = 1; i < 4; ++i) {
+    EXPECT_GT(observer.evaluations[i].value, observer.evaluations[0].value);
+  }
+  std::vector<int64_t> steps;
+  for (const CheckpointInfo& info : ListCheckpoints(options.run_dir)) steps.push_back(info.step);
+  EXPECT_THAT(steps, ElementsAre(0, 30));
+  EXPECT_NE(ModelHash(options.run_dir, 0), ModelHash(options.run_dir, 30));
 }
 
 TEST_F(TrainerTest, ValidationDoesNotDependOnTheNumberOfRanks) {

@@ -20,7 +20,7 @@ constexpr int64_t kSteps = 16, kEvery = 2;
 
 class DeltaCheckpoints : public ::testing::Test {
  protected:
-  // Saves every kEvery steps, and keeps all of them.
+  // Saves the start and every kEvery steps, and keeps all of them.
   static TrainerOptions Options(const std::string& folder, int64_t max_deltas) {
     TrainerOptions options = SmallRunOfManyItems(FreshFolder(folder), kSteps);
     options.model.dim = 16;  // so that rows outweigh the headers of files
@@ -74,7 +74,7 @@ TEST_P(DeltaCheckpointsOf, HaveTheContentOfWholeOnesAtEveryStep) {
     }
     EXPECT_THAT(Deltas(whole.run_dir), ::testing::Not(Contains(true)));
     EXPECT_THAT(Deltas(delta.run_dir),
-                ElementsAre(false, true, true, true, false, true, true, true));
+                ElementsAre(false, true, true, true, false, true, true, true, false));
     for (int64_t step = kEvery; step <= kSteps; step += kEvery) {
       EXPECT_EQ(HashOf(delta.run_dir, step), HashOf(whole.run_dir, step))
           << "step " << step << " on " << world_size << " ranks";
@@ -127,8 +127,9 @@ TEST_F(DeltaCheckpoints, ChainGoesOnAfterAResumeOnOtherRanks) {
       stopped.train.max_steps = max_steps;
       TrainOnThreads(world_size, stopped, dataset_);
     }
-    // The fourth and the sixth checkpoint are the first of a start.
-    EXPECT_THAT(Deltas(stopped.run_dir), ElementsAre(false, true, true, true, true, true, _, _));
+    // The fifth and the seventh checkpoint are the first of a start.
+    EXPECT_THAT(Deltas(stopped.run_dir),
+                ElementsAre(false, true, true, true, true, true, true, _, _));
     EXPECT_EQ(HashOf(stopped.run_dir, kSteps), HashOf(unbroken.run_dir, kSteps));
   }
 }
@@ -139,7 +140,7 @@ TEST_F(DeltaCheckpoints, OfTooManyChangesAreWholeInstead) {
   options.tasks.per_step = 128;  // touch most rows within the steps of a save
   options.tasks.support = 20;
   TrainOnThreads(1, options, dataset_);
-  EXPECT_THAT(Deltas(options.run_dir), ElementsAre(false, false));
+  EXPECT_THAT(Deltas(options.run_dir), ElementsAre(false, false, false));
 }
 
 TEST_F(DeltaCheckpoints, SmallStatesAreSavedWhole) {
@@ -160,9 +161,10 @@ TEST_F(DeltaCheckpoints, TheFirstAfterAFailedSaveIsWhole) {
     const std::atomic<bool> stop = false;
     EXPECT_EQ(Train(options, dataset_, communicator, observer, stop), TrainOutcome::kDone);
     EXPECT_THAT(observer.failed_saves, ::testing::SizeIs(1));
-    EXPECT_THAT(observer.checkpoints, ElementsAre(2, 4, 8, 10, 12, 14, 16));
+    EXPECT_THAT(observer.checkpoints, ElementsAre(0, 2, 4, 8, 10, 12, 14, 16));
   });
-  EXPECT_THAT(Deltas(options.run_dir), ElementsAre(false, true, false, true, true, true, true));
+  EXPECT_THAT(Deltas(options.run_dir),
+              ElementsAre(false, true, true, false, true, true, true, true));
 }
 
 }  // namespace
