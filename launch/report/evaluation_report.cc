@@ -88,7 +88,8 @@ std::string LeftOutText(const std::vector<std::string>& columns, const DatasetMa
   std::string text;
   if (manifest.positive_only) {
     text +=
-        "  every event is positive: each task ranks its query items among the items without an event\n";
+        "  every event is positive: each task ranks its query items among the items without an "
+        "event\n";
   } else if (manifest.label_min == manifest.label_max) {
     text += fmt::format("  every label is {}: no metric tells methods apart\n", manifest.label_min);
   }
