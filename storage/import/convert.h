@@ -20,7 +20,10 @@ struct ColumnOptions {
   std::string time_column;     ///< csv none, recbole "timestamp"; none: rows keep their order
   std::string delimiter;       ///< csv: one character; "": as the file's name or first line tells
   std::optional<bool> header;  ///< csv: the first line names the columns; none: FindTableForm
-  std::string escape;          ///< csv: takes the next character of a quoted field as it is
+  /// The names of the columns of a log without a header line; empty: they have numbers. Formats
+  /// with known columns set this.
+  std::vector<std::string> names;
+  std::string escape;                  ///< csv: takes the next character of a quoted field as it is
   std::string time_unit = "auto";      ///< auto (GuessTimeUnit) or a name of TimeUnit
   std::string user_features;           ///< csv: side file; its column user_column holds the ids
   std::string item_features;           ///< csv: side file; its column item_column holds the ids

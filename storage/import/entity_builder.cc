@@ -34,6 +34,11 @@ void EntityBuilder::EndFile() const {
       file.path, file.rows, file.unmatched_id, ids_[0]);
 }
 
+void EntityBuilder::NoteUnused(const std::string& name) {
+  std::vector<std::string>& unused = files_.back().unused;
+  if (std::ranges::find(unused, name) == unused.end()) unused.push_back(name);
+}
+
 std::vector<std::string> EntityBuilder::FeatureNames() const {
   std::vector<std::string> names = skipped_;
   for (const Column& column : columns_) names.push_back(column.name);

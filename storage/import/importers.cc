@@ -16,7 +16,8 @@ std::vector<std::string> ConvertFormats() {
 std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadRows* bad_rows) {
   const std::string& format = options.format;
   const bool task_column = options.task_by != "user" && options.task_by != "item";
-  if (task_column && format != "csv") {
+  const bool is_table = format == "csv" || format == "jsonl";
+  if (task_column && !is_table) {
     throw UsageError("--task-by {}: format {} has no such column; legal are user, item{}",
                      options.task_by, format, DidYouMean(options.task_by, {"user", "item"}));
   }
@@ -24,9 +25,9 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
     throw UsageError("--features is for the format metahin; {} brings its own side files", format);
   }
   if (format == "movielens") return MakeMovieLensSource(options.input, bad_rows);
-  if (format == "csv") {
-    return MakeCsvSource(options.input, options.columns, task_column ? options.task_by : "",
-                         bad_rows);
+  if (is_table) {
+    return MakeTableSource(format, options.input, options.columns,
+                           task_column ? options.task_by : "", bad_rows);
   }
   if (format == "recbole") return MakeRecBoleSource(options.input, options.columns, bad_rows);
   if (format == "metahin") return MakeMetaHinSource(options.input, options.features, bad_rows);

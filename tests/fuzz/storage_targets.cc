@@ -80,7 +80,7 @@ void CsvTarget(std::string_view text) {
   try {
     BadRows bad_rows(BadRowRule::kRefuse, 0);
     CheckingSink sink;
-    MakeCsvSource(file.path(), options, "", &bad_rows)->ReadEvents(&sink);
+    MakeTableSource("csv", file.path(), options, "", &bad_rows)->ReadEvents(&sink);
   } catch (const DataError&) {
   } catch (const UsageError&) {  // the header lacks a column that was asked for
   }

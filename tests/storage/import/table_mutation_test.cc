@@ -45,8 +45,8 @@ TEST(TableMutation, NoLineIsLostSilently) {
                      "NULL", "u7,i7,3,978300766,x\n"});
     const std::string rows = mutator.Mutate(std::string(kRows));
     BadRows bad_rows(BadRowRule::kSkip, 1'000'000);
-    const auto source =
-        MakeCsvSource(folder.Write("log.csv", std::string(kHeader) + rows), options, "", &bad_rows);
+    const auto source = MakeTableSource("csv", folder.Write("log.csv", std::string(kHeader) + rows),
+                                        options, "", &bad_rows);
     CollectingSink sink(/*has_parts=*/false);
     source->ReadEvents(&sink);
     EXPECT_EQ(std::ssize(sink.events) + bad_rows.count() + source->joined_lines(), LineCount(rows))

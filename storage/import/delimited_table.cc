@@ -1,4 +1,4 @@
-#include "storage/import/table_form.h"
+#include "storage/import/delimited_table.h"
 
 #include <algorithm>
 #include <array>
@@ -95,12 +95,12 @@ bool FirstIsRow(const std::vector<std::vector<std::string>>& rows) {
   return any_number;
 }
 
-}  // namespace
-
 std::string DelimiterName(std::string_view separator) {
   if (separator == "\t") return "tabs";
   return fmt::format("'{}'", separator);
 }
+
+}  // namespace
 
 TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
                         RecordReader* records) {
@@ -112,11 +112,70 @@ TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
   if (has_header) {
     records->Next();
     rows.erase(rows.begin());
-  } else {
+  } else if (options.names.empty()) {
     for (size_t i = 0; i < names.size(); ++i) names[i] = std::to_string(i + 1);
+  } else if (options.names.size() == names.size()) {
+    names = options.names;
+  } else {
+    throw DataError("{}:1: {} fields, but the format has {}: {}", path, names.size(),
+                    options.names.size(), Join(options.names, ", "));
   }
   const std::vector<std::string_view> fields(names.begin(), names.end());
-  return {format, has_header, ColumnHeader(path, fields, /*typed=*/false), std::move(rows)};
+  return {format,
+          has_header,
+          options.header.has_value(),
+          ColumnHeader(path, fields, /*typed=*/false),
+          has_header || !options.names.empty(),
+          std::move(rows)};
+}
+
+TableForm FindAtomicForm(const std::string& path, RecordReader* records) {
+  const RecordFormat format{.separator = "\t", .quotes = false};
+  records->SetFormat(format);
+  if (!records->Next()) {
+    throw DataError("{} is empty; a header of name:type fields is expected", path);
+  }
+  ColumnHeader header(path, records->fields(), /*typed=*/true);
+  return {format, true, true, std::move(header), true, records->Peek(kRowsLookedAt)};
+}
+
+DelimitedTable::DelimitedTable(std::string path, std::unique_ptr<RecordReader> records,
+                               TableForm form)
+    : path_(std::move(path)), records_(std::move(records)), form_(std::move(form)) {}
+
+size_t DelimitedTable::RequireColumn(std::string_view name) {
+  if (form_.has_names) return form_.header.Require(name);
+  const size_t number = ColumnNumber(name);
+  if (number < form_.header.size()) return number;
+  if (!form_.header_was_given) {
+    throw DataError(
+        "{}:1: the first line looks like a row, not like the names of columns, so there is no "
+        "column '{}'; give columns by their numbers, or --header if it does name them",
+        path_, name);
+  }
+  throw DataError(
+      "{}: there is no column '{}'; it is read without a header and has {} columns; "
+      "give a number from 1",
+      path_, name, form_.header.size());
+}
+
+std::vector<std::string> DelimitedTable::FirstValues(size_t column) const {
+  std::vector<std::string> values;
+  for (const std::vector<std::string>& row : form_.rows) {
+    if (column < row.size()) values.push_back(row[column]);
+  }
+  return values;
+}
+
+std::string DelimitedTable::Described() const {
+  return fmt::format("table: fields between {}, {}", DelimiterName(form_.format.separator),
+                     form_.has_header ? "the first line names the columns" : "no header line");
+}
+
+std::unique_ptr<Table> OpenAtomicTable(const std::string& path, BadRows* bad_rows) {
+  auto records = std::make_unique<RecordReader>(path, RecordFormat(), bad_rows);
+  TableForm form = FindAtomicForm(path, records.get());
+  return std::make_unique<DelimitedTable>(path, std::move(records), std::move(form));
 }
 
 }  // namespace hearth
