@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -58,9 +59,13 @@ char EscapeOf(const std::string& option) {
 // The delimiter that an option gives; "" if it gives none.
 std::string DelimiterOf(const std::string& option) {
   if (option == "tab" || option == "\\t") return std::string("\t");
-  if (option.size() > 1) {
-    throw UsageError("delimiter '{}' has {} characters; give one character, or 'tab'", option,
-                     option.size());
+  const bool has_signs_only =
+      std::ranges::none_of(option, [](unsigned char c) { return std::isalnum(c) || c >= 0x80; });
+  if (option.size() > 1 && !has_signs_only) {
+    throw UsageError(
+        "delimiter '{}' has {} characters; give one character, several signs such as '::', or "
+        "'tab'",
+        option, option.size());
   }
   return option;
 }
@@ -100,6 +105,12 @@ std::string DelimiterName(std::string_view separator) {
   return fmt::format("'{}'", separator);
 }
 
+bool HasAnyOf(const std::vector<std::string>& names, const std::vector<std::string>& fields) {
+  return std::ranges::any_of(fields, [&](const std::string& field) {
+    return std::ranges::find(names, field) != names.end();
+  });
+}
+
 }  // namespace
 
 TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
@@ -107,7 +118,8 @@ TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
   const RecordFormat format = FormatOf(path, options, records);
   std::vector<std::vector<std::string>> rows = records->Peek(kRowsLookedAt);
   if (rows.empty()) throw DataError("{} is empty; rows with fields are expected", path);
-  const bool has_header = options.header.value_or(!FirstIsRow(rows));
+  const bool has_header = options.header.value_or(
+      options.names.empty() ? !FirstIsRow(rows) : HasAnyOf(options.names, rows[0]));
   std::vector<std::string> names = rows[0];
   if (has_header) {
     records->Next();
@@ -159,7 +171,7 @@ size_t DelimitedTable::RequireColumn(std::string_view name) {
       path_, name, form_.header.size());
 }
 
-std::vector<std::string> DelimitedTable::FirstValues(size_t column) const {
+std::vector<std::string> DelimitedTable::FirstValues(size_t column) {
   std::vector<std::string> values;
   for (const std::vector<std::string>& row : form_.rows) {
     if (column < row.size()) values.push_back(row[column]);

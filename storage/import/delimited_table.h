@@ -23,9 +23,10 @@ struct TableForm {
 };
 
 /// Looks at the begin of a table. The options decide; where they say nothing, the first line tells
-/// the delimiter, and a first row with numbers wherever the next rows have numbers is no header.
-/// `records` then returns the rows of the table, without the header line. Throws DataError when the
-/// table is empty or a name occurs twice, UsageError when the delimiter cannot be told.
+/// the delimiter, and a first row with numbers wherever the next rows have numbers is no header. A
+/// format with known columns takes a first row with any of their names for a header. `records` then
+/// returns the rows of the table, without the header line. Throws DataError when the table is empty
+/// or a name occurs twice, UsageError when the delimiter cannot be told.
 TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
                         RecordReader* records);
 
@@ -47,7 +48,7 @@ class DelimitedTable : public Table {
   bool has_names() const override { return form_.has_names; }
   /// A number from 1 gives a column, too. Without names a number is required.
   size_t RequireColumn(std::string_view name) override;
-  std::vector<std::string> FirstValues(size_t column) const override;
+  std::vector<std::string> FirstValues(size_t column) override;
   int64_t joined_line_count() const override { return records_->joined_line_count(); }
   std::string_view format() const override { return "csv"; }
   std::string Described() const override;

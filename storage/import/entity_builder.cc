@@ -123,6 +123,12 @@ EntityTable EntityBuilder::Build() {
 }
 
 bool EntityBuilder::HoldsAmounts(const Column& column) {
+  std::vector<bool> has_one;
+  for (const auto& [entity, category] : column.entries) {
+    if (std::ssize(has_one) <= entity) has_one.resize(entity + 1);
+    if (has_one[entity]) return false;  // several values
+    has_one[entity] = true;
+  }
   bool any_fraction = false;
   for (int64_t i = 1; i < column.vocabulary.size(); ++i) {
     const std::string& text = column.vocabulary[i];

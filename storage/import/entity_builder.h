@@ -46,8 +46,9 @@ class EntityBuilder {
 
   /// The number of the feature `name`, for the functions below. The first call adds the feature.
   /// `is_guessed` lets the values of a kCategories feature tell its kind: kNumber if all are
-  /// numbers, and they are fractions or have more than kMostNumberCategories values; kCategory if
-  /// no entity holds more than one category. Numbers with leading zeros are codes, not amounts.
+  /// numbers, one for each entity, and they are fractions or have more than kMostNumberCategories
+  /// values; kCategory if no entity holds more than one category. Numbers with leading zeros are
+  /// codes, not amounts.
   size_t Feature(std::string_view name, FeatureKind kind, bool is_guessed = false);
   /// Notes that a column is left out on request.
   void Skip(const std::string& name) { skipped_.push_back(name); }

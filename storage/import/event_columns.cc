@@ -21,17 +21,19 @@ std::string Described(TimeUnit unit) {
       return "nanoseconds since 1970";
     case TimeUnit::kDate:
       return "dates (yyyymmdd)";
+    case TimeUnit::kHour:
+      return "hours (yymmddhh, UTC)";
   }
   return "";
 }
 
 }  // namespace
 
-void EventColumns::ChooseTimeUnit(const std::string& option, const Table& table) {
+void EventColumns::ChooseTimeUnit(const std::string& option, Table* table) {
   if (option != "auto") {
     time_unit = ParseTimeUnit(option);
   } else if (time.is_there()) {
-    time_unit = GuessTimeUnit(table.FirstValues(time.position));
+    time_unit = GuessTimeUnit(table->FirstValues(time.position));
   }
 }
 
@@ -42,7 +44,12 @@ bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) 
     if (column->is_there() && !table.RequireValue(column->position, bad_rows)) return false;
   }
   const auto id = [&](const Column& column, std::string_view* to) {
-    return ParseId(fields[column.position], column.name, place, bad_rows, to);
+    const std::string_view text = fields[column.position];
+    if (!missing_id.empty() && Trim(text) == missing_id) {
+      bad_rows->Reject(place, column.name, text, "a missing value, not an id");
+      return false;
+    }
+    return ParseId(text, column.name, place, bad_rows, to);
   };
   if (!id(user, &event->user) || !id(item, &event->item)) return false;
   if (subject.is_there() && !id(subject, &event->subject)) return false;

@@ -26,9 +26,10 @@ struct EventColumns {
   Column subject;      ///< who acted, if the values of a task column take the users' place
   Column label, time;  ///< may be absent
   TimeUnit time_unit = TimeUnit::kSeconds;
+  std::string missing_id;  ///< a text that stands for no id in this log; "": none
 
   /// Chooses the time unit that `option` names; "auto": the one that fits the first times.
-  void ChooseTimeUnit(const std::string& option, const Table& table);
+  void ChooseTimeUnit(const std::string& option, Table* table);
   /// Reads the current row of `table`. False: it was rejected.
   bool Read(const Table& table, BadRows* bad_rows, RawEvent* event) const;
   /// Tells people how times are read, and names the columns of `table` that are not used.

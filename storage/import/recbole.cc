@@ -130,7 +130,7 @@ class RecBoleSource : public EventSource {
     if (!columns_.label.is_there()) columns_.label = Find(options_.label_column, "label");
     columns_.time = Find(options_.time_column, "timestamp");
     if (path == files_[0].path) {
-      columns_.ChooseTimeUnit(options_.time_unit, *table_);
+      columns_.ChooseTimeUnit(options_.time_unit, table_.get());
     } else if (columns_.time.is_there() != had_time) {
       throw DataError("{}: some parts of this log have times, others have none", path);
     }

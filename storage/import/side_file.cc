@@ -90,6 +90,11 @@ class SideFileReader {
       builder_->Skip(name);
       return;
     }
+    if (wanted.empty() && !options_.only.empty() &&
+        std::ranges::find(options_.only, name) == options_.only.end()) {
+      builder_->NoteUnused(name);
+      return;
+    }
     column.was_asked_for = !wanted.empty();
     bool is_guessed = true;
     for (const KindName& kind : kKinds) {

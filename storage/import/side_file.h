@@ -17,6 +17,9 @@ struct SideFileOptions {
   std::string number_separator = " ";    ///< separates the numbers of a float_seq cell
   bool fields_may_be_missing = false;    ///< true: short rows leave the last features empty
   std::vector<std::string> kinds;        ///< ColumnOptions::kinds
+  /// The columns that make features, with those of `kinds`; empty: all. Other columns are named in
+  /// SideFileMatch::unused.
+  std::vector<std::string> only;
 };
 
 /// Reads features of users or items from the next rows of `table`. Without names of columns,

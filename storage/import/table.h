@@ -52,8 +52,8 @@ class Table {
   virtual size_t Find(std::string_view name) { return header().Find(name); }
   /// The position of a column. Throws DataError, with the names of all columns, if there is none.
   virtual size_t RequireColumn(std::string_view name) { return header().Require(name); }
-  /// The texts of a column in the first rows that have it, for guesses.
-  virtual std::vector<std::string> FirstValues(size_t column) const = 0;
+  /// The texts of a column in the first rows that have it, for guesses. Call this before Next().
+  virtual std::vector<std::string> FirstValues(size_t column) = 0;
 
   /// The lines so far that a quoted field has joined to the line before them.
   virtual int64_t joined_line_count() const { return 0; }
@@ -66,10 +66,11 @@ class Table {
 /// The number of rows that a guess looks at.
 inline constexpr size_t kRowsLookedAt = 100;
 
-/// Opens a table. Its content tells its kind, not its name. Throws DataError when the file is empty
-/// or of a kind that holds no table, UsageError when the options do not fit, and the errors of
+/// Opens a table. Its content tells its kind, not its name. `wanted` is the format that it must
+/// have; "": any. Throws DataError when the file is empty, of a kind that holds no table, or of
+/// another format (the message names it), UsageError when the options do not fit, and the errors of
 /// TextInput. `bad_rows` outlives the table.
 std::unique_ptr<Table> OpenTable(const std::string& path, const ColumnOptions& options,
-                                 BadRows* bad_rows);
+                                 BadRows* bad_rows, std::string_view wanted = "");
 
 }  // namespace hearth

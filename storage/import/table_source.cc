@@ -1,12 +1,12 @@
+#include "storage/import/table_source.h"
+
 #include <filesystem>
 #include <utility>
 
 #include "common/error.h"
-#include "common/text.h"
 #include "storage/import/event_columns.h"
 #include "storage/import/importers.h"
 #include "storage/import/side_file.h"
-#include "storage/import/table.h"
 
 namespace hearth {
 namespace {
@@ -18,16 +18,12 @@ std::string NameOr(const std::string& name, const std::string& usual) {
 
 class TableSource : public EventSource {
  public:
-  TableSource(const std::string& format, const std::string& file, const ColumnOptions& options,
-              const std::string& task_column, BadRows* bad_rows)
-      : file_(file),
-        options_(options),
+  TableSource(TableLog log, std::unique_ptr<Table> table, BadRows* bad_rows)
+      : log_(std::move(log)),
+        options_(log_.columns),
         bad_rows_(bad_rows),
-        table_(OpenTable(file_, options_, bad_rows_)) {
-    if (table_->format() != format) {
-      throw DataError("{} is no table of the format {}; give --format {}", file_, format,
-                      table_->format());
-    }
+        table_(std::move(table)) {
+    const std::string& task_column = log_.task_column;
     if (!task_column.empty() && !options_.user_features.empty()) {
       throw UsageError(
           "--user-features describes users, but --task-by {} makes its values the "
@@ -43,15 +39,15 @@ class TableSource : public EventSource {
     columns_.item = Find(NameOr(options_.item_column, "item"));
     if (!options_.label_column.empty()) columns_.label = Find(options_.label_column);
     if (!options_.time_column.empty()) columns_.time = Find(options_.time_column);
-    columns_.ChooseTimeUnit(options_.time_unit, *table_);
+    columns_.ChooseTimeUnit(options_.time_unit, table_.get());
+    columns_.missing_id = log_.missing_id;
   }
 
   SourceTraits traits() const override {
     SourceTraits traits;
-    traits.format = std::string(table_->format()) + " (" +
-                    std::filesystem::path(file_).filename().string() + ")";
+    traits.format = log_.format + " (" + std::filesystem::path(log_.file).filename().string() + ")";
     traits.time = columns_.time.is_there() ? TimeMeaning::kSeconds : TimeMeaning::kNone;
-    traits.inputs = {file_};
+    traits.inputs = {log_.file};
     if (!options_.user_features.empty()) traits.inputs.push_back(options_.user_features);
     if (!options_.item_features.empty()) traits.inputs.push_back(options_.item_features);
     return traits;
@@ -75,8 +71,9 @@ class TableSource : public EventSource {
   }
 
   std::vector<std::string> notes() const override {
-    std::vector<std::string> notes = columns_.Notes(*table_);
-    notes.insert(notes.begin(), table_->Described());
+    std::vector<std::string> notes = log_.notes;
+    notes.push_back(table_->Described());
+    for (std::string& note : columns_.Notes(*table_)) notes.push_back(std::move(note));
     return notes;
   }
 
@@ -93,11 +90,13 @@ class TableSource : public EventSource {
     side.id_column = id_column;
     side.title_column = title_column;
     side.category_separator = options_.category_separator;
-    ReadSideFile(file, side, OpenTable(file, options_, bad_rows_).get(), bad_rows_, builder);
+    ColumnOptions options = options_;
+    options.names = {};  // they belong to the log
+    ReadSideFile(file, side, OpenTable(file, options, bad_rows_).get(), bad_rows_, builder);
   }
 
-  std::string file_;
-  ColumnOptions options_;
+  TableLog log_;
+  const ColumnOptions& options_;  // of log_
   BadRows* bad_rows_;
   std::unique_ptr<Table> table_;
   EventColumns columns_;
@@ -105,11 +104,17 @@ class TableSource : public EventSource {
 
 }  // namespace
 
+std::unique_ptr<EventSource> MakeTableSource(TableLog log, std::unique_ptr<Table> table,
+                                             BadRows* bad_rows) {
+  if (log.columns.category_separator.empty()) throw UsageError("the category separator is empty");
+  return std::make_unique<TableSource>(std::move(log), std::move(table), bad_rows);
+}
+
 std::unique_ptr<EventSource> MakeTableSource(const std::string& format, const std::string& file,
                                              const ColumnOptions& options,
                                              const std::string& task_column, BadRows* bad_rows) {
-  if (options.category_separator.empty()) throw UsageError("the category separator is empty");
-  return std::make_unique<TableSource>(format, file, options, task_column, bad_rows);
+  return MakeTableSource({format, file, options, task_column, "", {}},
+                         OpenTable(file, options, bad_rows, format), bad_rows);
 }
 
 }  // namespace hearth
