@@ -86,6 +86,25 @@ void CsvTarget(std::string_view text) {
   }
 }
 
+void JsonLinesTarget(std::string_view text) {
+  const MemoryFile log(text), items(text);
+  ColumnOptions options;
+  options.label_column = "label";
+  options.user_column = "who.id";
+  options.item_features = items.path();
+  options.kinds = {"a.b=categories", "v=vector"};
+  try {
+    BadRows bad_rows(BadRowRule::kSkip, 1'000'000);
+    CheckingSink sink;
+    const auto source = MakeTableSource("jsonl", log.path(), options, "", &bad_rows);
+    source->ReadEvents(&sink);
+    EntityBuilder users({}, true, &bad_rows), known({}, true, &bad_rows);
+    source->ReadFeatures(&users, &known);
+    HEARTH_CHECK(known.Build().size() >= 0);
+  } catch (const DataError&) {
+  }
+}
+
 void JsonListsTarget(std::string_view text) {
   const MemoryFile file(text);
   try {
