@@ -183,7 +183,7 @@ class AmazonSource : public EventSource {
       : meta_(options.item_features.empty() ? files.meta : options.item_features),
         options_(options),
         bad_rows_(bad_rows) {
-    TableLog log{"amazon", files.reviews, options, task_column, "", {}};
+    TableLog log{"amazon", files.reviews, options, task_column};
     ColumnOptions& columns = log.columns;
     columns.item_features = "";  // read here
     columns.names = {kUserFirst.user, kUserFirst.item, kUserFirst.rating, kUserFirst.time};

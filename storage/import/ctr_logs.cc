@@ -16,6 +16,9 @@ void SetIfEmpty(std::string* name, std::string_view usual) {
   if (name->empty()) *name = usual;
 }
 
+// Samples often lack the tabs before missing values at the end of a row; C23 is in every row.
+constexpr size_t kLeastCriteoFields = 1 + 13 + 23;
+
 std::vector<std::string> CriteoColumns() {
   std::vector<std::string> names = {"label"};
   for (int i = 1; i <= 13; ++i) names.push_back(fmt::format("I{}", i));
@@ -38,7 +41,8 @@ std::unique_ptr<EventSource> MakeCriteoSource(const std::string& file, const Col
         "--item-col; the columns are {}",
         Join(names, ", "));
   }
-  TableLog log{"criteo", file, options, task_column, "", {}};
+  TableLog log{"criteo", file, options, task_column};
+  log.least_fields = kLeastCriteoFields;
   log.columns.names = names;
   std::unique_ptr<Table> table = OpenTable(file, log.columns, bad_rows, "csv");
   // Samples with a header line write the name in both ways.
@@ -52,7 +56,7 @@ std::unique_ptr<EventSource> MakeCriteoSource(const std::string& file, const Col
 
 std::unique_ptr<EventSource> MakeAvazuSource(const std::string& file, const ColumnOptions& options,
                                              const std::string& task_column, BadRows* bad_rows) {
-  TableLog log{"avazu", file, options, task_column, /*missing_id=*/"-1", {}};
+  TableLog log{"avazu", file, options, task_column, /*missing_id=*/"-1"};
   ColumnOptions& columns = log.columns;
   if (columns.user_column.empty()) {
     log.notes.emplace_back(

@@ -111,6 +111,11 @@ bool HasAnyOf(const std::vector<std::string>& names, const std::vector<std::stri
   });
 }
 
+// The most fields of a row.
+size_t WidestOf(const std::vector<std::vector<std::string>>& rows) {
+  return std::ranges::max_element(rows, {}, &std::vector<std::string>::size)->size();
+}
+
 }  // namespace
 
 TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
@@ -126,11 +131,11 @@ TableForm FindTableForm(const std::string& path, const ColumnOptions& options,
     rows.erase(rows.begin());
   } else if (options.names.empty()) {
     for (size_t i = 0; i < names.size(); ++i) names[i] = std::to_string(i + 1);
-  } else if (options.names.size() == names.size()) {
+  } else if (WidestOf(rows) == options.names.size()) {
     names = options.names;
   } else {
-    throw DataError("{}:1: {} fields, but the format has {}: {}", path, names.size(),
-                    options.names.size(), Join(options.names, ", "));
+    throw DataError("{}: the first rows have {} fields, but the format has {}: {}", path,
+                    WidestOf(rows), options.names.size(), Join(options.names, ", "));
   }
   const std::vector<std::string_view> fields(names.begin(), names.end());
   return {format,

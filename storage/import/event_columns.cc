@@ -38,13 +38,15 @@ void EventColumns::ChooseTimeUnit(const std::string& option, Table* table) {
 }
 
 bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) const {
-  const std::vector<std::string_view>& fields = table.fields();
   const RowPlace place = table.place();
+  const auto text_of = [&](const Column& column) {
+    return column.position < table.fields().size() ? table.fields()[column.position] : "";
+  };
   for (const Column* column : {&user, &item, &subject, &label, &time}) {
     if (column->is_there() && !table.RequireValue(column->position, bad_rows)) return false;
   }
   const auto id = [&](const Column& column, std::string_view* to) {
-    const std::string_view text = fields[column.position];
+    const std::string_view text = text_of(column);
     if (!missing_id.empty() && Trim(text) == missing_id) {
       bad_rows->Reject(place, column.name, text, "a missing value, not an id");
       return false;
@@ -53,11 +55,10 @@ bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) 
   };
   if (!id(user, &event->user) || !id(item, &event->item)) return false;
   if (subject.is_there() && !id(subject, &event->subject)) return false;
-  if (label.is_there() &&
-      !ParseLabel(fields[label.position], label.name, place, bad_rows, &event->label)) {
+  if (label.is_there() && !ParseLabel(text_of(label), label.name, place, bad_rows, &event->label)) {
     return false;
   }
-  return !time.is_there() || ParseTime(fields[time.position], time_unit, time.name, place, bad_rows,
+  return !time.is_there() || ParseTime(text_of(time), time_unit, time.name, place, bad_rows,
                                        &event->time, &event->nanoseconds);
 }
 

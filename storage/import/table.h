@@ -29,8 +29,8 @@ class Table {
   /// Moves to the next row; false at the end. A row that cannot be read is rejected and passed
   /// over.
   virtual bool Next() = 0;
-  /// The texts of the row, valid until Next(): [column of header()]. A missing value is "", a
-  /// boolean is "true" or "false", a number has the digits of the file.
+  /// The texts of the row, valid until Next(): [column of header()], or fewer (Require). A missing
+  /// value is "", a boolean is "true" or "false", a number has the digits of the file.
   virtual const std::vector<std::string_view>& fields() const = 0;
   virtual RowPlace place() const = 0;
   /// True if the row has `least` to header().size() fields. Another row is rejected as a whole.

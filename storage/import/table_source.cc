@@ -56,7 +56,8 @@ class TableSource : public EventSource {
   void ReadEvents(EventSink* sink) override {
     while (table_->Next()) {
       RawEvent event;
-      if (table_->Require(table_->header().size()) && columns_.Read(*table_, bad_rows_, &event)) {
+      const size_t least = log_.least_fields > 0 ? log_.least_fields : table_->header().size();
+      if (table_->Require(least) && columns_.Read(*table_, bad_rows_, &event)) {
         sink->Add(event, table_->place());
       }
     }
@@ -113,7 +114,7 @@ std::unique_ptr<EventSource> MakeTableSource(TableLog log, std::unique_ptr<Table
 std::unique_ptr<EventSource> MakeTableSource(const std::string& format, const std::string& file,
                                              const ColumnOptions& options,
                                              const std::string& task_column, BadRows* bad_rows) {
-  return MakeTableSource({format, file, options, task_column, "", {}},
+  return MakeTableSource({format, file, options, task_column},
                          OpenTable(file, options, bad_rows, format), bad_rows);
 }
 

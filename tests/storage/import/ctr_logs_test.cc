@@ -69,6 +69,29 @@ TEST_F(CtrLogs, CountsEmptyCategoriesOfCriteoAsMissingIds) {
   EXPECT_EQ(bad_rows_.count(), 1);
 }
 
+TEST_F(CtrLogs, TakesRowsOfCriteoThatLackTheirLastTabs) {
+  options_.user_column = "C1";
+  options_.item_column = "C2";
+  bad_rows_ = BadRows(BadRowRule::kSkip, 9);
+  const std::string whole = CriteoRow("1", "68fd1e64", "80e26c9b");
+  const auto without = [&](int count) {
+    std::string row = whole.substr(0, whole.size() - 1);
+    for (; count > 0; --count) row.resize(row.rfind('\t'));
+    return row + "\n";
+  };
+  const std::string text = without(2) + whole + without(3) + without(4);
+  EXPECT_EQ(EventsOf(MakeCriteoSource(folder_.Write("t.txt", text), options_, "", &bad_rows_).get())
+                .size(),
+            3U);
+  EXPECT_EQ(bad_rows_.count(), 1);
+  options_.item_column = "C26";
+  EXPECT_EQ(EventsOf(MakeCriteoSource(folder_.Write("t.txt", text), options_, "", &bad_rows_).get())
+                .size(),
+            1U)
+      << "C26 is missing in the other rows";
+  EXPECT_EQ(bad_rows_.count(), 4);
+}
+
 TEST_F(CtrLogs, RefusesTheUnlabelledTestFileOfCriteo) {
   options_.user_column = "C1";
   options_.item_column = "C2";
