@@ -35,7 +35,13 @@ void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
                   "NAME=KIND of a feature column: number, category, categories, vector or skip; "
                   "may come several times")
       ->group(group);
-  group = "Side files (--format csv, jsonl, amazon): delimited text or JSON lines";
+}
+
+void AddTableOptions(CLI::App* app, ColumnOptions* columns) {
+  const char* group = "Side files (--format csv, jsonl, amazon): delimited text or JSON lines";
+  const auto add = [&](const char* flag, std::string* value, const char* help) {
+    AddText(app, flag, value, help)->group(group);
+  };
   add("--user-features", &columns->user_features, "file of user features, with the user column");
   add("--item-features", &columns->item_features, "file of item features, with the item column");
   add("--title-col", &columns->title_column, "column of titles in the item features");
@@ -103,6 +109,7 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
   AddText(app, "--features", &options->features,
           "metahin: MovieLens folder with features of the same ids");
   AddColumnOptions(app, &options->columns);
+  AddTableOptions(app, &options->columns);
   AddCleanOptions(app, &options->clean);
   AddSplitOptions(app, &options->split);
   OnChosen(app, invocation, [options](Job&) {

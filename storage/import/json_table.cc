@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kMaxDepth = 100;
 constexpr size_t kMaxColumns = 10'000;
+// Keys may be rare, so more rows are looked at than in tables with a header.
+constexpr size_t kLinesLookedAt = 1'000;
 
 // The reason behind nlohmann's "[json.exception.parse_error.101] parse error at line 1, ".
 std::string ReasonOf(std::string_view what) {
@@ -148,7 +150,7 @@ JsonTable::JsonTable(std::string path, std::unique_ptr<RecordReader> records, Ba
     : path_(std::move(path)), records_(std::move(records)), bad_rows_(bad_rows), header_(path_) {
   records_->SetFormat({.separator = "\n", .quotes = false});  // a line is one field
   records_->RequireUtf8();
-  const auto lines = records_->Peek(kRowsLookedAt);
+  const auto lines = records_->Peek(kLinesLookedAt);
   std::string first_reason;
   for (const std::vector<std::string>& line : lines) {
     const std::string why = Parse(line[0]);

@@ -79,7 +79,8 @@ void LineReader::SetLine(size_t size, size_t consumed) {
     converted_ = line_.substr(0, kShownBytes + 1);
     line_ = converted_;
   }
-  if (!IsAscii(line_) && FirstInvalidUtf8(line_) != std::string_view::npos) {
+  // A cut may go through a character.
+  if ((!is_utf8 || fault_ != Fault::kNone) && FirstInvalidUtf8(line_) != std::string_view::npos) {
     converted_ = Latin1ToUtf8(line_);
     line_ = converted_;
   }

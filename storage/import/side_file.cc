@@ -152,16 +152,23 @@ class SideFileReader {
 
   // Several categories, or the numbers of a vector.
   void ReadParts(const SideColumn& column, int64_t entity, const RowPlace& place) {
-    if (column.kind == FeatureKind::kCategories) {
-      for (const std::string_view category :
-           table_->Parts(column.position, options_.category_separator)) {
-        builder_->AddCategory(column.feature, entity, category);
+    const bool is_vector = column.kind == FeatureKind::kVector;
+    const std::vector<std::string_view> parts = table_->Parts(
+        column.position, is_vector ? options_.number_separator : options_.category_separator);
+    for (const std::string_view text : parts) {
+      if (text.find('\0') == std::string_view::npos) continue;
+      bad_rows_->Reject(place, column.name, text, "a text with a NUL character");
+      return;
+    }
+    if (!is_vector) {
+      for (const std::string_view text : parts) {
+        builder_->AddCategory(column.feature, entity, text);
       }
       return;
     }
     std::vector<float> vector;
     float number = 0;
-    for (const std::string_view text : table_->Parts(column.position, options_.number_separator)) {
+    for (const std::string_view text : parts) {
       if (!ParseFeatureNumber(text, column.name, place, bad_rows_, &number)) return;
       vector.push_back(number);
     }
