@@ -12,37 +12,51 @@ namespace hearth {
 namespace {
 
 void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
-  const char* group = "Columns (--format csv, recbole): names, or numbers from 1";
+  const char* group =
+      "Columns (--format csv, jsonl, recbole, amazon, criteo, avazu): names; numbers from 1 (text "
+      "with delimiters); a.b for the key b of the object a (jsonl)";
   const auto add = [&](const char* flag, std::string* value, const char* help) {
     AddText(app, flag, value, help)->group(group);
   };
-  add("--user-col", &columns->user_column, "user id; default: user (csv), user_id (recbole)");
-  add("--item-col", &columns->item_column, "item id; default: item (csv), item_id (recbole)");
+  add("--user-col", &columns->user_column,
+      "user id; default: user (csv, jsonl), user_id (recbole), device_ip (avazu); criteo needs "
+      "one");
+  add("--item-col", &columns->item_column,
+      "item id; default: item (csv, jsonl), item_id (recbole), C14 (avazu); criteo needs one");
   add("--label-col", &columns->label_column,
-      "label; default: none, every row is a positive event (csv); rating or label (recbole)");
+      "label; default: none, every row is a positive event (csv, jsonl); rating or label "
+      "(recbole)");
   add("--time-col", &columns->time_column,
-      "time; default: none, rows keep their order (csv); timestamp (recbole)");
+      "time; default: none, rows keep their order (csv, jsonl); timestamp (recbole)");
   add("--time-unit", &columns->time_unit,
-      "numeric times: s, ms, us or ns since 1970, date (yyyymmdd), or auto: as the first rows "
-      "tell");
+      "numeric times: s, ms, us or ns since 1970, date (yyyymmdd), yymmddhh, or auto: as the "
+      "first rows tell");
   app->add_option("--column", columns->kinds,
                   "NAME=KIND of a feature column: number, category, categories, vector or skip; "
                   "may come several times")
       ->group(group);
-  group = "CSV (--format csv)";
+}
+
+void AddTableOptions(CLI::App* app, ColumnOptions* columns) {
+  const char* group = "Side files (--format csv, jsonl, amazon): delimited text or JSON lines";
+  const auto add = [&](const char* flag, std::string* value, const char* help) {
+    AddText(app, flag, value, help)->group(group);
+  };
+  add("--user-features", &columns->user_features, "file of user features, with the user column");
+  add("--item-features", &columns->item_features, "file of item features, with the item column");
+  add("--title-col", &columns->title_column, "column of titles in the item features");
+  add("--category-separator", &columns->category_separator,
+      "separator of the categories in one cell");
+  group = "Delimited text (--format csv, and side files)";
   add("--delimiter", &columns->delimiter,
-      "one character, or tab; default: as the name of the file or its first line tells");
+      "one character, several signs (::), or tab; default: as the name of the file or its first "
+      "line tells");
   app->add_flag_function(
          "--header,!--no-header", [columns](int64_t sign) { columns->header = sign > 0; },
          "the first line names the columns; default: it does unless it looks like a row")
       ->group(group);
   add("--escape", &columns->escape,
       "the character that takes the next one as it is inside quotes: backslash; default: none");
-  add("--user-features", &columns->user_features, "file of user features, with the user column");
-  add("--item-features", &columns->item_features, "file of item features, with the item column");
-  add("--title-col", &columns->title_column, "column of titles in the item features");
-  add("--category-separator", &columns->category_separator,
-      "separator of the categories in one cell");
 }
 
 void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
@@ -87,7 +101,7 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
   app->add_flag("--overwrite", options->overwrite, "replace a data set in the output folder");
   AddText(app, "--name", &options->name, "display name; default: the last part of the input path");
   AddText(app, "--task-by", &options->task_by,
-          "key that the events of a task share: user, item, or (csv) a column");
+          "key that the events of a task share: user, item, or (formats of tables) a column");
   AddInt(app, "--tasks-per-shard", &options->tasks_per_shard, Between(1, 1e6),
          "tasks per shard; the memory in use is about one shard");
   app->add_flag("--keep-unseen-items", options->keep_unseen_items,
@@ -95,6 +109,7 @@ void AddDataConvert(CLI::App* parent, Invocation* invocation) {
   AddText(app, "--features", &options->features,
           "metahin: MovieLens folder with features of the same ids");
   AddColumnOptions(app, &options->columns);
+  AddTableOptions(app, &options->columns);
   AddCleanOptions(app, &options->clean);
   AddSplitOptions(app, &options->split);
   OnChosen(app, invocation, [options](Job&) {

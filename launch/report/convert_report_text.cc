@@ -17,7 +17,11 @@ std::string TextOf(const SideFileMatch& file) {
     text +=
         fmt::format("; {} do not, the first is '{}'", file.rows - file.matched, file.unmatched_id);
   }
-  return text + "\n";
+  text += "\n";
+  if (!file.unused.empty()) {
+    text += fmt::format("    columns not used: {}\n", Join(file.unused, ", "));
+  }
+  return text;
 }
 
 std::string TextOf(const char* side, const std::vector<FeatureSummary>& features) {

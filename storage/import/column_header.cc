@@ -34,6 +34,16 @@ ColumnHeader::ColumnHeader(const std::string& path, const std::vector<std::strin
   }
 }
 
+void ColumnHeader::Add(std::string_view name) {
+  names_.emplace_back(name);
+  types_.emplace_back();
+}
+
+void ColumnHeader::Truncate(size_t size) {
+  names_.resize(size);
+  types_.resize(size);
+}
+
 size_t ColumnHeader::Find(std::string_view name) const {
   const auto found = std::find(names_.begin(), names_.end(), name);
   if (found == names_.end()) return kNone;

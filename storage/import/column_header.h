@@ -4,12 +4,14 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hearth {
 
-/// The names and types of the columns in the header line of a delimited file. A known type stands
-/// behind the last ':' of a field ("name:token", RecBole style). Any other ':' belongs to the name.
+/// The names and types of the columns of a table. In the header line of delimited text a known type
+/// stands behind the last ':' of a field ("name:token", RecBole style). Any other ':' belongs to
+/// the name.
 class ColumnHeader {
  public:
   static constexpr size_t kNone = std::numeric_limits<size_t>::max();
@@ -17,6 +19,15 @@ class ColumnHeader {
   /// Throws DataError (naming `path`) on a repeated name. If `typed`, every field needs a known
   /// type; a field without one throws DataError too.
   ColumnHeader(const std::string& path, const std::vector<std::string_view>& fields, bool typed);
+
+  /// A header without columns.
+  explicit ColumnHeader(std::string path) : path_(std::move(path)) {}
+
+  /// Adds a column. Its name is new.
+  void Add(std::string_view name);
+  /// Removes the columns from `size` on.
+  void Truncate(size_t size);
+  void SetType(size_t column, std::string_view type) { types_[column] = type; }
 
   size_t size() const { return names_.size(); }
   const std::string& name(size_t column) const { return names_[column]; }

@@ -32,7 +32,7 @@ struct ConvertReport {
   bool has_time = false;
   float label_min = 0, label_max = 0;
   int64_t size_bytes = 0;                 ///< the size of all written files
-  std::vector<std::string> notes;         ///< SourceTraits::notes
+  std::vector<std::string> notes;         ///< EventSource::notes
   std::vector<SideFileMatch> side_files;  ///< in the order of reading
   std::vector<FeatureSummary> user_features, item_features;
 };

@@ -34,6 +34,11 @@ void EntityBuilder::EndFile() const {
       file.path, file.rows, file.unmatched_id, ids_[0]);
 }
 
+void EntityBuilder::NoteUnused(const std::string& name) {
+  std::vector<std::string>& unused = files_.back().unused;
+  if (std::ranges::find(unused, name) == unused.end()) unused.push_back(name);
+}
+
 std::vector<std::string> EntityBuilder::FeatureNames() const {
   std::vector<std::string> names = skipped_;
   for (const Column& column : columns_) names.push_back(column.name);
@@ -118,6 +123,12 @@ EntityTable EntityBuilder::Build() {
 }
 
 bool EntityBuilder::HoldsAmounts(const Column& column) {
+  std::vector<bool> has_one;
+  for (const auto& [entity, category] : column.entries) {
+    if (std::ssize(has_one) <= entity) has_one.resize(entity + 1);
+    if (has_one[entity]) return false;  // several values
+    has_one[entity] = true;
+  }
   bool any_fraction = false;
   for (int64_t i = 1; i < column.vocabulary.size(); ++i) {
     const std::string& text = column.vocabulary[i];

@@ -15,9 +15,10 @@ namespace hearth {
 /// How the rows of a side file and the entities with events fit together.
 struct SideFileMatch {
   std::string path;
-  int64_t rows = 0;               ///< without rejected ones
-  int64_t matched = 0;            ///< rows of an entity with events
-  std::string unmatched_id = {};  ///< of the first other row; "": none
+  int64_t rows = 0;                      ///< without rejected ones
+  int64_t matched = 0;                   ///< rows of an entity with events
+  std::string unmatched_id = {};         ///< of the first other row; "": none
+  std::vector<std::string> unused = {};  ///< columns that make no feature
 };
 
 /// A column of numbers with more values than this holds amounts, not categories.
@@ -45,11 +46,14 @@ class EntityBuilder {
 
   /// The number of the feature `name`, for the functions below. The first call adds the feature.
   /// `is_guessed` lets the values of a kCategories feature tell its kind: kNumber if all are
-  /// numbers, and they are fractions or have more than kMostNumberCategories values; kCategory if
-  /// no entity holds more than one category. Numbers with leading zeros are codes, not amounts.
+  /// numbers, one for each entity, and they are fractions or have more than kMostNumberCategories
+  /// values; kCategory if no entity holds more than one category. Numbers with leading zeros are
+  /// codes, not amounts.
   size_t Feature(std::string_view name, FeatureKind kind, bool is_guessed = false);
   /// Notes that a column is left out on request.
   void Skip(const std::string& name) { skipped_.push_back(name); }
+  /// Notes that a column of the current side file makes no feature.
+  void NoteUnused(const std::string& name);
   /// The names of all features and of skipped columns.
   std::vector<std::string> FeatureNames() const;
 

@@ -21,50 +21,62 @@ std::string Described(TimeUnit unit) {
       return "nanoseconds since 1970";
     case TimeUnit::kDate:
       return "dates (yyyymmdd)";
+    case TimeUnit::kHour:
+      return "hours (yymmddhh, UTC)";
   }
   return "";
 }
 
 }  // namespace
 
-void EventColumns::ChooseTimeUnit(const std::string& option,
-                                  const std::vector<std::vector<std::string>>& rows) {
+void EventColumns::ChooseTimeUnit(const std::string& option, Table* table) {
   if (option != "auto") {
     time_unit = ParseTimeUnit(option);
-    return;
+  } else if (time.is_there()) {
+    time_unit = GuessTimeUnit(table->FirstValues(time.position));
   }
-  std::vector<std::string> times;
-  for (const std::vector<std::string>& row : rows) {
-    if (time.position < row.size()) times.push_back(row[time.position]);
-  }
-  time_unit = GuessTimeUnit(times);
 }
 
-bool EventColumns::Read(const std::vector<std::string_view>& fields, const RowPlace& place,
-                        BadRows* bad_rows, RawEvent* event) const {
+bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) const {
+  const RowPlace place = table.place();
+  const auto text_of = [&](const Column& column) {
+    return column.position < table.fields().size() ? table.fields()[column.position] : "";
+  };
+  for (const Column* column : {&user, &item, &subject, &label, &time}) {
+    if (column->is_there() && !table.RequireValue(column->position, bad_rows)) return false;
+  }
   const auto id = [&](const Column& column, std::string_view* to) {
-    return ParseId(fields[column.position], column.name, place, bad_rows, to);
+    const std::string_view text = text_of(column);
+    if (!missing_id.empty() && Trim(text) == missing_id) {
+      bad_rows->Reject(place, column.name, text, "a missing value, not an id");
+      return false;
+    }
+    return ParseId(text, column.name, place, bad_rows, to);
   };
   if (!id(user, &event->user) || !id(item, &event->item)) return false;
   if (subject.is_there() && !id(subject, &event->subject)) return false;
-  if (label.is_there() &&
-      !ParseLabel(fields[label.position], label.name, place, bad_rows, &event->label)) {
+  if (label.is_there() && !ParseLabel(text_of(label), label.name, place, bad_rows, &event->label)) {
     return false;
   }
-  return !time.is_there() || ParseTime(fields[time.position], time_unit, time.name, place, bad_rows,
+  return !time.is_there() || ParseTime(text_of(time), time_unit, time.name, place, bad_rows,
                                        &event->time, &event->nanoseconds);
 }
 
-std::vector<std::string> EventColumns::Notes(const ColumnHeader& header) const {
+std::vector<std::string> EventColumns::Notes(const Table& table) const {
   std::vector<std::string> notes, unused;
   if (time.is_there()) {
     notes.push_back(fmt::format("times: numbers in '{}' are {}", time.name, Described(time_unit)));
   }
   if (!label.is_there()) notes.emplace_back("labels: no column, every row is a positive event");
-  for (size_t i = 0; i < header.size(); ++i) {
-    const auto is_it = [i](const Column* column) { return column->position == i; };
-    if (std::ranges::none_of(std::initializer_list{&user, &item, &subject, &label, &time}, is_it)) {
-      unused.push_back(header.name(i));
+  for (size_t i = 0; i < table.header().size(); ++i) {
+    const std::string& name = table.header().name(i);
+    // A key inside an object uses the object, too.
+    const auto uses = [&](const Column* column) {
+      return column->position == i || (column->is_there() && column->name.starts_with(name + ".") &&
+                                       table.format() != "csv");
+    };
+    if (std::ranges::none_of(std::initializer_list{&user, &item, &subject, &label, &time}, uses)) {
+      unused.push_back(name);
     }
   }
   if (!unused.empty()) notes.push_back("columns not used: " + Join(unused, ", "));

@@ -9,10 +9,11 @@
 #include "storage/import/column_header.h"
 #include "storage/import/event_source.h"
 #include "storage/import/field_parser.h"
+#include "storage/import/table.h"
 
 namespace hearth {
 
-/// The columns of a delimited log that make its events.
+/// The columns of a table that make its events.
 struct EventColumns {
   struct Column {
     std::string name = {};  ///< for messages
@@ -25,14 +26,14 @@ struct EventColumns {
   Column subject;      ///< who acted, if the values of a task column take the users' place
   Column label, time;  ///< may be absent
   TimeUnit time_unit = TimeUnit::kSeconds;
+  std::string missing_id;  ///< a text that stands for no id in this log; "": none
 
-  /// Chooses the time unit that `option` names; "auto": the one that fits the times of `rows`.
-  void ChooseTimeUnit(const std::string& option, const std::vector<std::vector<std::string>>& rows);
-  /// Reads a row. False: it was rejected.
-  bool Read(const std::vector<std::string_view>& fields, const RowPlace& place, BadRows* bad_rows,
-            RawEvent* event) const;
-  /// Tells people how times are read, and names the columns of `header` that are not used.
-  std::vector<std::string> Notes(const ColumnHeader& header) const;
+  /// Chooses the time unit that `option` names; "auto": the one that fits the first times.
+  void ChooseTimeUnit(const std::string& option, Table* table);
+  /// Reads the current row of `table`. False: it was rejected.
+  bool Read(const Table& table, BadRows* bad_rows, RawEvent* event) const;
+  /// Tells people how times are read, and names the columns of `table` that are not used.
+  std::vector<std::string> Notes(const Table& table) const;
 };
 
 }  // namespace hearth

@@ -29,8 +29,6 @@ struct SourceTraits {
   bool has_parts = false;            ///< every event has a part
   bool has_validation_part = false;  ///< has_parts, and some events belong to validation
   std::vector<std::string> inputs;   ///< every file that will be read
-  /// For people: the form and the use of the columns, as far as the source has guessed them.
-  std::vector<std::string> notes;
   /// has_parts: the source gives the split of an event; its scenario follows from the users and
   /// items of training.
   bool scenarios_follow = false;
@@ -68,6 +66,8 @@ class EventSource {
   virtual int64_t joined_lines() const { return 0; }
   /// Fills titles and features of the entities that have events.
   virtual void ReadFeatures(EntityBuilder* users, EntityBuilder* items) = 0;
+  /// For people: the form and the use of the columns, as far as the source has guessed them.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   /// Called with each shard just written. A simulation compares its labels with the truth here.
   virtual void OnShardWritten(Part, const ShardContent&, const EntityTable& /*users*/,

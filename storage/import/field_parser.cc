@@ -22,6 +22,9 @@ constexpr std::array<std::string_view, 10> kMissingTexts = {"",     "NaN",  "nan
                                                             "NULL", "Null", "None", "<NA>", "\\N"};
 constexpr std::array<std::string_view, 4> kMissingNumbers = {"NA", "N/A", "n/a", "#N/A"};
 
+constexpr std::array<std::string_view, 3> kTrue = {"true", "True", "TRUE"};
+constexpr std::array<std::string_view, 3> kFalse = {"false", "False", "FALSE"};
+
 struct UnitName {
   TimeUnit unit;
   std::string_view name, words;
@@ -51,7 +54,10 @@ bool ParseFinite(std::string_view text, std::string_view column, const RowPlace&
     return true;
   }
   double value = 0;
-  if (!ParseDouble(WithoutPlus(text), &value)) {
+  if (std::ranges::find(kTrue, text) != kTrue.end()) {
+    value = 1;
+  } else if (std::ranges::find(kFalse, text) == kFalse.end() &&
+             !ParseDouble(WithoutPlus(text), &value)) {
     bad_rows->Reject(place, column, text, "not a number");
     return false;
   }
@@ -160,6 +166,17 @@ std::optional<int64_t> ParseDateDigits(std::string_view text) {
   return *seconds * kNsPerSecond;
 }
 
+/// Nanoseconds of the digits yymmddhh; none if they are no hour since 2000.
+std::optional<int64_t> ParseHourDigits(std::string_view text) {
+  DateTime time;
+  if (!TakeDigits(&text, 2, &time.year) || !TakeDigits(&text, 2, &time.month)) return std::nullopt;
+  if (!TakeDigits(&text, 2, &time.day) || !TakeDigits(&text, 2, &time.hour)) return std::nullopt;
+  time.year += 2000;
+  const std::optional<int64_t> seconds = time.Seconds();
+  if (!seconds || !text.empty()) return std::nullopt;
+  return *seconds * kNsPerSecond;
+}
+
 /// A finite number.
 std::optional<double> ParseCount(std::string_view text) {
   double count = 0;
@@ -195,6 +212,10 @@ std::optional<int64_t> TimeOf(std::string_view text, TimeUnit unit, std::string*
     time = ParseDateDigits(text);
     if (!time) time = ParseIsoTime(text);
     if (!time) *why = "not a date between 1970 and 2200 (yyyymmdd, or ISO 8601)";
+  } else if (unit == TimeUnit::kHour) {
+    time = ParseHourDigits(text);
+    if (!time) time = ParseIsoTime(text);
+    if (!time) *why = "not an hour (yymmddhh, or ISO 8601)";
   } else if (const std::optional<double> count = ParseCount(text)) {
     const int64_t ns_per_unit = CountOf(unit).ns;
     if (*count >= 0 && !IsLegal(*count, ns_per_unit)) {
@@ -248,15 +269,17 @@ bool IsNumber(std::string_view text) {
 
 TimeUnit ParseTimeUnit(std::string_view name) {
   if (name == "date") return TimeUnit::kDate;
+  if (name == "yymmddhh") return TimeUnit::kHour;
   const auto found = std::ranges::find(kCounts, name, &UnitName::name);
   if (found == kCounts.end()) {
-    throw UsageError("unknown time unit '{}': legal are auto, s, ms, us, ns, date", name);
+    throw UsageError("unknown time unit '{}': legal are auto, s, ms, us, ns, date, yymmddhh", name);
   }
   return found->unit;
 }
 
 std::string_view NameOf(TimeUnit unit) {
   if (unit == TimeUnit::kDate) return "date";
+  if (unit == TimeUnit::kHour) return "yymmddhh";
   return CountOf(unit).name;
 }
 

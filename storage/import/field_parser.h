@@ -17,8 +17,8 @@ bool IsMissingNumber(std::string_view text);
 bool IsMissingText(std::string_view text);
 
 /// Reads a label: a finite number that fits a float. Spaces around the number and a plus before it
-/// are allowed. A missing number (IsMissingNumber) gives NaN. Any other text rejects the row and
-/// returns false.
+/// are allowed; true is 1 and false is 0 (also True, TRUE). A missing number (IsMissingNumber)
+/// gives NaN. Any other text rejects the row and returns false.
 bool ParseLabel(std::string_view text, std::string_view column, const RowPlace& place,
                 BadRows* bad_rows, float* label);
 
@@ -35,8 +35,9 @@ enum class TimeUnit : uint8_t {
   kMicroseconds,
   kNanoseconds,
   kDate,  ///< the digits of a date: yyyymmdd, yyyymmddhhmm or yyyymmddhhmmss
+  kHour,  ///< the digits yymmddhh of an hour since 2000; never guessed
 };
-/// Reads "s", "ms", "us", "ns" or "date". Throws UsageError on other names.
+/// Reads "s", "ms", "us", "ns", "date" or "yymmddhh". Throws UsageError on other names.
 TimeUnit ParseTimeUnit(std::string_view name);
 std::string_view NameOf(TimeUnit unit);
 

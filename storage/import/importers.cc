@@ -9,14 +9,32 @@
 
 namespace hearth {
 
+namespace {
+
+std::unique_ptr<EventSource> MakeTableFormat(const std::string& format,
+                                             const ConvertOptions& options,
+                                             const std::string& task_column, BadRows* bad_rows) {
+  const std::string& input = options.input;
+  const ColumnOptions& columns = options.columns;
+  if (format == "amazon") return MakeAmazonSource(input, columns, task_column, bad_rows);
+  if (format == "criteo") return MakeCriteoSource(input, columns, task_column, bad_rows);
+  if (format == "avazu") return MakeAvazuSource(input, columns, task_column, bad_rows);
+  return MakeTableSource(format, input, columns, task_column, bad_rows);
+}
+
+}  // namespace
+
 std::vector<std::string> ConvertFormats() {
-  return {"movielens", "csv", "recbole", "metahin", "episodes", "sequences"};
+  return {"movielens", "amazon", "csv",     "jsonl",    "recbole",
+          "criteo",    "avazu",  "metahin", "episodes", "sequences"};
 }
 
 std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadRows* bad_rows) {
   const std::string& format = options.format;
   const bool task_column = options.task_by != "user" && options.task_by != "item";
-  if (task_column && format != "csv") {
+  const std::vector<std::string> tables = {"csv", "jsonl", "amazon", "criteo", "avazu"};
+  const bool is_table = std::ranges::find(tables, format) != tables.end();
+  if (task_column && !is_table) {
     throw UsageError("--task-by {}: format {} has no such column; legal are user, item{}",
                      options.task_by, format, DidYouMean(options.task_by, {"user", "item"}));
   }
@@ -24,9 +42,8 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
     throw UsageError("--features is for the format metahin; {} brings its own side files", format);
   }
   if (format == "movielens") return MakeMovieLensSource(options.input, bad_rows);
-  if (format == "csv") {
-    return MakeCsvSource(options.input, options.columns, task_column ? options.task_by : "",
-                         bad_rows);
+  if (is_table) {
+    return MakeTableFormat(format, options, task_column ? options.task_by : "", bad_rows);
   }
   if (format == "recbole") return MakeRecBoleSource(options.input, options.columns, bad_rows);
   if (format == "metahin") return MakeMetaHinSource(options.input, options.features, bad_rows);

@@ -22,10 +22,32 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
 /// names, so one configuration fits all editions.
 std::unique_ptr<EventSource> MakeMovieLensSource(const std::string& folder, BadRows* bad_rows);
 
-/// Delimited text with named or numbered columns. The values of `task_column` become the tasks; "":
-/// users or items are the tasks.
-std::unique_ptr<EventSource> MakeCsvSource(const std::string& file, const ColumnOptions& options,
-                                           const std::string& task_column, BadRows* bad_rows);
+/// A table (OpenTable) of the kind `format`: csv or jsonl. The values of `task_column` become the
+/// tasks; "": users or items are the tasks. Side files may be tables of any kind. Throws DataError,
+/// with the right format, when the log is another kind of table.
+std::unique_ptr<EventSource> MakeTableSource(const std::string& format, const std::string& file,
+                                             const ColumnOptions& options,
+                                             const std::string& task_column, BadRows* bad_rows);
+
+/// Amazon reviews: JSON lines of 2014 and 2018 (reviewerID, asin, overall, unixReviewTime) or 2023
+/// (user_id, parent_asin, rating, timestamp), ratings without a header line (user, item or item,
+/// user: the items are ASINs), or CSV with the header of 2023. `path` is the file of reviews, or a
+/// folder with exactly one and at most one file of metadata (meta*), as JSON lines too; the option
+/// item_features names other metadata. Brand or store, categories and price become features. The
+/// average ratings of the metadata do not: they know the reviews of every part.
+std::unique_ptr<EventSource> MakeAmazonSource(const std::string& path, const ColumnOptions& options,
+                                              const std::string& task_column, BadRows* bad_rows);
+
+/// Criteo's click logs: label, I1 to I13, C1 to C26 between tabs, without a header line, or CSV
+/// with these names. Throws UsageError unless the options name a user and an item column: the log
+/// has none.
+std::unique_ptr<EventSource> MakeCriteoSource(const std::string& file, const ColumnOptions& options,
+                                              const std::string& task_column, BadRows* bad_rows);
+
+/// Avazu's click log: users are device_ip, items C14, labels click, times hour, unless the options
+/// name other columns. -1 is no id.
+std::unique_ptr<EventSource> MakeAvazuSource(const std::string& file, const ColumnOptions& options,
+                                             const std::string& task_column, BadRows* bad_rows);
 
 /// RecBole atomic files. NAME.inter has the columns user_id, item_id, optionally rating or label,
 /// optionally timestamp, or those of `options`; NAME.user and NAME.item are optional. Header fields

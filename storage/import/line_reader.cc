@@ -73,11 +73,14 @@ void LineReader::SetLine(size_t size, size_t consumed) {
   if (line_.ends_with('\r')) line_.remove_suffix(1);
   if (line_.size() > kMaxLineBytes) fault_ = Fault::kTooLong;
   if (line_.find('\0') != std::string_view::npos) fault_ = Fault::kNulByte;
+  const bool is_utf8 = IsAscii(line_) || FirstInvalidUtf8(line_) == std::string_view::npos;
+  if (requires_utf8_ && !is_utf8 && fault_ == Fault::kNone) fault_ = Fault::kNotUtf8;
   if (fault_ != Fault::kNone) {
     converted_ = line_.substr(0, kShownBytes + 1);
     line_ = converted_;
   }
-  if (!IsAscii(line_) && FirstInvalidUtf8(line_) != std::string_view::npos) {
+  // A cut may go through a character.
+  if ((!is_utf8 || fault_ != Fault::kNone) && FirstInvalidUtf8(line_) != std::string_view::npos) {
     converted_ = Latin1ToUtf8(line_);
     line_ = converted_;
   }

@@ -15,10 +15,15 @@ class LineReader {
  public:
   static constexpr size_t kMaxLineBytes = size_t{1} << 20;
 
-  enum class Fault { kNone, kTooLong, kNulByte };
+  enum class Fault { kNone, kTooLong, kNulByte, kNotUtf8 };
 
   /// Throws the errors of TextInput, here and in Next().
   explicit LineReader(std::string path);
+
+  /// The text that is read ahead: its first 64 KiB, or the whole of a shorter one.
+  std::string_view head() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
+  /// Makes a line that is not UTF-8 a fault instead of converting it.
+  void RequireUtf8() { requires_utf8_ = true; }
 
   /// Moves to the next line; false at the end.
   bool Next();
@@ -38,6 +43,7 @@ class LineReader {
   std::string path_;
   TextInput input_;
   char line_end_ = '\n';
+  bool requires_utf8_ = false;
   std::string buffer_;
   size_t begin_ = 0;  // first unread byte of buffer_
   size_t end_ = 0;    // end of the bytes read

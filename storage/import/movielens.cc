@@ -100,6 +100,7 @@ class AtomicMovieLensSource : public EventSource {
   void ReadFeatures(EntityBuilder* users, EntityBuilder* items) override {
     features_.Read(users, items);
   }
+  std::vector<std::string> notes() const override { return events_->notes(); }
 
  private:
   std::unique_ptr<EventSource> events_;

@@ -103,7 +103,6 @@ class Pipeline {
     source_->ReadEvents(&reader_);
     spill_.Flush();
     report_.format = traits_.format;
-    report_.notes = traits_.notes;
     report_.joined_lines = source_->joined_lines();
     report_.rows_read = reader_.rows() + bad_rows_->count();
     if (options_.clean.missing == MissingRule::kDrop) {
@@ -262,6 +261,7 @@ class Pipeline {
     EntityBuilder users(users_.split.ids, /*add_unseen=*/false, bad_rows_);
     EntityBuilder items(items_.split.ids, options_.keep_unseen_items, bad_rows_);
     source_->ReadFeatures(&users, &items);
+    report_.notes = source_->notes();
     RequireKindsUsed(options_.column_kinds, {&users, &items});
     for (const EntityBuilder* builder : {&users, &items}) {
       for (const SideFileMatch& file : builder->files()) {

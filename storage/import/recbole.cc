@@ -1,15 +1,15 @@
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "common/error.h"
 #include "common/text.h"
+#include "storage/import/delimited_table.h"
 #include "storage/import/event_columns.h"
 #include "storage/import/importers.h"
-#include "storage/import/record_reader.h"
 #include "storage/import/side_file.h"
-#include "storage/import/table_form.h"
 #include "storage/import/text_input.h"
 
 namespace hearth {
@@ -96,20 +96,17 @@ class RecBoleSource : public EventSource {
     for (const std::string& file : {user_file_, item_file_}) {
       if (!file.empty()) traits.inputs.push_back(file);
     }
-    traits.notes = columns_.Notes(form_->header);
     return traits;
   }
 
   void ReadEvents(EventSink* sink) override {
     for (size_t i = 0; i < files_.size(); ++i) {
       if (i > 0) Open(files_[i].path);  // the constructor has opened the first
-      while (records_->Next()) {
+      while (table_->Next()) {
         RawEvent event;
         event.part.split = files_[i].split;
-        const RowPlace place = records_->place();
-        if (records_->Require(form_->header.size()) &&
-            columns_.Read(records_->fields(), place, bad_rows_, &event)) {
-          sink->Add(event, place);
+        if (table_->Require(table_->header().size()) && columns_.Read(*table_, bad_rows_, &event)) {
+          sink->Add(event, table_->place());
         }
       }
     }
@@ -120,11 +117,12 @@ class RecBoleSource : public EventSource {
     ReadSideTable(item_file_, columns_.item.name, /*has_titles=*/true, items);
   }
 
+  std::vector<std::string> notes() const override { return columns_.Notes(*table_); }
+
  private:
-  // Makes records_ the reader of a file, and finds the columns of its header.
+  // Makes table_ the reader of a file, and finds the columns of its header.
   void Open(const std::string& path) {
-    records_.emplace(path, RecordFormat(), bad_rows_);
-    form_.emplace(FindAtomicForm(path, &*records_));
+    table_ = OpenAtomicTable(path, bad_rows_);
     const bool had_time = columns_.time.is_there();
     columns_.user = Require(options_.user_column, "user_id");
     columns_.item = Require(options_.item_column, "item_id");
@@ -132,7 +130,7 @@ class RecBoleSource : public EventSource {
     if (!columns_.label.is_there()) columns_.label = Find(options_.label_column, "label");
     columns_.time = Find(options_.time_column, "timestamp");
     if (path == files_[0].path) {
-      columns_.ChooseTimeUnit(options_.time_unit, form_->rows);
+      columns_.ChooseTimeUnit(options_.time_unit, table_.get());
     } else if (columns_.time.is_there() != had_time) {
       throw DataError("{}: some parts of this log have times, others have none", path);
     }
@@ -140,27 +138,26 @@ class RecBoleSource : public EventSource {
 
   EventColumns::Column Require(const std::string& name, const char* usual) const {
     const std::string wanted = name.empty() ? usual : name;
-    return {wanted, form_->header.Require(wanted)};
+    return {wanted, table_->RequireColumn(wanted)};
   }
 
   // A column that may be absent, unless it was asked for.
   EventColumns::Column Find(const std::string& name, const char* usual) const {
     if (!name.empty()) return Require(name, usual);
-    return {usual, form_->header.Find(usual)};
+    return {usual, table_->Find(usual)};
   }
 
   void ReadSideTable(const std::string& file, const std::string& id_column, bool has_titles,
                      EntityBuilder* builder) const {
     if (file.empty()) return;
-    RecordReader records(file, {}, bad_rows_);
-    const TableForm form = FindAtomicForm(file, &records);
+    const std::unique_ptr<Table> table = OpenAtomicTable(file, bad_rows_);
     SideFileOptions side;
     side.category_separator = " ";
     side.fields_may_be_missing = true;  // trailing tabs are often left out
     side.id_column = id_column;
     side.kinds = options_.kinds;
-    if (has_titles) side.title_column = TitleColumn(form.header);
-    ReadSideFile(file, form, side, &records, bad_rows_, builder);
+    if (has_titles) side.title_column = TitleColumn(table->header());
+    ReadSideFile(file, side, table.get(), bad_rows_, builder);
   }
 
   /// The first column with a name that ends with "title" or "name", for example "movie_title"; ""
@@ -177,8 +174,7 @@ class RecBoleSource : public EventSource {
   BadRows* bad_rows_;
   std::vector<InterFile> files_;
   std::string user_file_, item_file_;
-  std::optional<RecordReader> records_;  // reads a file once: it may be a pipe
-  std::optional<TableForm> form_;
+  std::unique_ptr<Table> table_;  // reads a file once: it may be a pipe
   EventColumns columns_;
 };
 

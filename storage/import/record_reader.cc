@@ -74,6 +74,8 @@ bool RecordReader::Next() {
       Reject(line_.text, "the line is longer than 1 MiB");
     } else if (line_.fault == LineReader::Fault::kNulByte) {
       Reject(line_.text, "the line holds a NUL byte");
+    } else if (line_.fault == LineReader::Fault::kNotUtf8) {
+      Reject(line_.text, "the line is not UTF-8");
     } else if (line_.text.empty()) {
       continue;
     } else if (format_.quotes && line_.text.find('"') != std::string_view::npos) {

@@ -20,10 +20,10 @@ struct RecordFormat {
 };
 
 /// Records (rows of fields) of a delimited text. Empty lines are skipped. A line that is too long,
-/// holds a NUL byte or opens a quote that never closes is rejected as a bad row and passed over;
-/// the lines behind it are read as records of their own. A record over several lines is rejected
-/// too if its first and its last line have as many fields as the whole: a stray quote joins rows
-/// like that.
+/// holds a NUL byte, is not UTF-8 (RequireUtf8) or opens a quote that never closes is rejected as a
+/// bad row and passed over; the lines behind it are read as records of their own. A record over
+/// several lines is rejected too if its first and its last line have as many fields as the whole: a
+/// stray quote joins rows like that.
 class RecordReader {
  public:
   /// `bad_rows` outlives the reader. Throws the errors of LineReader.
@@ -41,6 +41,10 @@ class RecordReader {
 
   /// Returns the next `count` records, or fewer at the end. Next() still returns them.
   std::vector<std::vector<std::string>> Peek(size_t count);
+  /// LineReader::head, before any record is read.
+  std::string_view head() const { return lines_.head(); }
+  /// Rejects lines that are not UTF-8, instead of converting them.
+  void RequireUtf8() { lines_.RequireUtf8(); }
   /// Changes the format of the records to come.
   void SetFormat(RecordFormat format) { format_ = std::move(format); }
 

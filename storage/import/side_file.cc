@@ -1,10 +1,9 @@
 #include "storage/import/side_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "common/error.h"
 #include "common/text.h"
@@ -31,7 +30,8 @@ struct SideColumn {
   size_t position = 0;
   std::string name;
   FeatureKind kind = FeatureKind::kCategories;
-  size_t feature = 0;  // number given by EntityBuilder::Feature
+  bool was_asked_for = false;  // an option names the column
+  size_t feature = 0;          // number given by EntityBuilder::Feature
 };
 
 // "NAME=KIND" as a pair.
@@ -49,36 +49,36 @@ std::pair<std::string, std::string> ParseKind(const std::string& option) {
 
 class SideFileReader {
  public:
-  SideFileReader(const std::string& path, const TableForm& form, const SideFileOptions& options,
-                 RecordReader* records, BadRows* bad_rows, EntityBuilder* builder)
-      : options_(options),
-        path_(path),
-        header_(form.header),
-        records_(records),
-        bad_rows_(bad_rows),
-        builder_(builder) {
-    if (!form.has_header && ColumnNumber(options.id_column) == ColumnHeader::kNone) {
-      throw DataError(
-          "{}:1: the first line looks like a row, not like the names of columns, so there is no "
-          "column '{}'; give columns by their numbers, or --header if it does name them",
-          path_, options.id_column);
-    }
-    id_position_ = header_.Require(options_.id_column);
-    if (!options_.title_column.empty()) title_position_ = header_.Find(options_.title_column);
-    for (size_t i = 0; i < header_.size(); ++i) {
-      if (i == id_position_ || i == title_position_) continue;
-      const std::string& name = header_.name(i);
-      AddColumn(i, form.has_header ? name : "column_" + name, header_.type(i));
-    }
+  SideFileReader(const std::string& path, const SideFileOptions& options, Table* table,
+                 BadRows* bad_rows, EntityBuilder* builder)
+      : options_(options), path_(path), table_(table), bad_rows_(bad_rows), builder_(builder) {
+    id_position_ = table_->RequireColumn(options_.id_column);
+    if (!options_.title_column.empty()) title_position_ = table_->Find(options_.title_column);
+    for (const std::string& option : options_.kinds) table_->Find(ParseKind(option).first);
   }
 
   void Read() {
     builder_->BeginFile(path_);
-    while (records_->Next()) ReadRow();
+    AddNewColumns();
+    while (table_->Next()) {
+      AddNewColumns();
+      ReadRow();
+    }
     builder_->EndFile();
   }
 
  private:
+  // A table may name more columns with every row.
+  void AddNewColumns() {
+    const ColumnHeader& header = table_->header();
+    for (; column_count_ < header.size(); ++column_count_) {
+      const size_t i = column_count_;
+      if (i == id_position_ || i == title_position_) continue;
+      const std::string& name = header.name(i);
+      AddColumn(i, table_->has_names() ? name : "column_" + name, header.type(i));
+    }
+  }
+
   void AddColumn(size_t position, const std::string& name, const std::string& type) {
     SideColumn column{.position = position, .name = name};
     std::string wanted;
@@ -90,6 +90,12 @@ class SideFileReader {
       builder_->Skip(name);
       return;
     }
+    if (wanted.empty() && !options_.only.empty() &&
+        std::ranges::find(options_.only, name) == options_.only.end()) {
+      builder_->NoteUnused(name);
+      return;
+    }
+    column.was_asked_for = !wanted.empty();
     bool is_guessed = true;
     for (const KindName& kind : kKinds) {
       if (wanted.empty() ? kind.type != type : kind.option != wanted) continue;
@@ -101,71 +107,90 @@ class SideFileReader {
   }
 
   void ReadRow() {
-    const size_t least = options_.fields_may_be_missing ? id_position_ + 1 : header_.size();
-    if (!records_->Require(least, header_.size())) return;
-    const auto& fields = records_->fields();
-    const RowPlace place = records_->place();
-    const int64_t entity =
-        builder_->Define(fields[id_position_], header_.name(id_position_), place);
+    const size_t column_count = table_->header().size();
+    const size_t least = options_.fields_may_be_missing ? id_position_ + 1 : column_count;
+    if (!table_->Require(least) || !table_->RequireValue(id_position_, bad_rows_)) return;
+    const auto& fields = table_->fields();
+    const RowPlace place = table_->place();
+    const std::string& id_name = table_->header().name(id_position_);
+    const int64_t entity = builder_->Define(fields[id_position_], id_name, place);
     if (entity < 0) return;
-    if (title_position_ < fields.size()) builder_->SetTitle(entity, fields[title_position_]);
+    if (title_position_ < fields.size() && table_->RequireValue(title_position_, bad_rows_)) {
+      builder_->SetTitle(entity, fields[title_position_]);
+    }
     for (const SideColumn& column : columns_) {
-      if (column.position < fields.size()) {
-        ReadCell(column, Trim(fields[column.position]), entity, place);
-      }
+      if (column.position < fields.size()) ReadCell(column, entity, place);
     }
   }
 
-  void ReadCell(const SideColumn& column, std::string_view cell, int64_t entity,
-                const RowPlace& place) {
-    float number = 0;
+  void ReadCell(const SideColumn& column, int64_t entity, const RowPlace& place) {
+    const FieldForm form = table_->FormOf(column.position);
+    if (form == FieldForm::kObject && !column.was_asked_for) {
+      builder_->NoteUnused(column.name);
+      return;
+    }
+    const bool takes_list =
+        column.kind == FeatureKind::kCategories || column.kind == FeatureKind::kVector;
+    if (form == FieldForm::kList && takes_list) {
+      ReadParts(column, entity, place);
+      return;
+    }
+    if (!table_->RequireValue(column.position, bad_rows_)) return;
+    const std::string_view cell = Trim(table_->fields()[column.position]);
     if (column.kind != FeatureKind::kNumber && IsMissingText(cell)) return;
+    float number = 0;
     if (column.kind == FeatureKind::kCategory) {
       builder_->AddCategory(column.feature, entity, cell);
-    } else if (column.kind == FeatureKind::kCategories) {
-      for (const std::string_view category : SplitText(cell, options_.category_separator)) {
-        builder_->AddCategory(column.feature, entity, category);
-      }
     } else if (column.kind == FeatureKind::kNumber) {
       if (ParseFeatureNumber(cell, column.name, place, bad_rows_, &number) && !std::isnan(number)) {
         builder_->SetNumber(column.feature, entity, number);
       }
     } else {
-      std::vector<float> vector;
-      for (const std::string_view text : SplitText(cell, options_.number_separator)) {
-        if (!ParseFeatureNumber(text, column.name, place, bad_rows_, &number)) return;
-        vector.push_back(number);
-      }
-      builder_->SetVector(column.feature, entity, vector, place);
+      ReadParts(column, entity, place);
     }
+  }
+
+  // Several categories, or the numbers of a vector.
+  void ReadParts(const SideColumn& column, int64_t entity, const RowPlace& place) {
+    const bool is_vector = column.kind == FeatureKind::kVector;
+    const std::vector<std::string_view> parts = table_->Parts(
+        column.position, is_vector ? options_.number_separator : options_.category_separator);
+    for (const std::string_view text : parts) {
+      if (text.find('\0') == std::string_view::npos) continue;
+      bad_rows_->Reject(place, column.name, text, "a text with a NUL character");
+      return;
+    }
+    if (!is_vector) {
+      for (const std::string_view text : parts) {
+        builder_->AddCategory(column.feature, entity, text);
+      }
+      return;
+    }
+    std::vector<float> vector;
+    float number = 0;
+    for (const std::string_view text : parts) {
+      if (!ParseFeatureNumber(text, column.name, place, bad_rows_, &number)) return;
+      vector.push_back(number);
+    }
+    if (!vector.empty()) builder_->SetVector(column.feature, entity, vector, place);
   }
 
   const SideFileOptions& options_;
   const std::string& path_;
-  const ColumnHeader& header_;
-  RecordReader* records_;
+  Table* table_;
   BadRows* bad_rows_;
   EntityBuilder* builder_;
   size_t id_position_ = 0, title_position_ = ColumnHeader::kNone;
+  size_t column_count_ = 0;  // columns of the table that were looked at
   std::vector<SideColumn> columns_;
 };
 
 }  // namespace
 
-void ReadSideFile(const std::string& path, const TableForm& form, const SideFileOptions& options,
-                  RecordReader* records, BadRows* bad_rows, EntityBuilder* builder) {
+void ReadSideFile(const std::string& path, const SideFileOptions& options, Table* table,
+                  BadRows* bad_rows, EntityBuilder* builder) {
   HEARTH_CHECK(!options.category_separator.empty() && !options.number_separator.empty());
-  SideFileReader(path, form, options, records, bad_rows, builder).Read();
-}
-
-TableForm FindAtomicForm(const std::string& path, RecordReader* records) {
-  const RecordFormat format{.separator = "\t", .quotes = false};
-  records->SetFormat(format);
-  if (!records->Next()) {
-    throw DataError("{} is empty; a header of name:type fields is expected", path);
-  }
-  ColumnHeader header(path, records->fields(), /*typed=*/true);
-  return {format, /*has_header=*/true, std::move(header), records->Peek(kRowsLookedAt)};
+  SideFileReader(path, options, table, bad_rows, builder).Read();
 }
 
 void RequireKindsUsed(const std::vector<std::string>& kinds,

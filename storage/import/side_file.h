@@ -5,8 +5,7 @@
 
 #include "storage/import/bad_rows.h"
 #include "storage/import/entity_builder.h"
-#include "storage/import/record_reader.h"
-#include "storage/import/table_form.h"
+#include "storage/import/table.h"
 
 namespace hearth {
 
@@ -18,20 +17,20 @@ struct SideFileOptions {
   std::string number_separator = " ";    ///< separates the numbers of a float_seq cell
   bool fields_may_be_missing = false;    ///< true: short rows leave the last features empty
   std::vector<std::string> kinds;        ///< ColumnOptions::kinds
+  /// The columns that make features, with those of `kinds`; empty: all. Other columns are named in
+  /// SideFileMatch::unused.
+  std::vector<std::string> only;
 };
 
-/// Reads features of users or items from a delimited file, whose next rows `records` returns.
-/// Without a header line, features are named column_2, .... A header field may carry a type,
-/// "name:token|token_seq|float|float_seq". The values of a column without a type tell its kind
-/// (EntityBuilder::Feature); the separator divides a cell into several categories. Throws DataError
-/// when the id column is missing, when the file has no row, or when none of its rows describes a
-/// known entity; UsageError when `kinds` names an unknown kind.
-void ReadSideFile(const std::string& path, const TableForm& form, const SideFileOptions& options,
-                  RecordReader* records, BadRows* bad_rows, EntityBuilder* builder);
-
-/// The form of RecBole's atomic files: tabs, no quotes, a header of name:type fields. `records`
-/// then returns the rows behind the header. Throws DataError when the file is empty.
-TableForm FindAtomicForm(const std::string& path, RecordReader* records);
+/// Reads features of users or items from the next rows of `table`. Without names of columns,
+/// features are named column_2, .... A column may carry a type, token|token_seq|float|float_seq.
+/// The values of a column without a type tell its kind (EntityBuilder::Feature); the separator
+/// divides a cell into several categories. A column of objects is left out and named in
+/// SideFileMatch::unused; an option for a key inside of it ("NAME.KEY=KIND") makes a feature of
+/// this key. Throws DataError when the id column is missing, when the file has no row, or when none
+/// of its rows describes a known entity; UsageError when `kinds` names an unknown kind.
+void ReadSideFile(const std::string& path, const SideFileOptions& options, Table* table,
+                  BadRows* bad_rows, EntityBuilder* builder);
 
 /// Refuses "NAME=KIND" options that fit no column of any side file that was read.
 void RequireKindsUsed(const std::vector<std::string>& kinds,

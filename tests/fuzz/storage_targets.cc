@@ -80,9 +80,28 @@ void CsvTarget(std::string_view text) {
   try {
     BadRows bad_rows(BadRowRule::kRefuse, 0);
     CheckingSink sink;
-    MakeCsvSource(file.path(), options, "", &bad_rows)->ReadEvents(&sink);
+    MakeTableSource("csv", file.path(), options, "", &bad_rows)->ReadEvents(&sink);
   } catch (const DataError&) {
   } catch (const UsageError&) {  // the header lacks a column that was asked for
+  }
+}
+
+void JsonLinesTarget(std::string_view text) {
+  const MemoryFile log(text), items(text);
+  ColumnOptions options;
+  options.label_column = "label";
+  options.user_column = "who.id";
+  options.item_features = items.path();
+  options.kinds = {"a.b=categories", "v=vector"};
+  try {
+    BadRows bad_rows(BadRowRule::kSkip, 1'000'000);
+    CheckingSink sink;
+    const auto source = MakeTableSource("jsonl", log.path(), options, "", &bad_rows);
+    source->ReadEvents(&sink);
+    EntityBuilder users({}, true, &bad_rows), known({}, true, &bad_rows);
+    source->ReadFeatures(&users, &known);
+    HEARTH_CHECK(known.Build().size() >= 0);
+  } catch (const DataError&) {
   }
 }
 

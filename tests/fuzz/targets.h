@@ -13,6 +13,7 @@ void CheckpointManifestTarget(std::string_view text);
 void DataManifestTarget(std::string_view text);
 void ConfigTarget(std::string_view text);
 void CsvTarget(std::string_view text);
+void JsonLinesTarget(std::string_view text);
 void JsonListsTarget(std::string_view text);
 
 }  // namespace hearth::fuzz

@@ -249,6 +249,7 @@ const BadInput kCommandLines[] = {
 
 const std::string kCsv =
     "data convert --format csv --delimiter , --label-col label --input {in} --output {tmp}/d ";
+const std::string kJsonLines = "data convert --format jsonl --input {in} --output {tmp}/d ";
 const BadInput kRawFiles[] = {
     {"NoInput", "data convert --format csv --input {tmp}/none.csv --output {tmp}/d", 65,
      "none.csv"},
@@ -268,6 +269,19 @@ const BadInput kRawFiles[] = {
      "user,item,label\nu,i,x\nu,j,y\nu,k,z\n"},
     {"BadDelimiter", "data convert --format csv --input {in} --output {tmp}/d --delimiter ab", 64,
      "delimiter"},
+    {"NoJsonLines", "data convert --format jsonl --input {tmp}/none.jsonl --output {tmp}/d", 65,
+     "none.jsonl"},
+    {"JsonList", kJsonLines, 65, "jq -c '.[]'", "[{\"user\": 1, \"item\": 2}]\n"},
+    {"PrettyJson", kJsonLines, 65, "jq -c .", "{\n\"user\": 1,\n\"item\": 2\n}\n"},
+    {"CsvAsJsonLines", kJsonLines, 65, "--format csv", "user,item\nu,i\n"},
+    {"BadJson", kJsonLines, 65, "{in}:2", "{\"user\": 1, \"item\": 2}\n{\"user\": 1, \"item\":\n"},
+    {"MissingKey", kJsonLines, 65, "'item'", "{\"user\": 1, \"itm\": 2}\n"},
+    {"NoAmazon", "data convert --format amazon --input {tmp} --output {tmp}/d", 65, "{tmp}"},
+    {"NoCriteo",
+     "data convert --format criteo --user-col C1 --item-col C2 --input {tmp}/none --output {tmp}/d",
+     65, "none"},
+    {"CriteoUsers", "data convert --format criteo --input {in} --output {tmp}/d", 64, "--user-col"},
+    {"NoAvazu", "data convert --format avazu --input {tmp}/none --output {tmp}/d", 65, "none"},
     {"NoMovieLens", "data convert --format movielens --input {tmp} --output {tmp}/d", 65, "{tmp}"},
     {"NoRecBole", "data convert --format recbole --input {tmp} --output {tmp}/d", 65, "{tmp}"},
     {"RecBoleHeader", "data convert --format recbole --input {in} --output {tmp}/d", 65, "{in}",

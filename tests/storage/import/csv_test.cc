@@ -13,7 +13,7 @@ using ::testing::UnorderedElementsAre;
 class Csv : public ::testing::Test {
  protected:
   std::vector<Event> Read(const std::string& file, const std::string& task_column = "") {
-    return EventsOf(MakeCsvSource(file, options_, task_column, &bad_rows_).get());
+    return EventsOf(MakeTableSource("csv", file, options_, task_column, &bad_rows_).get());
   }
 
   ScratchFolder folder_;
@@ -71,8 +71,8 @@ TEST_F(Csv, ReadsTypedAndUntypedFeatures) {
                     "item,title,kinds,maker,price:float,spot:float_seq\n"
                     "x,The X,a|b,acme,2.5,0.5 1\ny,The Y,b,,,\nunseen,Z,c,other,1,1 1\n");
   options_.user_features = folder_.Write("users.csv", "user,land\nu,IT\n");
-  auto source =
-      MakeCsvSource(folder_.Write("log.csv", "user,item\nu,x\nu,y\n"), options_, "", &bad_rows_);
+  auto source = MakeTableSource("csv", folder_.Write("log.csv", "user,item\nu,x\nu,y\n"), options_,
+                                "", &bad_rows_);
   const Tables tables = TablesOf(source.get(), &bad_rows_);
   EXPECT_EQ(TitleOf(tables.items, "y"), "The Y");
   EXPECT_EQ(tables.items.size(), 2);
@@ -136,9 +136,9 @@ TEST_F(Csv, GuessesTheTimeUnitAndSaysIt) {
   options_.time_column = "t";
   const std::string file =
       folder_.Write("log.csv", "user,item,t,note\na,x,978300760123,n\na,y,978300760124,n\n");
-  const auto source = MakeCsvSource(file, options_, "", &bad_rows_);
-  EXPECT_THAT(source->traits().notes, ElementsAre(HasSubstr("','"), HasSubstr("milliseconds"),
-                                                  HasSubstr("positive"), "columns not used: note"));
+  const auto source = MakeTableSource("csv", file, options_, "", &bad_rows_);
+  EXPECT_THAT(source->notes(), ElementsAre(HasSubstr("','"), HasSubstr("milliseconds"),
+                                           HasSubstr("positive"), "columns not used: note"));
   EXPECT_THAT(EventsOf(source.get()),
               ElementsAre(Event{"a", "x", 1, 978300760}, Event{"a", "y", 1, 978300760}));
 }
@@ -152,7 +152,7 @@ TEST_F(Csv, GuessesTheKindOfAFeatureAndTakesAnother) {
   options_.item_features = folder_.Write("items.csv", items);
   const std::string file = folder_.Write("log.csv", log);
   const auto kind = [&](const std::string& name) {
-    const auto source = MakeCsvSource(file, options_, "", &bad_rows_);
+    const auto source = MakeTableSource("csv", file, options_, "", &bad_rows_);
     const Tables tables = TablesOf(source.get(), &bad_rows_);
     const FeatureColumn* feature = tables.items.FindFeature(name);
     return feature == nullptr ? "none" : std::string(NameOf(feature->kind));
@@ -176,7 +176,7 @@ TEST_F(Csv, RefusesFeaturesThatFitNothing) {
   const std::string file = folder_.Write("log.csv", "user,item\nu,i007\n");
   options_.item_features = folder_.Write("items.csv", "item,genre\ni7,a\ni8,b\n");
   const auto read = [&] {
-    TablesOf(MakeCsvSource(file, options_, "", &bad_rows_).get(), &bad_rows_);
+    TablesOf(MakeTableSource("csv", file, options_, "", &bad_rows_).get(), &bad_rows_);
   };
   EXPECT_THAT(MessageOf<DataError>(read),
               AllOf(HasSubstr("items.csv"), HasSubstr("'i7'"), HasSubstr("'i007'")));

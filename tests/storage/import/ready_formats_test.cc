@@ -67,11 +67,11 @@ TEST_F(RecBole, TakesOtherColumnsByOptionAndNamesTheUnused) {
   ColumnOptions options;
   options.item_column = "artist_id";
   auto source = MakeRecBoleSource(folder_.path(), options, &bad_rows_);
-  EXPECT_THAT(source->traits().notes,
+  EXPECT_THAT(source->notes(),
               ElementsAre(HasSubstr("every row is a positive"), "columns not used: weight, age"));
   options.label_column = "weight";
   source = MakeRecBoleSource(folder_.path(), options, &bad_rows_);
-  EXPECT_THAT(source->traits().notes, ElementsAre("columns not used: age"));
+  EXPECT_THAT(source->notes(), ElementsAre("columns not used: age"));
   EXPECT_THAT(EventsOf(source.get()), ElementsAre(Event{"u", "x", 1000}, Event{"v", "x", 3}));
   options.label_column = "weigth";
   EXPECT_THAT(MessageOf<DataError>([&] { MakeRecBoleSource(folder_.path(), options, &bad_rows_); }),

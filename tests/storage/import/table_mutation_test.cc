@@ -1,7 +1,9 @@
 // Damaged tables: every line becomes an event, is counted as bad, or belongs to a quoted field.
+// Blank lines alone are nothing.
 
 #include <sstream>
 
+#include "common/text.h"
 #include "storage/import/importers.h"
 #include "tests/storage/import/import_testing.h"
 #include "tests/tools/mutator.h"
@@ -45,8 +47,8 @@ TEST(TableMutation, NoLineIsLostSilently) {
                      "NULL", "u7,i7,3,978300766,x\n"});
     const std::string rows = mutator.Mutate(std::string(kRows));
     BadRows bad_rows(BadRowRule::kSkip, 1'000'000);
-    const auto source =
-        MakeCsvSource(folder.Write("log.csv", std::string(kHeader) + rows), options, "", &bad_rows);
+    const auto source = MakeTableSource("csv", folder.Write("log.csv", std::string(kHeader) + rows),
+                                        options, "", &bad_rows);
     CollectingSink sink(/*has_parts=*/false);
     source->ReadEvents(&sink);
     EXPECT_EQ(std::ssize(sink.events) + bad_rows.count() + source->joined_lines(), LineCount(rows))
@@ -59,6 +61,55 @@ TEST(TableMutation, NoLineIsLostSilently) {
   EXPECT_GT(events, bad);
   EXPECT_GT(bad, MutationCount() / 10);
   EXPECT_GT(joined, MutationCount() / 4);
+}
+
+constexpr std::string_view kJsonRows =
+    "{\"user\": \"u1\", \"item\": \"i1\", \"label\": 4, \"time\": 978300760}\n"
+    "{\"user\": \"u1\", \"item\": 2, \"label\": 3.5, \"time\": 978300761, \"k\": {\"a\": [1, "
+    "{}]}}\n"
+    "{\"user\": 18446744073709551616, \"item\": \"i1\", \"label\": true, \"time\": 978300762}\n"
+    "{\"user\": \"\\ud83d\\ude00 \\\"3\", \"item\": \"i3\", \"label\": null, \"time\": 978300763}\n"
+    "{\"user\": \"u4\", \"item\": \"i4\", \"label\": 2, \"time\": \"2001-01-01T00:00:00Z\"}\n"
+    "{\"user\": \"u5\", \"item\": \"i5\", \"time\": 978300764, \"tags\": [\"x\", \"\xC3\xA9\"]}\n"
+    "{\"time\": 978300765, \"label\": 5, \"item\": \"i6\", \"user\": \"u6\"}\n";
+constexpr std::string_view kFirstRow =
+    "{\"user\": \"u0\", \"item\": \"i0\", \"label\": 1, \"time\": 978300759}\n";
+
+int64_t JsonLineCount(const std::string& rows) {
+  int64_t count = 0;
+  std::istringstream lines(rows);
+  for (std::string line; std::getline(lines, line);) count += !Trim(line).empty();
+  return count;
+}
+
+TEST(TableMutation, NoJsonLineIsLostSilently) {
+  const ScratchFolder folder;
+  ColumnOptions options;
+  options.label_column = "label";
+  options.time_column = "time";
+  std::vector<std::string> dictionary = testing::TextDictionary();
+  for (const char* word : {"{", "}", "[", "]", "\"", "\\", "\\u", "\n", "\r\n", "null", ",", ":",
+                           "\xFF", "{\"user\": 1, \"item\": 2, \"time\": 3}\n"}) {
+    dictionary.emplace_back(word);
+  }
+  int64_t bad = 0, events = 0;
+  for (int64_t number = 0; number < MutationCount(); ++number) {
+    Mutator mutator(12, number, dictionary);
+    // The first row is whole, so that the columns are known.
+    const std::string rows = std::string(kFirstRow) + mutator.Mutate(std::string(kJsonRows));
+    BadRows bad_rows(BadRowRule::kSkip, 1'000'000);
+    const auto source =
+        MakeTableSource("jsonl", folder.Write("log.jsonl", rows), options, "", &bad_rows);
+    CollectingSink sink(/*has_parts=*/false);
+    source->ReadEvents(&sink);
+    EXPECT_EQ(std::ssize(sink.events) + bad_rows.count(), JsonLineCount(rows))
+        << "mutation " << number << ":\n"
+        << rows;
+    events += std::ssize(sink.events);
+    bad += bad_rows.count();
+  }
+  EXPECT_GT(events, bad);
+  EXPECT_GT(bad, MutationCount() / 2);
 }
 
 }  // namespace

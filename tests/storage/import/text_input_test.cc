@@ -4,16 +4,18 @@
 #include <thread>
 
 #include <archive.h>
-#include <archive_entry.h>
 #include <sys/stat.h>
 
+#include "tests/storage/import/encoding_testing.h"
 #include "tests/storage/import/import_testing.h"
 
 namespace hearth {
 namespace {
 
+using import_testing::Compressed;
 using import_testing::MessageOf;
 using import_testing::ScratchFolder;
+using import_testing::Utf16;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -22,30 +24,6 @@ std::string TextOf(const std::string& path) {
   std::string text;
   for (std::string_view block = input.Next(); !block.empty(); block = input.Next()) text += block;
   return text;
-}
-
-// The text as UTF-16, two bytes for each ASCII character.
-std::string Utf16(std::string_view ascii, bool big_endian) {
-  std::string text;
-  for (const char c : ascii) text += big_endian ? std::string{'\0', c} : std::string{c, '\0'};
-  return text;
-}
-
-std::string Compressed(std::string_view text, int (*add_filter)(archive*)) {
-  std::string to(2 * text.size() + 4096, '\0');
-  size_t used = 0;
-  archive* writer = archive_write_new();
-  archive_write_set_format_raw(writer);
-  add_filter(writer);
-  archive_write_open_memory(writer, to.data(), to.size(), &used);
-  archive_entry* entry = archive_entry_new();
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_write_header(writer, entry);
-  archive_write_data(writer, text.data(), text.size());
-  archive_entry_free(entry);
-  archive_write_free(writer);
-  to.resize(used);
-  return to;
 }
 
 // More text than one block of a reader.
