@@ -17,6 +17,9 @@ std::string TextOf(const SideFileMatch& file) {
     text +=
         fmt::format("; {} do not, the first is '{}'", file.rows - file.matched, file.unmatched_id);
   }
+  if (file.repeated > 0) {
+    text += fmt::format("; {} equal an earlier row of the same id", file.repeated);
+  }
   text += "\n";
   if (!file.unused.empty()) {
     text += fmt::format("    columns not used: {}\n", Join(file.unused, ", "));

@@ -19,7 +19,7 @@ EntityBuilder::EntityBuilder(const std::vector<std::string>& ids, bool add_unsee
 }
 
 void EntityBuilder::BeginFile(const std::string& path) {
-  defined_.clear();
+  row_hashes_.clear();
   files_.push_back({.path = path});
 }
 
@@ -45,7 +45,8 @@ std::vector<std::string> EntityBuilder::FeatureNames() const {
   return names;
 }
 
-int64_t EntityBuilder::Define(std::string_view id, std::string_view column, const RowPlace& place) {
+int64_t EntityBuilder::Define(std::string_view id, std::string_view column, const RowPlace& place,
+                              uint64_t row_hash) {
   id = Trim(id);
   if (id.empty()) {
     bad_rows_->Reject(place, column, id, "an empty id");
@@ -61,12 +62,17 @@ int64_t EntityBuilder::Define(std::string_view id, std::string_view column, cons
   }
   if (entity < 0 && add_unseen_) entity = ids_.Intern(id);
   if (entity < 0) return -1;
-  if (std::ssize(defined_) <= entity) defined_.resize(ids_.size());
-  if (defined_[entity]) {
+  if (std::ssize(row_hashes_) <= entity) row_hashes_.resize(ids_.size());
+  std::optional<uint64_t>& known = row_hashes_[entity];
+  if (known && row_hash != 0 && *known == row_hash) {
+    ++file.repeated;
+    return -1;
+  }
+  if (known) {
     bad_rows_->Reject(place, column, id, "this id was already described in this file");
     return -1;
   }
-  defined_[entity] = true;
+  known = row_hash;
   return entity;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,9 +16,10 @@ namespace hearth {
 /// How the rows of a side file and the entities with events fit together.
 struct SideFileMatch {
   std::string path;
-  int64_t rows = 0;                      ///< without rejected ones
-  int64_t matched = 0;                   ///< rows of an entity with events
-  std::string unmatched_id = {};         ///< of the first other row; "": none
+  int64_t rows = 0;               ///< without rejected ones
+  int64_t matched = 0;            ///< rows of an entity with events
+  std::string unmatched_id = {};  ///< of the first other row; "": none
+  int64_t repeated = 0;           ///< rows that equal an earlier row of the same entity with events
   std::vector<std::string> unused = {};  ///< columns that make no feature
 };
 
@@ -40,9 +42,11 @@ class EntityBuilder {
   /// The side files so far.
   const std::vector<SideFileMatch>& files() const { return files_; }
 
-  /// Index of the entity that a row defines. -1: the row is passed over (no event) or rejected (the
-  /// id is empty or defined twice in this file).
-  int64_t Define(std::string_view id, std::string_view column, const RowPlace& place);
+  /// Index of the entity that a row defines. -1: the row is passed over (no event, or an equal row
+  /// before it) or rejected (the id is empty or defined twice in this file). `row_hash` tells equal
+  /// rows; 0: no rows are equal.
+  int64_t Define(std::string_view id, std::string_view column, const RowPlace& place,
+                 uint64_t row_hash = 0);
 
   /// The number of the feature `name`, for the functions below. The first call adds the feature.
   /// `is_guessed` lets the values of a kCategories feature tell its kind: kNumber if all are
@@ -92,7 +96,7 @@ class EntityBuilder {
   int64_t known_count_;  // entities with events
   std::vector<SideFileMatch> files_;
   std::vector<std::string> skipped_;
-  std::vector<bool> defined_;  // [entity] in the current side file
+  std::vector<std::optional<uint64_t>> row_hashes_;  // [entity] of its row in this side file
   std::vector<std::string> titles_;
   std::vector<Column> columns_;
 };

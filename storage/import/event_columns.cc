@@ -1,6 +1,7 @@
 #include "storage/import/event_columns.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -75,7 +76,8 @@ std::vector<std::string> EventColumns::Notes(const Table& table) const {
       return column->position == i || (column->is_there() && column->name.starts_with(name + ".") &&
                                        table.format() != "csv");
     };
-    if (std::ranges::none_of(std::initializer_list{&user, &item, &subject, &label, &time}, uses)) {
+    const std::array<const Column*, 5> used = {&user, &item, &subject, &label, &time};
+    if (std::ranges::none_of(used, uses)) {
       unused.push_back(name);
     }
   }

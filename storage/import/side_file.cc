@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/hash.h"
 #include "common/text.h"
 #include "storage/import/column_header.h"
 #include "storage/import/field_parser.h"
@@ -113,7 +114,7 @@ class SideFileReader {
     const auto& fields = table_->fields();
     const RowPlace place = table_->place();
     const std::string& id_name = table_->header().name(id_position_);
-    const int64_t entity = builder_->Define(fields[id_position_], id_name, place);
+    const int64_t entity = builder_->Define(fields[id_position_], id_name, place, RowHash());
     if (entity < 0) return;
     if (title_position_ < fields.size() && table_->RequireValue(title_position_, bad_rows_)) {
       builder_->SetTitle(entity, fields[title_position_]);
@@ -121,6 +122,19 @@ class SideFileReader {
     for (const SideColumn& column : columns_) {
       if (column.position < fields.size()) ReadCell(column, entity, place);
     }
+  }
+
+  // A hash of all fields. Objects count for their presence alone, as they make no feature.
+  uint64_t RowHash() {
+    constexpr char kEnd = '\x1F';
+    row_.clear();
+    for (size_t i = 0; i < table_->fields().size(); ++i) {
+      if (table_->FormOf(i) == FieldForm::kList) {
+        for (const std::string_view part : table_->Parts(i, "")) (row_ += part) += kEnd;
+      }
+      (row_ += table_->fields()[i]) += kEnd;
+    }
+    return Xxh3(row_.data(), row_.size());
   }
 
   void ReadCell(const SideColumn& column, int64_t entity, const RowPlace& place) {
@@ -183,6 +197,7 @@ class SideFileReader {
   size_t id_position_ = 0, title_position_ = ColumnHeader::kNone;
   size_t column_count_ = 0;  // columns of the table that were looked at
   std::vector<SideColumn> columns_;
+  std::string row_;
 };
 
 }  // namespace

@@ -24,5 +24,17 @@ TEST(EntityBuilder, KnowsItsCategoriesAgainAfterManyMoreFeatures) {
   EXPECT_THAT(table.features.front().categories, ElementsAre(1, 1));
 }
 
+TEST(EntityBuilder, KeepsSeveralNumbersOfAnEntityAsCategories) {
+  BadRows bad_rows(BadRowRule::kRefuse, 0);
+  EntityBuilder builder({"a", "b"}, /*add_unseen=*/false, &bad_rows);
+  const size_t one = builder.Feature("one", FeatureKind::kCategories, /*is_guessed=*/true);
+  const size_t many = builder.Feature("many", FeatureKind::kCategories, /*is_guessed=*/true);
+  for (const size_t feature : {one, many}) builder.AddCategory(feature, 0, "0.5");
+  builder.AddCategory(many, 0, "0.75");
+  const EntityTable table = builder.Build();
+  EXPECT_EQ(table.FindFeature("one")->kind, FeatureKind::kNumber);
+  EXPECT_EQ(table.FindFeature("many")->kind, FeatureKind::kCategories) << "no number is lost";
+}
+
 }  // namespace
 }  // namespace hearth

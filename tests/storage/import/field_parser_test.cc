@@ -49,6 +49,16 @@ TEST(ParseLabel, TakesFiniteNumbersAlone) {
   }
 }
 
+TEST(ParseLabel, TakesTrueAndFalse) {
+  for (const std::string_view yes : {"true", "True", "TRUE", " true "}) {
+    EXPECT_EQ(LabelOf(yes), 1.0F) << yes;
+  }
+  for (const std::string_view no : {"false", "False", "FALSE"}) EXPECT_EQ(LabelOf(no), 0.0F) << no;
+  for (const std::string_view bad : {"t", "yes", "tRUE", "+true", "true1"}) {
+    EXPECT_EQ(LabelOf(bad), -999.0F) << bad;
+  }
+}
+
 TEST(ParseLabel, NamesFileLineColumnAndValue) {
   BadRows bad_rows(BadRowRule::kRefuse, 0);
   float label = 0;
@@ -120,6 +130,17 @@ TEST(ParseTime, TakesDigitsOfADateInTheirUnitAlone) {
   }
 }
 
+TEST(ParseTime, TakesDigitsOfAnHourInTheirUnitAlone) {
+  EXPECT_EQ(TimeOf("14102100", TimeUnit::kHour), 1413849600);
+  EXPECT_EQ(TimeOf("00022912", TimeUnit::kHour), 951825600);
+  EXPECT_EQ(TimeOf("2000-02-29 12:00", TimeUnit::kHour), 951825600);
+  for (const std::string_view bad : {"14102124", "14023000", "14130100", "1410210", "141021000",
+                                     "-4102100", "", "1410210x", "978300760"}) {
+    EXPECT_EQ(TimeOf(bad, TimeUnit::kHour), -999) << bad;
+  }
+  EXPECT_EQ(TimeOf("14102100"), 14102100);
+}
+
 TEST(ParseTime, NamesTheUnitThatFits) {
   using enum TimeUnit;
   EXPECT_THAT(RefusalOf("978300760123", kSeconds), HasSubstr("--time-unit ms;"));
@@ -144,7 +165,7 @@ TEST(GuessTimeUnit, TakesTheUnitOfTheLargestNumber) {
 }
 
 TEST(ParseTimeUnit, KnowsItsNames) {
-  for (const std::string_view name : {"s", "ms", "us", "ns", "date"}) {
+  for (const std::string_view name : {"s", "ms", "us", "ns", "date", "yymmddhh"}) {
     EXPECT_EQ(NameOf(ParseTimeUnit(name)), name);
   }
   EXPECT_THROW(ParseTimeUnit("m"), UsageError);

@@ -269,6 +269,23 @@ TEST_F(JsonLines, MakesFeaturesOfKeysOfLaterRows) {
   EXPECT_EQ(late->numbers[1900 * 3 + 1], 0.25F);
 }
 
+TEST_F(JsonLines, PassesOverFeaturesThatRepeatARow) {
+  const std::string log = "{\"user\":1,\"item\":1}\n",
+                    row = "{\"item\":1,\"tags\":[\"a\",\"b\"]}\n";
+  std::vector<std::string> users = {"1"}, items = {"1"};
+  const auto read = [&](const std::string& features) {
+    EntityBuilder user_builder(users, false, &bad_rows_), item_builder(items, false, &bad_rows_);
+    WithItems(log, features)->ReadFeatures(&user_builder, &item_builder);
+    return item_builder.files().at(0).repeated;
+  };
+  EXPECT_EQ(read(row + row + row), 2);
+  for (const std::string other :
+       {"{\"item\":1,\"tags\":[\"a\"]}", "{\"item\":1,\"tags\":[\"a\",\"b\"],\"more\":2}"}) {
+    EXPECT_THAT(MessageOf<DataError>([&] { read(row + other + "\n"); }),
+                AllOf(HasSubstr("items:2"), HasSubstr("already described")));
+  }
+}
+
 TEST_F(JsonLines, RejectsCellsThatDoNotFitTheirKind) {
   const std::string log = "{\"user\":1,\"item\":1}\n";
   for (const auto& [kind, cell] :
