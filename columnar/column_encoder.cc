@@ -134,14 +134,18 @@ void ColumnEncoder::CodeDictionary(const arrow::Array& array) {
   constexpr uint32_t kUnknown = std::numeric_limits<uint32_t>::max();
   const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
   const arrow::Array& entries = *coded.dictionary();
-  std::vector<uint32_t> code_of_entry(entries.length(), kUnknown);
+  if (entries_ == nullptr || !entries_->Equals(entries)) {
+    entries_ = coded.dictionary();
+    code_of_entry_.assign(entries.length(), kUnknown);
+  }
   for (int64_t row = 0; row < array.length(); ++row) {
     if (array.IsNull(row)) {
       codes_.push_back(0);
       continue;
     }
-    uint32_t& code = code_of_entry[coded.GetValueIndex(row)];
-    if (code == kUnknown) code = CodeOf(CellText(entries, coded.GetValueIndex(row), &buffer_));
+    const int64_t entry = coded.GetValueIndex(row);
+    uint32_t& code = code_of_entry_[entry];
+    if (code == kUnknown) code = CodeOf(CellText(entries, entry, &buffer_));
     codes_.push_back(code);
   }
 }

@@ -41,6 +41,8 @@ class ColumnEncoder {
   std::vector<uint32_t> codes_;  // of the current array
   Texts new_texts_;
   std::unordered_map<std::string, uint32_t> code_of_text_;
+  std::shared_ptr<arrow::Array> entries_;  // the dictionary of the last array
+  std::vector<uint32_t> code_of_entry_;
   std::vector<uint32_t> code_of_small_;                // [integer >= 0]; 0: none yet
   std::unordered_map<int64_t, uint32_t> code_of_big_;  // other integers
 };

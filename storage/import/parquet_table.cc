@@ -153,7 +153,11 @@ void ParquetTable::Use(const std::vector<size_t>& ids, const std::vector<size_t>
 bool ParquetTable::Next() {
   if (!is_begun_) {
     std::vector<uint8_t> uses;
-    for (const Column& column : columns_) uses.push_back(column.use);
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      uses.push_back(columns_[i].use);
+      fields_.push_back(columns_[i].form == FieldForm::kObject ? "{...}" : "");
+      if (columns_[i].use != ParquetStream::kUnused) used_.push_back(i);
+    }
     process_.SendUses(uses);
     is_begun_ = true;
   }
@@ -228,17 +232,14 @@ void ParquetTable::TakeRows() {
 }
 
 void ParquetTable::FillFields() {
-  fields_.assign(columns_.size(), "");
-  for (size_t i = 0; i < columns_.size(); ++i) {
+  for (const size_t i : used_) {
     const Column& column = columns_[i];
-    if (column.form == FieldForm::kObject) fields_[i] = "{...}";
-    if (column.use == ParquetStream::kUnused) continue;
     if (column.use == ParquetStream::kCodes) {
       fields_[i] = column.text_of_code[column.codes[row_]];
     } else if (column.form == FieldForm::kValue) {
       fields_[i] = column.texts[row_];
-    } else if (column.starts[row_ + 1] > column.starts[row_]) {
-      fields_[i] = "[...]";
+    } else {
+      fields_[i] = column.starts[row_ + 1] > column.starts[row_] ? "[...]" : "";
     }
   }
 }

@@ -70,6 +70,7 @@ class ParquetTable : public Table {
   size_t file_ = 0;
   size_t row_ = 0, row_count_ = 0;  // of the message
   int64_t row_number_ = 0;
+  std::vector<size_t> used_;  // columns
   std::vector<std::string_view> fields_;
 };
 
