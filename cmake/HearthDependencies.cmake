@@ -19,6 +19,17 @@ add_library(hdf5::c INTERFACE IMPORTED)
 target_include_directories(hdf5::c SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(hdf5::c INTERFACE ${HDF5_C_LIBRARIES})
 
+# Arrow reads Parquet files. It is optional: launch/setup --parquet unpacks it from a wheel. A sanitizer would report the
+# library's own memory, so these builds do without.
+set(HEARTH_ARROW_DIR ${PROJECT_SOURCE_DIR}/.deps/arrow CACHE PATH "Arrow: the folder with include/ and lib/")
+file(GLOB arrow_library ${HEARTH_ARROW_DIR}/lib/libarrow.so*)
+file(GLOB parquet_library ${HEARTH_ARROW_DIR}/lib/libparquet.so*)
+if(arrow_library AND parquet_library AND NOT HEARTH_SANITIZE)
+  add_library(arrow::parquet INTERFACE IMPORTED)
+  target_include_directories(arrow::parquet SYSTEM INTERFACE ${HEARTH_ARROW_DIR}/include)
+  target_link_libraries(arrow::parquet INTERFACE ${parquet_library} ${arrow_library})
+endif()
+
 if(NOT HEARTH_LIBTORCH)
   return()
 endif()

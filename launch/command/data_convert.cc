@@ -13,21 +13,24 @@ namespace {
 
 void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
   const char* group =
-      "Columns (--format csv, jsonl, recbole, amazon, criteo, avazu): names; numbers from 1 (text "
-      "with delimiters); a.b for the key b of the object a (jsonl)";
+      "Columns (--format csv, jsonl, parquet, recbole, amazon, criteo, avazu): names; numbers from "
+      "1 "
+      "(text with delimiters); a.b for the key b of the object a (jsonl, parquet)";
   const auto add = [&](const char* flag, std::string* value, const char* help) {
     AddText(app, flag, value, help)->group(group);
   };
   add("--user-col", &columns->user_column,
-      "user id; default: user (csv, jsonl), user_id (recbole), device_ip (avazu); criteo needs "
+      "user id; default: user (csv, jsonl, parquet), user_id (recbole), device_ip (avazu); criteo "
+      "needs "
       "one");
   add("--item-col", &columns->item_column,
-      "item id; default: item (csv, jsonl), item_id (recbole), C14 (avazu); criteo needs one");
+      "item id; default: item (csv, jsonl, parquet), item_id (recbole), C14 (avazu); criteo needs "
+      "one");
   add("--label-col", &columns->label_column,
-      "label; default: none, every row is a positive event (csv, jsonl); rating or label "
+      "label; default: none, every row is a positive event (csv, jsonl, parquet); rating or label "
       "(recbole)");
   add("--time-col", &columns->time_column,
-      "time; default: none, rows keep their order (csv, jsonl); timestamp (recbole)");
+      "time; default: none, rows keep their order (csv, jsonl, parquet); timestamp (recbole)");
   add("--time-unit", &columns->time_unit,
       "numeric times: s, ms, us or ns since 1970, date (yyyymmdd), yymmddhh, or auto: as the "
       "first rows tell");
@@ -38,7 +41,8 @@ void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
 }
 
 void AddTableOptions(CLI::App* app, ColumnOptions* columns) {
-  const char* group = "Side files (--format csv, jsonl, amazon): delimited text or JSON lines";
+  const char* group =
+      "Side files (--format csv, jsonl, parquet, amazon): delimited text, JSON lines or Parquet";
   const auto add = [&](const char* flag, std::string* value, const char* help) {
     AddText(app, flag, value, help)->group(group);
   };

@@ -11,12 +11,13 @@
 
 namespace hearth {
 
-/// The columns of a log that is a table (csv, jsonl, recbole, amazon, criteo, avazu). A column is
-/// given by its name; in delimited text also by its number, from 1; in JSON lines "a.b" is the key
-/// b of the object a. The empty text stands for the usual name of the format.
+/// The columns of a log that is a table (csv, jsonl, parquet, recbole, amazon, criteo, avazu). A
+/// column is given by its name; in delimited text also by its number, from 1; in JSON lines and
+/// Parquet "a.b" is the key b of the object a. The empty text stands for the usual name of the
+/// format.
 struct ColumnOptions {
-  std::string user_column;   ///< csv and jsonl "user", recbole "user_id"
-  std::string item_column;   ///< csv and jsonl "item", recbole "item_id"
+  std::string user_column;   ///< csv, jsonl and parquet "user", recbole "user_id"
+  std::string item_column;   ///< csv, jsonl and parquet "item", recbole "item_id"
   std::string label_column;  ///< csv none, recbole "rating" or "label"; none: all labels are 1
   std::string time_column;   ///< csv none, recbole "timestamp"; none: rows keep their order
   std::string
@@ -56,8 +57,8 @@ struct ConvertOptions {
   SplitOptions split;
 };
 
-/// Returns "movielens", "amazon", "csv", "jsonl", "recbole", "criteo", "avazu", "metahin",
-/// "episodes", "sequences".
+/// Returns "movielens", "amazon", "csv", "jsonl", "parquet", "recbole", "criteo", "avazu",
+/// "metahin", "episodes", "sequences".
 std::vector<std::string> ConvertFormats();
 
 /// Converts a raw log. The log is streamed: memory holds vocabularies, side features and the events

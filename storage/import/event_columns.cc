@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/error.h"
 #include "common/text.h"
 
 namespace hearth {
@@ -31,7 +32,13 @@ std::string Described(TimeUnit unit) {
 }  // namespace
 
 void EventColumns::ChooseTimeUnit(const std::string& option, Table* table) {
-  if (option != "auto") {
+  if (time.is_there() && table->IsTime(time.position)) {
+    if (option != "auto") {
+      throw UsageError("--time-unit {}: the column '{}' has dates or timestamps; leave it out",
+                       option, time.name);
+    }
+    has_own_unit = true;
+  } else if (option != "auto") {
     time_unit = ParseTimeUnit(option);
   } else if (time.is_there()) {
     time_unit = GuessTimeUnit(table->FirstValues(time.position));
@@ -56,6 +63,8 @@ bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) 
   };
   if (!id(user, &event->user) || !id(item, &event->item)) return false;
   if (subject.is_there() && !id(subject, &event->subject)) return false;
+  event->user_code = table.CodeOf(user.position);
+  event->item_code = table.CodeOf(item.position);
   if (label.is_there() && !ParseLabel(text_of(label), label.name, place, bad_rows, &event->label)) {
     return false;
   }
@@ -65,7 +74,9 @@ bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) 
 
 std::vector<std::string> EventColumns::Notes(const Table& table) const {
   std::vector<std::string> notes, unused;
-  if (time.is_there()) {
+  if (has_own_unit) {
+    notes.push_back(fmt::format("times: '{}' has dates or timestamps of its own", time.name));
+  } else if (time.is_there()) {
     notes.push_back(fmt::format("times: numbers in '{}' are {}", time.name, Described(time_unit)));
   }
   if (!label.is_there()) notes.emplace_back("labels: no column, every row is a positive event");

@@ -26,7 +26,8 @@ struct EventColumns {
   Column subject;      ///< who acted, if the values of a task column take the users' place
   Column label, time;  ///< may be absent
   TimeUnit time_unit = TimeUnit::kSeconds;
-  std::string missing_id;  ///< a text that stands for no id in this log; "": none
+  bool has_own_unit = false;  ///< Table::IsTime holds for the column of times
+  std::string missing_id;     ///< a text that stands for no id in this log; "": none
 
   /// Chooses the time unit that `option` names; "auto": the one that fits the first times.
   void ChooseTimeUnit(const std::string& option, Table* table);

@@ -28,14 +28,22 @@ void EventReader::Add(const RawEvent& event, const RowPlace& place) {
   record.time = traits_.time == TimeMeaning::kNone ? 0 : event.time;
   record.nanoseconds = event.nanoseconds;
   record.row = rows_ - 1;
-  record.user = users_.Intern(event.user);
-  record.item = items_.Intern(event.item);
+  record.user = user_numbers_.Intern(event.user, event.user_code, &users_);
+  record.item = item_numbers_.Intern(event.item, event.item_code, &items_);
   if (!event.subject.empty()) record.subject = subjects_.Intern(event.subject);
   record.label = event.label;
   record.role = static_cast<uint8_t>(event.role);
   record.split = event.part.split;
   record.scenario = event.part.scenario;
   spill_->Add(record);
+}
+
+uint32_t EventReader::CodeNumbers::Intern(std::string_view id, uint32_t code,
+                                          Vocabulary* vocabulary) {
+  if (code == RawEvent::kNoCode) return vocabulary->Intern(id);
+  if (code >= plus_one_.size()) plus_one_.resize(code + size_t{code} / 2 + 1);
+  if (plus_one_[code] == 0) plus_one_[code] = vocabulary->Intern(id) + 1;
+  return plus_one_[code] - 1;
 }
 
 float EventReader::MissingLabel() const {

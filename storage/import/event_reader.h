@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "storage/import/bad_rows.h"
 #include "storage/import/clean.h"
@@ -29,11 +31,21 @@ class EventReader : public EventSink {
   float MissingLabel() const;
 
  private:
+  /// The numbers of codes that have come before, so that their ids are not looked up again.
+  class CodeNumbers {
+   public:
+    uint32_t Intern(std::string_view id, uint32_t code, Vocabulary* vocabulary);
+
+   private:
+    std::vector<uint32_t> plus_one_;  // [code] the number + 1; 0: none yet
+  };
+
   SourceTraits traits_;
   MissingRule missing_;
   SpillStore* spill_;
   BadRows* bad_rows_;
   Vocabulary users_, items_, subjects_;
+  CodeNumbers user_numbers_, item_numbers_;
   int64_t rows_ = 0, missing_count_ = 0, label_count_ = 0;
   double label_sum_ = 0;
 };

@@ -40,6 +40,9 @@ struct RawEvent {
   /// The id of the acting user if `user` holds the value of a task column; else empty. Events of
   /// different subjects are no duplicates.
   std::string_view subject;
+  /// Small numbers of user and item: events with equal codes have equal ids. kNoCode: none.
+  static constexpr uint32_t kNoCode = 0xFFFF'FFFF;
+  uint32_t user_code = kNoCode, item_code = kNoCode;
   float label = 1;          ///< NaN: missing
   int64_t time = 0;         ///< SourceTraits::time says its meaning
   int32_t nanoseconds = 0;  ///< behind `time`, if that is seconds: orders events of one second

@@ -25,14 +25,14 @@ std::unique_ptr<EventSource> MakeTableFormat(const std::string& format,
 }  // namespace
 
 std::vector<std::string> ConvertFormats() {
-  return {"movielens", "amazon", "csv",     "jsonl",    "recbole",
+  return {"movielens", "amazon", "csv",     "jsonl",    "parquet",  "recbole",
           "criteo",    "avazu",  "metahin", "episodes", "sequences"};
 }
 
 std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadRows* bad_rows) {
   const std::string& format = options.format;
   const bool task_column = options.task_by != "user" && options.task_by != "item";
-  const std::vector<std::string> tables = {"csv", "jsonl", "amazon", "criteo", "avazu"};
+  const std::vector<std::string> tables = {"csv", "jsonl", "parquet", "amazon", "criteo", "avazu"};
   const bool is_table = std::ranges::find(tables, format) != tables.end();
   if (task_column && !is_table) {
     throw UsageError("--task-by {}: format {} has no such column; legal are user, item{}",

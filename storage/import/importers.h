@@ -22,9 +22,9 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
 /// names, so one configuration fits all editions.
 std::unique_ptr<EventSource> MakeMovieLensSource(const std::string& folder, BadRows* bad_rows);
 
-/// A table (OpenTable) of the kind `format`: csv or jsonl. The values of `task_column` become the
-/// tasks; "": users or items are the tasks. Side files may be tables of any kind. Throws DataError,
-/// with the right format, when the log is another kind of table.
+/// A table (OpenTable) of the kind `format`: csv, jsonl or parquet. The values of `task_column`
+/// become the tasks; "": users or items are the tasks. Side files may be tables of any kind. Throws
+/// DataError, with the right format, when the log is another kind of table.
 std::unique_ptr<EventSource> MakeTableSource(const std::string& format, const std::string& file,
                                              const ColumnOptions& options,
                                              const std::string& task_column, BadRows* bad_rows);

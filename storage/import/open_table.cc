@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "common/error.h"
 #include "common/text.h"
 #include "storage/import/delimited_table.h"
 #include "storage/import/json_table.h"
+#include "storage/import/parquet_table.h"
 #include "storage/import/table.h"
+#include "storage/import/text_input.h"
 
 namespace hearth {
 namespace {
@@ -38,10 +41,30 @@ void RefuseOtherFormats(const std::string& path, std::string_view head, std::str
   }
 }
 
+[[noreturn]] void RefuseAsParquet(const std::string& path) {
+  if (IsReadOnce(path)) {
+    throw DataError("{} is a pipe; a Parquet file has its index at its end, so give its path",
+                    path == "-" ? "the standard input" : path);
+  }
+  if (!std::filesystem::exists(path)) throw DataError("{} does not exist", path);
+  TableFiles(path);  // throws for a folder
+  throw DataError(
+      "{} is no Parquet file: it does not begin with PAR1; if it holds text, give --format csv or "
+      "jsonl",
+      path);
+}
+
 }  // namespace
 
 std::unique_ptr<Table> OpenTable(const std::string& path, const ColumnOptions& options,
                                  BadRows* bad_rows, std::string_view wanted) {
+  if (IsParquet(path)) {
+    if (!wanted.empty() && wanted != "parquet") {
+      throw DataError("{} is a Parquet file, not {}; give --format parquet", path, wanted);
+    }
+    return std::make_unique<ParquetTable>(path, bad_rows);
+  }
+  if (wanted == "parquet") RefuseAsParquet(path);
   auto records = std::make_unique<RecordReader>(path, RecordFormat(), bad_rows);
   const std::string_view head = Trim(records->head());
   RefuseOtherFormats(path, head, wanted);

@@ -10,6 +10,7 @@
 #include "storage/import/bad_rows.h"
 #include "storage/import/column_header.h"
 #include "storage/import/convert.h"
+#include "storage/import/event_source.h"
 
 namespace hearth {
 
@@ -55,9 +56,17 @@ class Table {
   /// The texts of a column in the first rows that have it, for guesses. Call this before Next().
   virtual std::vector<std::string> FirstValues(size_t column) = 0;
 
+  /// True for a column of dates or timestamps: its texts are seconds since 1970.
+  virtual bool IsTime(size_t /*column*/) const { return false; }
+  /// Says, before Next(), that no other columns than these are used. The fields of others may be
+  /// "" from now on.
+  virtual void Use(const std::vector<size_t>& /*ids*/, const std::vector<size_t>& /*others*/) {}
+  /// RawEvent::user_code for the text of an id column in this row.
+  virtual uint32_t CodeOf(size_t /*column*/) const { return RawEvent::kNoCode; }
+
   /// The lines so far that a quoted field has joined to the line before them.
   virtual int64_t joined_line_count() const { return 0; }
-  /// The format of a log of this kind: "csv", "jsonl".
+  /// The format of a log of this kind: "csv", "jsonl", "parquet".
   virtual std::string_view format() const = 0;
   /// For people: how the table is read.
   virtual std::string Described() const = 0;
@@ -66,10 +75,10 @@ class Table {
 /// The number of rows that a guess looks at.
 inline constexpr size_t kRowsLookedAt = 100;
 
-/// Opens a table. Its content tells its kind, not its name. `wanted` is the format that it must
-/// have; "": any. Throws DataError when the file is empty, of a kind that holds no table, or of
-/// another format (the message names it), UsageError when the options do not fit, and the errors of
-/// TextInput. `bad_rows` outlives the table.
+/// Opens a table. Its content tells its kind, not its name; a folder holds parts of Parquet.
+/// `wanted` is the format that it must have; "": any. Throws DataError when the file is empty, of a
+/// kind that holds no table, or of another format (the message names it), UsageError when the
+/// options do not fit, and the errors of TextInput. `bad_rows` outlives the table.
 std::unique_ptr<Table> OpenTable(const std::string& path, const ColumnOptions& options,
                                  BadRows* bad_rows, std::string_view wanted = "");
 

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "storage/import/event_columns.h"
 #include "storage/import/importers.h"
+#include "storage/import/parquet_table.h"
 #include "storage/import/side_file.h"
 
 namespace hearth {
@@ -41,15 +42,18 @@ class TableSource : public EventSource {
     if (!options_.time_column.empty()) columns_.time = Find(options_.time_column);
     columns_.ChooseTimeUnit(options_.time_unit, table_.get());
     columns_.missing_id = log_.missing_id;
+    table_->Use({columns_.user.position, columns_.item.position, columns_.subject.position},
+                {columns_.label.position, columns_.time.position});
   }
 
   SourceTraits traits() const override {
     SourceTraits traits;
     traits.format = log_.format + " (" + std::filesystem::path(log_.file).filename().string() + ")";
     traits.time = columns_.time.is_there() ? TimeMeaning::kSeconds : TimeMeaning::kNone;
-    traits.inputs = {log_.file};
-    if (!options_.user_features.empty()) traits.inputs.push_back(options_.user_features);
-    if (!options_.item_features.empty()) traits.inputs.push_back(options_.item_features);
+    for (const std::string* path : {&log_.file, &options_.user_features, &options_.item_features}) {
+      if (path->empty()) continue;
+      for (std::string& file : TableFiles(*path)) traits.inputs.push_back(std::move(file));
+    }
     return traits;
   }
 

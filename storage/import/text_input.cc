@@ -31,7 +31,7 @@ constexpr std::array<Kind, 8> kOtherKinds = {{
     {"PK\x03\x04", "a zip archive (or a spreadsheet)", "unpack it: unzip FILE"},
     {"7z\xBC\xAF\x27\x1C", "a 7z archive", "unpack it: 7z x FILE"},
     {"Rar!\x1A\x07", "a rar archive", "unpack it first"},
-    {"PAR1", "a Parquet file", "write it as CSV or JSON lines"},
+    {"PAR1", "a Parquet file", "give --format parquet and its path"},
     {"\x89HDF\r\n\x1A\n", "an HDF5 file", "write it as CSV or JSON lines"},
     {"SQLite format 3", "an SQLite data base", "export the table as CSV"},
     {"ARROW1", "an Arrow file", "write it as CSV or JSON lines"},

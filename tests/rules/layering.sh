@@ -60,12 +60,14 @@ BEGIN {
   only("(^|[^A-Za-z0-9_])nccl[A-Z]", "NCCL", "cluster")
   only("(^|[^A-Za-z0-9_])(H5[A-Z]|hid_t|hsize_t|herr_t)", "HDF5", "storage")
   only("(^|[^A-Za-z0-9_])YAML::", "YAML", "launch")
+  only("(^|[^A-Za-z0-9_])(arrow|parquet)::", "Arrow", "columnar")
   only("(^|[^A-Za-z0-9_])argv([^A-Za-z0-9_]|$)", "argv", "launch cluster")
   only("(^|[^A-Za-z0-9_])(at|torch|c10)::", "LibTorch", "trainer launch")
 
   # The same for system headers.
   header("mpi.h", "cluster"); header("nccl.h", "cluster"); header("hdf5", "storage"); header("H5", "storage")
   header("yaml-cpp/", "launch"); header("CLI/", "launch")
+  header("arrow/", "columnar"); header("parquet/", "columnar")
   header("ATen/", "trainer launch"); header("torch/", "trainer launch"); header("c10/", "trainer launch")
 }
 
