@@ -1,5 +1,6 @@
 #include "trainer/evaluate/training_log.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace hearth {
@@ -21,6 +22,26 @@ void TrainingLog::AddRow(std::span<const uint32_t> row_columns, std::span<const 
   columns.insert(columns.end(), row_columns.begin(), row_columns.end());
   labels.insert(labels.end(), row_labels.begin(), row_labels.end());
   offsets.push_back(event_count());
+}
+
+bool TrainingLog::is_binary() const {
+  const auto ones = std::ranges::count(labels, 1.0f), zeros = std::ranges::count(labels, 0.0f);
+  return ones > 0 && zeros > 0 && ones + zeros == std::ssize(labels);
+}
+
+TrainingLog TrainingLog::Positives() const {
+  TrainingLog result;
+  result.column_count = column_count;
+  result.positive_only = true;
+  for (int64_t row = 0; row < row_count(); ++row) {
+    for (int64_t event = offsets[row]; event < offsets[row + 1]; ++event) {
+      if (labels[event] <= 0.0f) continue;
+      result.columns.push_back(columns[event]);
+      result.labels.push_back(1.0f);
+    }
+    result.offsets.push_back(result.event_count());
+  }
+  return result;
 }
 
 TrainingLog TrainingLog::Transposed() const {
