@@ -69,7 +69,8 @@ void StartUnseen(const ParameterLayout& layout, const AlsModel& als, int64_t ite
 }  // namespace
 
 void StartFromAls(const Dataset& dataset, const ModelOptions& options, const BoundEntities& items,
-                  const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters) {
+                  const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters,
+                  MetaOptions::Loss loss) {
   EmbeddingTable& table = IdTable(parameters);
   const int64_t factors = std::min(kMaxFactors, table.dim() - 1);
   if (factors < 1) throw ConfigError("model.start=als needs model.dim >= 2, it is {}", options.dim);
@@ -88,6 +89,9 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options, const Bou
         "the {} ids of table '{}' only; use model.start=random",
         table.directory().row_count(), table.directory().id_count(), table.name());
   }
+  // The derivative of the logit at the mean label.
+  const double mean = std::clamp(bias.mean(), 0.01, 0.99);
+  const double bias_scale = loss == MetaOptions::Loss::kBce ? 1.0 / (mean * (1.0 - mean)) : 1.0;
   at::Tensor rows = at::zeros(table.rows().sizes(), at::TensorOptions().dtype(at::kDouble));
   auto* values = rows.mutable_data_ptr<double>();
   for (int64_t item = 0; item < items.entity_count(); ++item) {
@@ -97,7 +101,7 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options, const Bou
     const std::span<const double> vector = als.ItemVector(item);
     double* to = values + row * table.dim();
     for (int64_t k = 0; k < factors; ++k) to[k] = vector[k + 1];
-    to[table.dim() - 1] = from_ones ? bias.column_bias(item) : vector[0];
+    to[table.dim() - 1] = from_ones ? bias_scale * bias.column_bias(item) : vector[0];
   }
   table.rows().copy_(rows);
   if (options.type == ModelOptions::Type::kEmbeddingDot) {

@@ -141,7 +141,7 @@ void Trainer::Begin() {
   observer_.OnEngine(engine_.reason, threads_.count());
   if (checkpoints_.Resume() || options_.model.start != ModelOptions::Start::kAls) return;
   StartFromAls(dataset_, options_.model, on_data_.data.items(), on_data_.learner.layout(),
-               options_.seed, state_.parameters);
+               options_.seed, state_.parameters, on_data_.learner.loss());
 }
 
 bool Trainer::IsDone() const {
