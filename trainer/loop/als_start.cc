@@ -14,7 +14,7 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kMaxFactors = 64;
+constexpr int64_t kMaxFactors = 16, kMaxFactorsOfPositives = 64;
 constexpr double kRidge = 10.0;
 // Positive events: the ridge of the factors weighs as much as this share of a task's events, and at
 // least kLeastRidge. Sparse logs so keep the little they tell.
@@ -72,14 +72,15 @@ void StartFromAls(const Dataset& dataset, const ModelOptions& options, const Bou
                   const ParameterLayout& layout, uint64_t seed, MetaParameters& parameters,
                   MetaOptions::Loss loss) {
   EmbeddingTable& table = IdTable(parameters);
-  const int64_t factors = std::min(kMaxFactors, table.dim() - 1);
-  if (factors < 1) throw ConfigError("model.start=als needs model.dim >= 2, it is {}", options.dim);
   const TrainingLog log = ReadTrainingLog(dataset);
   const BiasModel bias(log, {});
   // Zeros of a log of 0/1 labels are often drawn at random: its factors come from the ones alone.
   const bool from_ones = log.is_binary();
   const TrainingLog positives = from_ones ? log.Positives() : TrainingLog{};
   const TrainingLog& events = from_ones ? positives : log;
+  const int64_t most = events.positive_only ? kMaxFactorsOfPositives : kMaxFactors;
+  const int64_t factors = std::min(most, table.dim() - 1);
+  if (factors < 1) throw ConfigError("model.start=als needs model.dim >= 2, it is {}", options.dim);
   const AlsModel als(
       events, bias,
       {.dim = factors, .ridge = RidgeOf(events), .unseen_weight = kUnseenWeight, .seed = seed});
