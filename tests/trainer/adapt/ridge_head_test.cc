@@ -272,6 +272,7 @@ TEST_P(RidgeHeadTest, ForBprUnseenItemsAreThePriorPrecision) {
   const HeadRows inputs = learner.model().MakeHeadRows(encoded.support.rows);
   const at::Tensor features = learner.model().Features(theta, inputs).x.x;
   const at::Tensor scores = learner.model().Score(theta, inputs);
+  const at::Tensor strengths = theta[learner.layout().Find("ridge.log_strength")];
   const at::Tensor unseen = theta[learner.layout().Find("ridge.unseen")];
   for (int64_t t = 0; t < chunk.task_count(); ++t) {
     const int64_t count = chunk.support.offsets[t + 1] - chunk.support.offsets[t];
@@ -279,7 +280,7 @@ TEST_P(RidgeHeadTest, ForBprUnseenItemsAreThePriorPrecision) {
     Matrix normal(n, std::vector<double>(n, 0.0));
     std::vector<double> right(n, 0.0);
     for (size_t i = 0; i < n; ++i) {
-      normal[i][i] += 1.0;  // the start of every strength
+      normal[i][i] += std::exp(strengths[i].item<double>());
       const std::vector<double> a = ToDoubles(unseen[static_cast<int64_t>(i)]);
       for (size_t j = 0; j < n; ++j) {
         const std::vector<double> b = ToDoubles(unseen[static_cast<int64_t>(j)]);
