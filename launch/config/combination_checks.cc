@@ -72,10 +72,10 @@ class Checker {
       RefuseWithoutEffect("meta.adapt", "meta.method",
                           "meta.method anil always adapts the last layer");
     }
-    Require(meta.method != Method::kRidge || meta.loss == MetaOptions::Loss::kMse, "meta.method",
+    Require(meta.method != Method::kRidge || meta.loss != MetaOptions::Loss::kBce, "meta.method",
             "meta.loss",
-            "meta.method ridge solves least squares and needs meta.loss=mse; for other losses use "
-            "meta.method=maml");
+            "meta.method ridge solves least squares and needs meta.loss=mse, or bpr for positive "
+            "events; for meta.loss=bce use meta.method=maml");
     Require(descent.learn_inner_lr != GradientDescentOptions::LearnInnerLr::kPerElement ||
                 descent.fast_weights != GradientDescentOptions::FastWeights::kFactored,
             "meta.learn_inner_lr", "meta.fast_weights",

@@ -28,6 +28,26 @@ void TrainingLog::AddRow(std::span<const uint32_t> row_columns, std::span<const 
   offsets.push_back(event_count());
 }
 
+bool TrainingLog::is_binary() const {
+  const auto ones = std::ranges::count(labels, 1.0f), zeros = std::ranges::count(labels, 0.0f);
+  return ones > 0 && zeros > 0 && ones + zeros == std::ssize(labels);
+}
+
+TrainingLog TrainingLog::Positives() const {
+  TrainingLog result;
+  result.column_count = column_count;
+  result.positive_only = true;
+  for (int64_t row = 0; row < row_count(); ++row) {
+    for (int64_t event = offsets[row]; event < offsets[row + 1]; ++event) {
+      if (labels[event] <= 0.0f) continue;
+      result.columns.push_back(columns[event]);
+      result.labels.push_back(1.0f);
+    }
+    result.offsets.push_back(result.event_count());
+  }
+  return result;
+}
+
 TrainingLog TrainingLog::Transposed() const {
   TrainingLog result;
   result.column_count = row_count();

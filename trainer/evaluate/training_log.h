@@ -28,6 +28,10 @@ struct TrainingLog {
   bool HasBinaryLabels() const;
 
   void AddRow(std::span<const uint32_t> row_columns, std::span<const float> row_labels);
+  /// True when every label is 0 or 1, and both occur.
+  bool is_binary() const;
+  /// The events of label > 0 as a positive-only log with the same rows and columns.
+  TrainingLog Positives() const;
   /// Turns rows into columns. The events of each new row are ordered by old row.
   TrainingLog Transposed() const;
 };

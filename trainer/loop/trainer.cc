@@ -143,7 +143,7 @@ void Trainer::Begin() {
   if (checkpoints_.Resume()) return;
   if (options_.model.start == ModelOptions::Start::kAls) {
     StartFromAls(dataset_, options_.model, on_data_.data.items(), on_data_.learner.layout(),
-                 options_.seed, state_.parameters);
+                 options_.seed, state_.parameters, on_data_.learner.loss());
   }
   validation_.Run();
   if (validation_.MetricOf(0)) checkpoints_.Begin(Notes());

@@ -256,17 +256,60 @@ TEST_P(RidgeHeadTest, ATaskThatIsNotFiniteIsLeftOut) {
   EXPECT_TRUE(std::isnan(result.query_loss[1]));
 }
 
-TEST_P(RidgeHeadTest, OtherLossesAreRefusedByBothKeys) {
-  for (const MetaOptions::Loss loss : {MetaOptions::Loss::kBce, MetaOptions::Loss::kBpr}) {
-    LearnerOptions options = Options(GetParam());
-    options.meta.loss = loss;
-    try {
-      SmallWorld(options, at::kDouble);
-      FAIL() << "not refused";
-    } catch (const ConfigError& error) {
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.method=ridge"));
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.loss=mse"));
+// (X^T X + U U^T + strength) d = X^T (1 - s), whatever the labels are.
+TEST_P(RidgeHeadTest, ForBprUnseenItemsAreThePriorPrecision) {
+  LearnerOptions options = Options(GetParam());
+  options.meta.loss = MetaOptions::Loss::kBpr;
+  SmallWorld world(options, at::kDouble);
+  const Chunk chunk = SmallWorld::MakeChunk(5, false, 2, 3);
+  const MetaParameters& parameters = world.parameters();
+  const ChunkBatch batch = world.builder().Build(chunk);
+  const Learner& learner = world.learner();
+  const ParameterValues theta = ViewParameters(learner.layout(), parameters.dense);
+  const EncodedChunk encoded =
+      learner.Encode(theta, batch, GatherTableRows(parameters, batch.table_rows));
+  const TaskState state = learner.adaptation().Adapt(theta, encoded, Graph::kNone);
+  const HeadRows inputs = learner.model().MakeHeadRows(encoded.support.rows);
+  const at::Tensor features = learner.model().Features(theta, inputs).x.x;
+  const at::Tensor scores = learner.model().Score(theta, inputs);
+  const at::Tensor strengths = theta[learner.layout().Find("ridge.log_strength")];
+  const at::Tensor unseen = theta[learner.layout().Find("ridge.unseen")];
+  for (int64_t t = 0; t < chunk.task_count(); ++t) {
+    const int64_t count = chunk.support.offsets[t + 1] - chunk.support.offsets[t];
+    const size_t n = static_cast<size_t>(features.size(2));
+    Matrix normal(n, std::vector<double>(n, 0.0));
+    std::vector<double> right(n, 0.0);
+    for (size_t i = 0; i < n; ++i) {
+      normal[i][i] += std::exp(strengths[i].item<double>());
+      const std::vector<double> a = ToDoubles(unseen[static_cast<int64_t>(i)]);
+      for (size_t j = 0; j < n; ++j) {
+        const std::vector<double> b = ToDoubles(unseen[static_cast<int64_t>(j)]);
+        for (size_t k = 0; k < n; ++k) normal[i][j] += a[k] * b[k];
+      }
     }
+    for (int64_t r = 0; r < count; ++r) {
+      const std::vector<double> x = ToDoubles(features[t][r]);
+      for (size_t i = 0; i < n; ++i) {
+        right[i] += x[i] * (1.0 - scores[t][r].item<double>());
+        for (size_t j = 0; j < n; ++j) normal[i][j] += x[i] * x[j];
+      }
+    }
+    const std::vector<double> expected = Solve(normal, right);
+    const std::vector<double> change = ToDoubles((*state.Find("ridge.change"))[t]);
+    ASSERT_EQ(change.size(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_NEAR(change[i], expected[i], 1e-10);
+  }
+}
+
+TEST_P(RidgeHeadTest, CrossEntropyIsRefusedByBothKeys) {
+  LearnerOptions options = Options(GetParam());
+  options.meta.loss = MetaOptions::Loss::kBce;
+  try {
+    SmallWorld(options, at::kDouble);
+    FAIL() << "not refused";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.method=ridge"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("meta.loss=mse"));
   }
 }
 

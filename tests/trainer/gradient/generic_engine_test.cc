@@ -71,6 +71,7 @@ std::vector<Case> OtherFamilies() {
   for (const Type type : kEveryModel) {
     const std::string name = TestNameOf(type);
     cases.push_back({type, Method::kRidge, Learn::kNo, Loss::kMse, name + "_ridge_mse"});
+    cases.push_back({type, Method::kRidge, Learn::kNo, Loss::kBpr, name + "_ridge_bpr"});
     for (const auto& [loss, loss_name] :
          {std::pair(Loss::kMse, "_mse"), std::pair(Loss::kBce, "_bce"),
           std::pair(Loss::kBpr, "_bpr")}) {
