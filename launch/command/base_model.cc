@@ -62,7 +62,8 @@ TrainedModel FindFolder(const BaseModelRequest& request, const Job& job) {
   }
   TrainedModel model;
   model.folder = std::make_unique<ModelFolder>(request.model);
-  model.config = LoadConfig({{model.folder->config_path()}, request.overrides}).config;
+  model.config =
+      LoadConfig({.files = {model.folder->config_path()}, .overrides = request.overrides}).config;
   const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
   const auto& schema = model.folder->schema();
   model.learner = std::make_unique<Learner>(schema, model.config, tensors);

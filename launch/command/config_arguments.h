@@ -1,8 +1,11 @@
 #pragma once
 
+#include <string>
+
 #include <CLI/App.hpp>
 
-#include "launch/config/load.h"
+#include "launch/command/options.h"
+#include "launch/config/preset.h"
 
 namespace hearth {
 
@@ -15,6 +18,12 @@ inline void AddConfigArguments(CLI::App* app, ConfigRequest* request) {
   app->add_option("settings", request->overrides,
                   "settings that win over files, such as meta.inner_steps=5")
       ->type_name("KEY=VALUE");
+}
+
+/// Adds `--preset NAME`.
+inline void AddPresetOption(CLI::App* app, std::string* preset) {
+  AddName(app, "--preset", preset, PresetNames(),
+          "tuned settings below files and overrides; auto: as the data tell, if there is no file");
 }
 
 }  // namespace hearth

@@ -58,7 +58,7 @@ void RequireMpirunAllowed() {
 }
 
 int LaunchLocal(const LocalOptions& options) {
-  RequireTrainingKeys(LoadConfig(options.request).config);
+  RequireTrainingKeys(LoadTrainingConfig(options.request, "auto").config);
   MpirunJob job{options.ranks, UsableCores(), options.hostfile, {}};
   if (!job.hostfile.empty()) {
     if (access(job.hostfile.c_str(), R_OK) != 0) {

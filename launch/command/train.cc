@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <spdlog/spdlog.h>
+
 #include "launch/command/commands.h"
 #include "launch/command/config_arguments.h"
 #include "launch/command/options.h"
@@ -10,12 +12,13 @@ namespace hearth {
 void AddTrain(CLI::App* parent, Invocation* invocation) {
   struct Options {
     ConfigRequest request;
-    std::string progress = "auto";
+    std::string preset = "auto", progress = "auto";
     bool dry_run = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* app = parent->add_subcommand("train", "meta-train a base model; alone or under mpirun");
   AddConfigArguments(app, &options->request);
+  AddPresetOption(app, &options->preset);
   AddName(app, "--progress", &options->progress, {"auto", "plain", "bar", "off"},
           "auto: a bar on a terminal without mpirun, otherwise a line every log.every");
   app->add_flag("--dry-run", options->dry_run,
@@ -23,7 +26,13 @@ void AddTrain(CLI::App* parent, Invocation* invocation) {
   OnChosen(
       app, invocation,
       [options, invocation](Job& job) {
-        const CheckedConfig config(LoadConfig(options->request).config);
+        std::string preset;
+        const CheckedConfig config(
+            LoadTrainingConfig(options->request, options->preset, &preset).config);
+        if (job.is_root() && preset != "none") {
+          spdlog::info("preset {}: `hearth config show --preset {}` prints its keys", preset,
+                       preset);
+        }
         if (options->dry_run) return DryRun(config, job);
         return TrainRun(config, *invocation, options->progress, job);
       },

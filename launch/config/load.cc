@@ -135,6 +135,10 @@ LoadedConfig LoadConfig(const ConfigRequest& request) {
   LoadedConfig loaded;
   Problems problems;
   int layer = 0;
+  if (!request.preset.text.empty()) {
+    const std::string source = fmt::format("preset {}", request.preset.name);
+    ApplySettings(ParseConfigText(request.preset.text, source, "."), layer, &loaded, &problems);
+  }
   for (const std::string& file : request.files) {
     ApplySettings(ReadConfigFile(file), ++layer, &loaded, &problems);
   }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launch/config/config.h"
@@ -9,8 +10,15 @@
 
 namespace hearth {
 
+/// A configuration of configs/ for one kind of data, as part of the command.
+struct Preset {
+  std::string_view name;  ///< of the file, without .yaml
+  std::string_view text;  ///< YAML
+};
+
 /// The configuration arguments of a command line.
 struct ConfigRequest {
+  Preset preset = {};              ///< files and overrides win over it; empty: none
   std::vector<std::string> files;  ///< a later file wins over an earlier one
   /// "key=value". Overrides win over files, and a later override wins over an earlier one.
   std::vector<std::string> overrides;
@@ -19,7 +27,7 @@ struct ConfigRequest {
 /// The place that set a key.
 struct Origin {
   Place place;
-  int layer = 0;  ///< 1, 2, ... for the files in order; all overrides are the last layer
+  int layer = 0;  ///< 0: preset; 1, 2, ... the files in order; all overrides are the last layer
 };
 
 struct LoadedConfig {

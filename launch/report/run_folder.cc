@@ -205,7 +205,7 @@ Config ReadRunConfig(const std::string& run_folder, const std::vector<std::strin
   if (!fs::exists(ConfigPath(run_folder))) {
     throw ConfigError("{}: holds no run (no config.yaml)", run_folder);
   }
-  return LoadConfig({{ConfigPath(run_folder)}, overrides}).config;
+  return LoadConfig({.files = {ConfigPath(run_folder)}, .overrides = overrides}).config;
 }
 
 }  // namespace hearth

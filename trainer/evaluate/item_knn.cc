@@ -82,7 +82,7 @@ std::vector<double> Norms(const TrainingLog& by_item) {
 
 ItemKnn::ItemKnn(const TrainingLog& log, BiasModel bias, const Options& options)
     : options_(options),
-      sums_cosines_(log.positive_only || log.HasBinaryLabels()),
+      sums_cosines_(log.positive_only || log.is_binary()),
       adds_item_biases_(!log.positive_only),
       bias_(std::move(bias)) {
   const TrainingLog by_task =

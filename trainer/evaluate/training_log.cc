@@ -18,10 +18,6 @@ double TrainingLog::MeanLabel() const {
   return std::accumulate(labels.begin(), labels.end(), 0.0) / static_cast<double>(labels.size());
 }
 
-bool TrainingLog::HasBinaryLabels() const {
-  return std::ranges::all_of(labels, [](float label) { return label == 0.0f || label == 1.0f; });
-}
-
 void TrainingLog::AddRow(std::span<const uint32_t> row_columns, std::span<const float> row_labels) {
   columns.insert(columns.end(), row_columns.begin(), row_columns.end());
   labels.insert(labels.end(), row_labels.begin(), row_labels.end());

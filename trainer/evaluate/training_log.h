@@ -24,8 +24,6 @@ struct TrainingLog {
   std::span<const float> LabelsOf(int64_t row) const;
   /// The mean label of all events; 0 without events.
   double MeanLabel() const;
-  /// True if every label is 0 or 1.
-  bool HasBinaryLabels() const;
 
   void AddRow(std::span<const uint32_t> row_columns, std::span<const float> row_labels);
   /// True when every label is 0 or 1, and both occur.

@@ -30,7 +30,7 @@ inline std::string RefusalOf(const std::string& text) {
 /// Returns the same for overrides.
 inline std::string RefusalOfOverrides(const std::vector<std::string>& overrides) {
   try {
-    LoadConfig({{}, overrides});
+    LoadConfig({.overrides = overrides});
   } catch (const Error& error) {
     return error.what();
   }

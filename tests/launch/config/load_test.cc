@@ -33,17 +33,18 @@ TEST(LoadConfig, DefaultsComeFromTheStructs) {
 TEST(LoadConfig, LaterFilesAndThenOverridesWin) {
   const std::string first = WriteFile("first.yaml", "meta: {inner_steps: 2, inner_lr: 0.5}\n");
   const std::string second = WriteFile("second.yaml", "meta: {inner_steps: 4}\n");
-  EXPECT_EQ(LoadConfig({{first, second}, {}}).config.descent.inner_steps, 4);
-  EXPECT_EQ(LoadConfig({{second, first}, {}}).config.descent.inner_steps, 2);
-  const Config config =
-      LoadConfig({{first, second}, {"meta.inner_steps=8", "meta.inner_steps=9"}}).config;
+  EXPECT_EQ(LoadConfig({.files = {first, second}, .overrides = {}}).config.descent.inner_steps, 4);
+  EXPECT_EQ(LoadConfig({.files = {second, first}, .overrides = {}}).config.descent.inner_steps, 2);
+  const Config config = LoadConfig({.files = {first, second},
+                                    .overrides = {"meta.inner_steps=8", "meta.inner_steps=9"}})
+                            .config;
   EXPECT_EQ(config.descent.inner_steps, 9);
   EXPECT_EQ(config.descent.inner_lr, 0.5);
 }
 
 TEST(LoadConfig, RemembersWhereAValueCameFrom) {
   const std::string file = WriteFile("origin.yaml", "meta:\n  inner_lr: 0.5\n");
-  const auto origins = LoadConfig({{file}, {"meta.inner_steps=8"}}).origins;
+  const auto origins = LoadConfig({.files = {file}, .overrides = {"meta.inner_steps=8"}}).origins;
   EXPECT_EQ(origins.at("meta.inner_lr").place.line, 2);
   EXPECT_EQ(origins.at("meta.inner_lr").layer, 1);
   EXPECT_TRUE(origins.at("meta.inner_steps").place.on_command_line());
@@ -52,7 +53,7 @@ TEST(LoadConfig, RemembersWhereAValueCameFrom) {
 
 TEST(LoadConfig, PathsAreRelativeToTheirFileOrTheWorkingFolder) {
   const std::string file = WriteFile("paths.yaml", "data: {path: shards}\n");
-  const Config config = LoadConfig({{file}, {"run.dir=runs/a"}}).config;
+  const Config config = LoadConfig({.files = {file}, .overrides = {"run.dir=runs/a"}}).config;
   EXPECT_EQ(config.data.path,
             (std::filesystem::path(::testing::TempDir()) / "shards").lexically_normal().string());
   EXPECT_EQ(config.run.dir, (std::filesystem::current_path() / "runs/a").string());
@@ -151,31 +152,37 @@ TEST(LoadConfig, SectionsAndKeysAreNotMixedUp) {
 }
 
 TEST(LoadConfig, OverrideWithoutEqualsIsAUsageError) {
-  EXPECT_THROW(LoadConfig({{}, {"inner_steps"}}), UsageError);
+  EXPECT_THROW(LoadConfig({.files = {}, .overrides = {"inner_steps"}}), UsageError);
   EXPECT_THAT(RefusalOfOverrides({"inner_steps"}),
               "unexpected argument 'inner_steps'; settings are written key=value");
-  EXPECT_THROW(LoadConfig({{}, {"=5"}}), UsageError);
+  EXPECT_THROW(LoadConfig({.files = {}, .overrides = {"=5"}}), UsageError);
   const std::string file = WriteFile("forgotten.yaml", "");
   EXPECT_THAT(RefusalOfOverrides({file}), HasSubstr("configuration files are given as -c " + file));
 }
 
 TEST(LoadConfig, OverridesTakeLists) {
   using List = std::vector<int64_t>;
-  EXPECT_EQ(LoadConfig({{}, {"model.layers=[8, 4]"}}).config.model.layers, (List{8, 4}));
-  EXPECT_EQ(LoadConfig({{}, {"model.layers=8,4"}}).config.model.layers, (List{8, 4}));
-  EXPECT_EQ(LoadConfig({{}, {"model.layers=[]"}}).config.model.layers, List{});
+  EXPECT_EQ(LoadConfig({.files = {}, .overrides = {"model.layers=[8, 4]"}}).config.model.layers,
+            (List{8, 4}));
+  EXPECT_EQ(LoadConfig({.files = {}, .overrides = {"model.layers=8,4"}}).config.model.layers,
+            (List{8, 4}));
+  EXPECT_EQ(LoadConfig({.files = {}, .overrides = {"model.layers=[]"}}).config.model.layers,
+            List{});
   EXPECT_THAT(RefusalOfOverrides({"model.layers=[8, x]"}),
               HasSubstr("model.layers: expected an integer, found 'x'"));
 }
 
 TEST(LoadConfig, ResumeIsAWordOrAPath) {
-  EXPECT_EQ(LoadConfig({{}, {"checkpoint.resume=never"}}).config.checkpoint.resume, "never");
+  EXPECT_EQ(
+      LoadConfig({.files = {}, .overrides = {"checkpoint.resume=never"}}).config.checkpoint.resume,
+      "never");
   EXPECT_EQ(LoadText("checkpoint: {resume: old/step-5}\n").config.checkpoint.resume,
             "/folder/old/step-5");
 }
 
 TEST(LoadConfig, MetricsHaveNames) {
-  EXPECT_EQ(LoadConfig({{}, {"eval.metric=ndcg@5"}}).config.eval.metric, "ndcg@5");
+  EXPECT_EQ(LoadConfig({.files = {}, .overrides = {"eval.metric=ndcg@5"}}).config.eval.metric,
+            "ndcg@5");
   EXPECT_THAT(RefusalOfOverrides({"eval.metric=ndgc@5"}),
               HasSubstr("command line: eval.metric=ndgc@5: "));
 }
@@ -256,7 +263,8 @@ TEST(CombinationChecks, ARunsWholeConfigurationMayNameKeysWithoutEffect) {
   Config config;
   config.meta.method = MetaOptions::Method::kRidge;
   config.descent.recompute = true;
-  EXPECT_NO_THROW(LoadConfig({{WriteFile("whole.yaml", ShowConfig(config, false))}, {}}));
+  EXPECT_NO_THROW(
+      LoadConfig({.files = {WriteFile("whole.yaml", ShowConfig(config, false))}, .overrides = {}}));
 }
 
 // Every setting of an entry is legal by itself; an entry with one setting contradicts a default.
@@ -300,9 +308,9 @@ TEST(CombinationChecks, RefuseEveryContradictionOfSettingsThatAreEachLegalAlone)
 
 TEST(CombinationChecks, ALaterLayerMayLeaveAnEarlierSettingIdle) {
   const std::string file = WriteFile("idle.yaml", "meta: {method: maml, inner_steps: 5}\n");
-  EXPECT_NO_THROW(LoadConfig({{file}, {"meta.method=joint"}}));
+  EXPECT_NO_THROW(LoadConfig({.files = {file}, .overrides = {"meta.method=joint"}}));
   const std::string joint = WriteFile("joint.yaml", "meta: {method: joint}\n");
-  EXPECT_THROW(LoadConfig({{joint}, {"meta.inner_steps=5"}}), ConfigError);
+  EXPECT_THROW(LoadConfig({.files = {joint}, .overrides = {"meta.inner_steps=5"}}), ConfigError);
 }
 
 }  // namespace
