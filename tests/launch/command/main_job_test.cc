@@ -261,7 +261,8 @@ TEST_F(MainJob, ADryRunTrainsNothing) {
 }
 
 TEST_F(MainJob, TheShippedConfigurationsAreGood) {
-  for (const char* name : {"movielens.yaml", "quickstart.yaml"}) {
+  for (const char* name :
+       {"binary.yaml", "clicks.yaml", "movielens.yaml", "quickstart.yaml", "ratings.yaml"}) {
     EXPECT_THAT(Run({"config", "check", testing::SourcePath(std::string("configs/") + name)}),
                 HasSubstr("ok"));
   }
