@@ -148,6 +148,12 @@ LoadedConfig LoadConfig(const ConfigRequest& request) {
   }
   problems.ThrowIfAny();  // the checks of combinations need legal values
   CheckCombinations(loaded, &problems);
+  if (!problems.empty() && !request.preset.text.empty()) {
+    Place place;
+    place.source = fmt::format("preset {}", request.preset.name);
+    problems.Add(place, "some of these keys have their values from this preset",
+                 "--preset none leaves it out; a configuration file (-c) takes its place");
+  }
   problems.ThrowIfAny();
   return loaded;
 }
