@@ -18,7 +18,7 @@ struct Preset {
 
 /// The configuration arguments of a command line.
 struct ConfigRequest {
-  Preset preset = {};              ///< files and overrides win over it; empty: none
+  Preset preset = {};                   ///< files and overrides win over it; empty: none
   std::vector<std::string> files = {};  ///< a later file wins over an earlier one
   /// "key=value". Overrides win over files, and a later override wins over an earlier one.
   std::vector<std::string> overrides = {};

@@ -43,7 +43,9 @@ class ModelFolderCommand : public ::testing::TestWithParam<Case> {
     return outcome.out;
   }
   void Train(const std::vector<std::string>& settings) const {
-    std::vector<std::string> arguments = {"train", "--preset", "none",
+    std::vector<std::string> arguments = {"train",
+                                          "--preset",
+                                          "none",
                                           "data.path=" + Path("data"),
                                           "run.dir=" + Path("run"),
                                           "tasks.per_step=8",
