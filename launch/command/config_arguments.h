@@ -22,8 +22,10 @@ inline void AddConfigArguments(CLI::App* app, ConfigRequest* request) {
 
 /// Adds `--preset NAME`.
 inline void AddPresetOption(CLI::App* app, std::string* preset) {
-  AddName(app, "--preset", preset, PresetNames(),
-          "tuned settings below files and overrides; auto: as the data tell, if there is no file");
+  AddName(
+      app, "--preset", preset, PresetNames(),
+      "tuned settings below files and overrides; auto: as the data tell, where neither a file nor "
+      "a setting of the learner is given");
 }
 
 }  // namespace hearth

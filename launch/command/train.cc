@@ -8,6 +8,20 @@
 #include "launch/command/train_run.h"
 
 namespace hearth {
+namespace {
+
+void Announce(const PresetChoice& preset) {
+  if (preset.name != "none") {
+    spdlog::info("preset {}; `hearth config show --preset {}` prints its keys", preset.name,
+                 preset.name);
+  } else if (!preset.suggested.empty()) {
+    spdlog::info(
+        "settings are given, so there is no preset; --preset {} lays the tuned ones below them",
+        preset.suggested);
+  }
+}
+
+}  // namespace
 
 void AddTrain(CLI::App* parent, Invocation* invocation) {
   struct Options {
@@ -26,13 +40,10 @@ void AddTrain(CLI::App* parent, Invocation* invocation) {
   OnChosen(
       app, invocation,
       [options, invocation](Job& job) {
-        std::string preset;
+        PresetChoice preset;
         const CheckedConfig config(
             LoadTrainingConfig(options->request, options->preset, &preset).config);
-        if (job.is_root() && preset != "none") {
-          spdlog::info("preset {}: `hearth config show --preset {}` prints its keys", preset,
-                       preset);
-        }
+        if (job.is_root()) Announce(preset);
         if (options->dry_run) return DryRun(config, job);
         return TrainRun(config, *invocation, options->progress, job);
       },

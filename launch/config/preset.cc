@@ -1,6 +1,7 @@
 #include "launch/config/preset.h"
 
 #include <algorithm>
+#include <set>
 
 #include "storage/shard/dataset.h"
 
@@ -19,21 +20,12 @@ bool IsBinary(const Dataset& dataset) {
   return true;
 }
 
-// The data set that the overrides name; "": none.
-std::string DataPathOf(const ConfigRequest& request) {
-  std::string path;
-  for (const std::string& text : request.overrides) {
-    const Setting setting = ParseOverride(text);
-    if (setting.key == "data.path") path = setting.value.text;
-  }
-  return path;
-}
-
-std::string Chosen(const ConfigRequest& request, const std::string& preset) {
-  if (preset != "auto") return preset;
-  const std::string path = DataPathOf(request);
-  if (!request.files.empty() || path.empty()) return "none";
-  return PresetFor(path);
+// True for keys that say where and how a training runs, not what it learns.
+bool IsAboutTheRun(const std::string& key) {
+  static const std::set<std::string> kSections = {"run", "data", "log", "dist", "checkpoint"};
+  static const std::set<std::string> kKeys = {"train.threads", "train.device",
+                                              "train.max_wall_time"};
+  return kSections.contains(key.substr(0, key.find('.'))) || kKeys.contains(key);
 }
 
 }  // namespace
@@ -52,12 +44,26 @@ std::string PresetFor(const std::string& data_path) {
   return "ratings";
 }
 
+PresetChoice ChoosePreset(const ConfigRequest& request) {
+  std::string path;
+  bool is_about_the_run = true;
+  for (const std::string& text : request.overrides) {
+    const Setting setting = ParseOverride(text);
+    if (setting.key == "data.path") path = setting.value.text;
+    is_about_the_run = is_about_the_run && IsAboutTheRun(setting.key);
+  }
+  if (!request.files.empty() || path.empty()) return {.name = "none", .suggested = {}};
+  if (!is_about_the_run) return {.name = "none", .suggested = PresetFor(path)};
+  return {.name = PresetFor(path), .suggested = {}};
+}
+
 LoadedConfig LoadTrainingConfig(ConfigRequest request, const std::string& preset,
-                                std::string* chosen) {
-  const std::string name = Chosen(request, preset);
-  if (chosen != nullptr) *chosen = name;
+                                PresetChoice* choice) {
+  PresetChoice made{.name = preset, .suggested = {}};
+  if (preset == "auto") made = ChoosePreset(request);
+  if (choice != nullptr) *choice = made;
   for (const Preset& shipped : AllPresets()) {
-    if (shipped.name == name) request.preset = shipped;
+    if (shipped.name == made.name) request.preset = shipped;
   }
   return LoadConfig(request);
 }

@@ -17,11 +17,22 @@ std::vector<std::string> PresetNames();
 /// training label is 0 or 1, else ratings.
 std::string PresetFor(const std::string& data_path);
 
+struct PresetChoice {
+  std::string name;       ///< "none" or a name of AllPresets()
+  std::string suggested;  ///< none was chosen, because settings are given: the one for the data
+};
+
+/// The meaning of --preset auto. The preset for the data set that the overrides name, if the
+/// request has no file, and overrides only of keys that say where and how a training runs (sections
+/// run, data, log, dist and checkpoint; train.threads, train.device, train.max_wall_time). Else
+/// none: settings that somebody chooses start from the plain defaults. Throws the errors of
+/// ReadManifest and Dataset.
+PresetChoice ChoosePreset(const ConfigRequest& request);
+
 /// Reads a configuration for training (LoadConfig). `preset` is one of PresetNames() and lies below
-/// files and overrides. auto: the preset for the data set that the overrides name, or none where
-/// there are files or no data set. `chosen`, if not null, receives the name of the preset in use.
-/// Throws the errors of LoadConfig and Dataset.
+/// files and overrides. `choice`, if not null, receives the preset in use. Throws the errors of
+/// LoadConfig and ChoosePreset.
 LoadedConfig LoadTrainingConfig(ConfigRequest request, const std::string& preset,
-                                std::string* chosen = nullptr);
+                                PresetChoice* choice = nullptr);
 
 }  // namespace hearth

@@ -206,7 +206,7 @@ const BadInput kCommandLines[] = {
     {"TrainWithoutData", "train run.dir={tmp}/r", 78, "data.path is not set"},
     {"TrainWithoutRun", "train data.path={data}", 78, "run.dir is not set"},
     {"EngineThatDoesNotApply",
-     "train --preset none data.path={data} run.dir={tmp}/r model.layers=[8,8,8,8] "
+     "train data.path={data} run.dir={tmp}/r model.layers=[8,8,8,8] "
      "train.engine=fused",
      78, "train.engine=fused does not apply here: 5 layers adapt, at most 4 may"},
     {"GradcheckWithoutData", "bench gradcheck", 78, "data.path is not set"},

@@ -44,8 +44,6 @@ class ModelFolderCommand : public ::testing::TestWithParam<Case> {
   }
   void Train(const std::vector<std::string>& settings) const {
     std::vector<std::string> arguments = {"train",
-                                          "--preset",
-                                          "none",
                                           "data.path=" + Path("data"),
                                           "run.dir=" + Path("run"),
                                           "tasks.per_step=8",

@@ -37,9 +37,9 @@ std::string DataOf(const std::string& name, const std::vector<std::string>& labe
 }
 
 std::string ChosenFor(const ConfigRequest& request, const std::string& preset = "auto") {
-  std::string chosen;
-  LoadTrainingConfig(request, preset, &chosen);
-  return chosen;
+  PresetChoice choice;
+  LoadTrainingConfig(request, preset, &choice);
+  return choice.name;
 }
 
 TEST(Preset, FollowsTheLabels) {
@@ -58,6 +58,15 @@ TEST(Preset, OfTheDataIsTakenWithoutAConfiguration) {
   const std::string file = ::testing::TempDir() + "/preset-file.yaml";
   std::ofstream(file) << "meta: {inner_steps: 2}\n";
   EXPECT_EQ(ChosenFor({.files = {file}, .overrides = {data}}), "none");
+}
+
+TEST(Preset, IsSuggestedWhereSettingsOfTheLearnerAreGiven) {
+  const std::string data = "data.path=" + DataOf("suggested", {"1", "2", "5"});
+  const PresetChoice choice = ChoosePreset({.overrides = {data, "train.max_steps=8"}});
+  EXPECT_EQ(choice.name, "none");
+  EXPECT_EQ(choice.suggested, "ratings");
+  EXPECT_EQ(ChosenFor({.overrides = {data, "run.dir=r", "train.threads=1", "log.every=5s"}}),
+            "ratings");
 }
 
 TEST(Preset, LiesBelowOverrides) {
