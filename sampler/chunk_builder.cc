@@ -20,8 +20,8 @@ void AppendDraws(const NegativeSampler::Candidates& candidates, int64_t count, R
 }  // namespace
 
 ChunkBuilder::ChunkBuilder(const Dataset& dataset, Part part, const TaskOptions& options,
-                           const EpisodeSampler& sampler, uint64_t seed)
-    : options_(options), sampler_(sampler), seed_(seed) {
+                           const EpisodeSampler& sampler, uint64_t seed, ChunkUse use)
+    : options_(options), sampler_(sampler), seed_(seed), use_(use) {
   if (options.negatives > 0) negatives_.emplace(dataset, part, options);
 }
 
@@ -48,10 +48,21 @@ EpisodeSizes ChunkBuilder::Sizes(const ShardReader& shard, std::span<const int64
   return sum;
 }
 
+bool ChunkBuilder::QueryHasNegatives() const {
+  return use_ == ChunkUse::kTraining || !options_.negatives_are_rows;
+}
+
+int64_t ChunkBuilder::CostOf(const EpisodeSizes& sizes) const {
+  int64_t with_negatives = sizes.support;
+  if (QueryHasNegatives()) with_negatives += sizes.query;
+  return sizes.rows() + with_negatives * options_.negatives;
+}
+
 Chunk ChunkBuilder::Build(const ShardReader& shard, std::span<const int64_t> tasks,
                           uint64_t draw) const {
   Chunk chunk;
   chunk.negatives_per_row = options_.negatives;
+  chunk.negatives_are_rows = options_.negatives_are_rows;
   for (const int64_t index : tasks) AppendTask(EligibleTask(shard, index), draw, &chunk);
   shard.CheckUnchanged();  // a mapped file that was cut short reads as zeros behind the cut
   return chunk;
@@ -68,11 +79,21 @@ void ChunkBuilder::AppendTask(const TaskView& task, uint64_t draw, Chunk* chunk)
 // Query rows draw first, so that their negatives do not depend on the size of the support set.
 void ChunkBuilder::AppendNegatives(const TaskView& task, const Episode& episode, uint64_t draw,
                                    Chunk* chunk) const {
-  const NegativeSampler::Candidates candidates = negatives_->CandidatesFor(task);
+  const auto count_for = [&](const std::vector<int64_t>& rows) {
+    return std::ssize(rows) * options_.negatives;
+  };
   RandomStream stream(seed_, Purpose::kNegative, draw, task.id);
-  AppendDraws(candidates, std::ssize(episode.query) * options_.negatives, &stream, &chunk->query);
-  AppendDraws(candidates, std::ssize(episode.support) * options_.negatives, &stream,
-              &chunk->support);
+  if (use_ == ChunkUse::kTraining) {
+    const NegativeSampler::Candidates candidates = negatives_->CandidatesFor(task);
+    AppendDraws(candidates, count_for(episode.query), &stream, &chunk->query);
+    AppendDraws(candidates, count_for(episode.support), &stream, &chunk->support);
+    return;
+  }
+  if (QueryHasNegatives()) {
+    AppendDraws(negatives_->CandidatesFor(task), count_for(episode.query), &stream, &chunk->query);
+  }
+  AppendDraws(negatives_->CandidatesForSupport(task, episode.support), count_for(episode.support),
+              &stream, &chunk->support);
 }
 
 }  // namespace hearth

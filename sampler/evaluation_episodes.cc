@@ -38,7 +38,8 @@ EvaluationEpisodes::EvaluationEpisodes(const Dataset& dataset, Part part,
                                        const EvaluationEpisodesOptions& options, RankPlace place)
     : options_(options),
       tasks_(dataset, part, task_options),
-      chunk_builder_(dataset, part, task_options, SamplerOf(task_options, options), options.seed),
+      chunk_builder_(dataset, part, task_options, SamplerOf(task_options, options), options.seed,
+                     ChunkUse::kEvaluation),
       stream_base_(StreamBaseOf(part)) {
   HEARTH_CHECK(options.draws >= 1 && task_options.chunk >= 1, "{} draws, chunks of {}",
                options.draws, task_options.chunk);
@@ -46,8 +47,8 @@ EvaluationEpisodes::EvaluationEpisodes(const Dataset& dataset, Part part,
   std::vector<int64_t> costs;
   for (int64_t draw = 0; draw < options_.draws; ++draw) {
     for (const ChunkTasks& chunk : chunks_) {
-      costs.push_back(
-          chunk_builder_.Sizes(tasks_.shard(chunk.shard), chunk.tasks, StreamOf(draw)).rows());
+      costs.push_back(chunk_builder_.CostOf(
+          chunk_builder_.Sizes(tasks_.shard(chunk.shard), chunk.tasks, StreamOf(draw))));
     }
   }
   const std::vector<int> ranks = DealChunks(costs, place.world_size);

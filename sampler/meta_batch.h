@@ -27,6 +27,7 @@ struct Chunk {
   TaskRows support;               ///< >= 1 row per task
   TaskRows query;                 ///< >= 1 row per task
   int64_t negatives_per_row = 0;
+  bool negatives_are_rows = false;  ///< TaskOptions::negatives_are_rows
   /// Every item uses the row of the unknown, as if all were new (TaskOptions::hidden_item_share).
   bool hide_item_ids = false;
 
@@ -35,6 +36,10 @@ struct Chunk {
 
 /// One task of a chunk, as a chunk. Its rows keep their negatives.
 Chunk TaskOfChunk(const Chunk& chunk, int64_t task);
+
+/// The same chunk with its negatives as rows of label 0: the rows of a task are its events, then
+/// the negatives of its events. It has no `negatives` and no `times`, because a negative has none.
+Chunk WithNegativeRows(const Chunk& chunk);
 
 /// The chunks of one outer step that this rank has (there may be none), and counts over all ranks.
 struct MetaBatch {

@@ -85,7 +85,7 @@ MetaBatch MetaBatchBuilder::Build(int64_t step) {
   for (const ChunkPlace& place : places) {
     const EpisodeSizes sizes =
         chunk_builder_.Sizes(tasks_.shard(place.shard), TasksOf(place), draw);
-    costs.push_back(sizes.rows());
+    costs.push_back(chunk_builder_.CostOf(sizes));
     batch.global_task_count += place.end - place.begin;
     batch.global_query_row_count += sizes.query;
   }

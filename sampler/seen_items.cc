@@ -15,7 +15,13 @@ SeenItems::SeenItems(const Dataset& dataset, Part part) {
 }
 
 std::vector<int64_t> SeenItems::Of(const TaskView& task) const {
-  std::vector<int64_t> seen(task.items.begin(), task.items.end());
+  std::vector<int64_t> seen = Elsewhere(task);
+  seen.insert(seen.end(), task.items.begin(), task.items.end());
+  return seen;
+}
+
+std::vector<int64_t> SeenItems::Elsewhere(const TaskView& task) const {
+  std::vector<int64_t> seen;
   const auto found = elsewhere_.find(task.id);
   if (found == elsewhere_.end()) return seen;
   for (const Place& place : found->second) {

@@ -18,6 +18,8 @@ class SeenItems {
 
   /// The items of a task of the part. An item may come twice.
   std::vector<int64_t> Of(const TaskView& task) const;
+  /// The same without the events of the task itself: what is known of its owner beforehand.
+  std::vector<int64_t> Elsewhere(const TaskView& task) const;
 
  private:
   struct Place {

@@ -7,35 +7,52 @@
 namespace hearth {
 namespace {
 
-std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
-  const auto item_count = dataset.event_entities().size();
-  // A cold item is a fair candidate in evaluation. It is an unfair one in training, because it
-  // would never be anything but a negative.
-  if (sampling == NegativeSampling::kUniform && part != kTrainPart) {
-    return std::vector<int64_t>(item_count, 1);
-  }
-  std::vector<int64_t> counts(item_count);
+std::vector<int64_t> TrainingWeights(const Dataset& dataset, NegativeSampling sampling) {
+  std::vector<int64_t> weights(dataset.event_entities().size());
   for (const int64_t index : dataset.ShardsOf(kTrainPart)) {
     const ShardReader& shard = dataset.Shard(index);
     for (int64_t task = 0; task < shard.task_count(); ++task) {
-      for (const uint32_t item : shard.task(task).items) ++counts[item];
+      for (const uint32_t item : shard.task(task).items) ++weights[item];
     }
   }
-  if (sampling == NegativeSampling::kUniform) {
-    for (int64_t& count : counts) count = std::min<int64_t>(count, 1);
+  for (int64_t& weight : weights) weight = TrainingWeight(sampling, weight);
+  return weights;
+}
+
+std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
+  // A cold item is a fair candidate in evaluation.
+  if (sampling == NegativeSampling::kUniform && part != kTrainPart) {
+    return std::vector<int64_t>(dataset.event_entities().size(), 1);
   }
-  return counts;
+  return TrainingWeights(dataset, sampling);
 }
 
 }  // namespace
 
+int64_t TrainingWeight(NegativeSampling sampling, int64_t event_count) {
+  if (sampling == NegativeSampling::kPopularity) return event_count;
+  return std::min<int64_t>(event_count, 1);
+}
+
 TaskNegatives::TaskNegatives(const Dataset& dataset, Part part, const TaskOptions& options)
     : dataset_(dataset),
       seen_(dataset, part),
-      sampler_(WeightsOf(dataset, part, options.negative_sampling)) {}
+      sampler_(WeightsOf(dataset, part, options.negative_sampling)),
+      training_sampler_(TrainingWeights(dataset, options.negative_sampling)) {}
 
 NegativeSampler::Candidates TaskNegatives::CandidatesFor(const TaskView& task) const {
-  NegativeSampler::Candidates candidates = sampler_.Without(seen_.Of(task));
+  return RequireAny(sampler_.Without(seen_.Of(task)), task);
+}
+
+NegativeSampler::Candidates TaskNegatives::CandidatesForSupport(
+    const TaskView& task, std::span<const int64_t> support) const {
+  std::vector<int64_t> known = seen_.Elsewhere(task);
+  for (const int64_t position : support) known.push_back(task.items[position]);
+  return RequireAny(training_sampler_.Without(known), task);
+}
+
+NegativeSampler::Candidates TaskNegatives::RequireAny(NegativeSampler::Candidates candidates,
+                                                      const TaskView& task) const {
   if (candidates.weight() == 0) {
     throw DataError(
         "'{}': task '{}' has an event with every item that could be its negative; set "

@@ -41,6 +41,9 @@ struct TaskOptions {
   int64_t chunk = 16;     ///< tasks per chunk (the last chunk of a shard may be smaller); >= 1
 
   int64_t negatives = 0;  ///< negatives per support and query row; 0 = none
+  /// False: negatives stand beside their row, for a pairwise loss. True: they are further rows of
+  /// label 0, for a pointwise loss. The loss decides (NegativesAreRows), no config key does.
+  bool negatives_are_rows = false;
   NegativeSampling negative_sampling = NegativeSampling::kUniform;
 
   /// Share of training chunks in which all item ids are hidden: tasks whose items are all new.

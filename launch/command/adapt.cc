@@ -28,11 +28,13 @@ int Run(const Options& options, Job& job) {
   job.StartTogether();
   const ChosenCommunicator chosen =
       MakeRunCommunicator(job, base.config.dist, base.parameters.dense.device());
-  std::vector<TaskState> states = AdaptUsers(*base.learner, base.parameters, *base.data, users,
-                                             {.adapt = true,
-                                              .negatives = NegativesFor(base.config),
-                                              .seed = static_cast<uint64_t>(base.config.run.seed)},
-                                             *chosen.communicator);
+  std::vector<TaskState> states =
+      AdaptUsers(*base.learner, base.parameters, *base.data, users,
+                 {.adapt = true,
+                  .negatives = base.config.tasks.negatives,
+                  .negative_sampling = base.config.tasks.negative_sampling,
+                  .seed = static_cast<uint64_t>(base.config.run.seed)},
+                 *chosen.communicator);
   if (!job.is_root()) return 0;
   SaveAdaptedUsers(options.output, *base.data,
                    {base.path(), base.Hash(), users, std::move(states)});

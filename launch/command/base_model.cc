@@ -11,6 +11,7 @@
 #include "launch/config/load.h"
 #include "launch/report/binding_report.h"
 #include "launch/report/run_folder.h"
+#include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/loop/tensor_setup.h"
 #include "trainer/state/model_arrays.h"
 #include "trainer/state/run_state.h"
@@ -39,6 +40,18 @@ void LeaveOutShardsOfRun(const std::string& run, Dataset& dataset) {
   dataset.LeaveOut(shards);
 }
 
+// Rows of label 0 are part of what a model was trained on: its first score and its adaptation rest
+// on their number.
+void RequireTrainedNegatives(const Config& config, const InputSchema& schema,
+                             const std::string& where) {
+  const int64_t negatives = NegativeRowsOf(config.tasks, config.meta.loss);
+  if (negatives == schema.negative_rows) return;
+  throw ConfigError(
+      "tasks.negatives={}: the model in {} was trained with tasks.negatives={}, and adapts with as "
+      "many; leave the setting out",
+      negatives, where, schema.negative_rows);
+}
+
 TrainedModel FindRun(const BaseModelRequest& request, const Job& job) {
   RequireRunFolder(request.run);
   TrainedModel model;
@@ -49,9 +62,11 @@ TrainedModel FindRun(const BaseModelRequest& request, const Job& job) {
   RequireSameData(*model.checkpoint, *model.dataset);
   if (job.is_root()) AnnounceLeftOut(*model.dataset);
   const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
-  model.learner = std::make_unique<Learner>(
-      std::make_shared<const InputSchema>(MakeInputSchema(*model.dataset, model.config.model)),
-      model.config, tensors);
+  const Config trained = ReadRunConfig(request.run, {});
+  const auto schema = std::make_shared<const InputSchema>(MakeInputSchema(
+      *model.dataset, model.config.model, NegativeRowsOf(trained.tasks, trained.meta.loss)));
+  RequireTrainedNegatives(model.config, *schema, request.run);
+  model.learner = std::make_unique<Learner>(schema, model.config, tensors);
   model.data = std::make_unique<DataBinding>(*model.learner->schema(), *model.dataset, tensors);
   return model;
 }
@@ -66,6 +81,10 @@ TrainedModel FindFolder(const BaseModelRequest& request, const Job& job) {
       LoadConfig({.files = {model.folder->config_path()}, .overrides = request.overrides}).config;
   const at::TensorOptions tensors = TensorOptionsFor(model.config.train, job.local_rank());
   const auto& schema = model.folder->schema();
+  if (model.folder->description().format_version < 3 && NegativesAreRows(model.config.meta.loss)) {
+    model.config.tasks.negatives = 0;  // had no effect on such a model
+  }
+  RequireTrainedNegatives(model.config, *schema, request.model);
   model.learner = std::make_unique<Learner>(schema, model.config, tensors);
   if (!model.config.data.path.empty()) {
     model.dataset = std::make_unique<Dataset>(model.config.data);
@@ -103,10 +122,6 @@ const Dataset& TrainedModel::RequireDataset() const {
 
 std::string BaseModel::Hash() const {
   return folder ? folder->hash() : ContentHash(*checkpoint, ModelArrayNames(*checkpoint));
-}
-
-int64_t NegativesFor(const Config& config) {
-  return config.meta.loss == MetaOptions::Loss::kBpr ? config.tasks.negatives : 0;
 }
 
 TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job) {

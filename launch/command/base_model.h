@@ -50,9 +50,6 @@ struct BaseModel : TrainedModel {
   std::string Hash() const;
 };
 
-/// Negatives per support row that adaptation needs: of the run where its loss is pairwise, else 0.
-int64_t NegativesFor(const Config& config);
-
 /// Not collective. Throws UsageError (no such run or folder), ConfigError (overrides), DataError
 /// (no checkpoint, damaged, other data), StorageError.
 TrainedModel FindTrainedModel(const BaseModelRequest& request, const Job& job);

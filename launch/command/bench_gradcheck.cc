@@ -12,6 +12,7 @@
 #include "launch/command/train_config.h"
 #include "sampler/meta_batch_loader.h"
 #include "trainer/gradient/gradient_check.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 namespace {
@@ -24,7 +25,7 @@ struct Options {
 
 // The first tasks of training, as one chunk.
 Chunk FirstChunk(const Config& config, const Dataset& dataset, int64_t task_count) {
-  TaskOptions tasks = config.tasks;
+  TaskOptions tasks = TrainingTasks(config);
   tasks.per_step = tasks.chunk = task_count;
   MetaBatchLoader loader(dataset, kTrainPart, tasks, config.run.seed);
   return loader.Next().chunks.front();

@@ -15,6 +15,7 @@
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/gradient/engine_choice.h"
 #include "trainer/loop/tensor_setup.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 namespace {
@@ -122,7 +123,7 @@ std::vector<Contestant> TimeAll(const Config& config, const Dataset& dataset,
   const ChosenEngine engine =
       ChooseEngine(config.train.engine, {on_data.learner, builder}, parameters.dense.device());
   MetaBatches batches(dataset, config);
-  MetaBatchLoader loader(dataset, kTrainPart, config.tasks, seed);
+  MetaBatchLoader loader(dataset, kTrainPart, TrainingTasks(config), seed);
   MemoryCopy copy(passes->first());
   std::vector<Contestant> contestants = {
       {"read shards again", [passes] { return passes->ReadNext(); }},

@@ -10,6 +10,7 @@
 #include "launch/command/options.h"
 #include "storage/file/durable_file.h"
 #include "trainer/gradient/engine.h"
+#include "trainer/loop/trainer.h"
 
 namespace hearth {
 namespace {
@@ -67,7 +68,7 @@ void RunRounds(const RoundOptions& options, std::vector<Contestant>* contestants
 }
 
 MetaBatches::MetaBatches(const Dataset& dataset, const Config& config)
-    : builder_(dataset, kTrainPart, config.tasks, config.run.seed, {}) {}
+    : builder_(dataset, kTrainPart, TrainingTasks(config), config.run.seed, {}) {}
 
 const MetaBatch& MetaBatches::Next() {
   current_ = builder_.Build(step_++);

@@ -43,7 +43,8 @@ std::string Answers(const Options& options, BaseModel& base, AdaptedUsers users,
   if (options.adapted.empty()) {
     users.states = AdaptUsers(*base.learner, base.parameters, *base.data, users.users,
                               {.adapt = !options.no_adapt,
-                               .negatives = NegativesFor(base.config),
+                               .negatives = base.config.tasks.negatives,
+                               .negative_sampling = base.config.tasks.negative_sampling,
                                .seed = static_cast<uint64_t>(base.config.run.seed)},
                               communicator);
   }

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/error.h"
+#include "launch/config/keys.h"
 #include "sampler/part_tasks.h"
 
 namespace hearth {
@@ -20,6 +21,12 @@ void CheckTasks(const Config& config, const Dataset& dataset, bool warn) {
   if (warn && data.label_min == data.label_max && !data.positive_only) {
     spdlog::warn("every label of '{}' is {}: neither errors nor rankings tell models apart",
                  data.name, data.label_min);
+  }
+  if (warn && data.positive_only && config.tasks.negatives == 0) {
+    spdlog::warn(
+        "every event of '{}' is positive, and without tasks.negatives the loss meta.loss={} is "
+        "least for a model that gives all items one score; set tasks.negatives=4, for example",
+        data.name, FindKey("meta.loss")->write(config));
   }
   int64_t usable = 0, all = 0;
   for (const Scenario scenario : kAllScenarios) {

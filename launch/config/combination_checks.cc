@@ -87,9 +87,6 @@ class Checker {
   }
 
   void CheckLoss() {
-    if (config_.meta.loss != MetaOptions::Loss::kBpr) {
-      RefuseWithoutEffect("tasks.negatives", "meta.loss", "only meta.loss bpr compares with them");
-    }
     if (config_.tasks.negatives == 0) {
       RefuseWithoutEffect("tasks.negative_sampling", "tasks.negatives", "tasks.negatives is 0");
     }

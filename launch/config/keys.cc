@@ -81,8 +81,10 @@ void AddTasks(std::vector<Key>* keys) {
             "tasks per outer step over all ranks; a multiple of tasks.chunk");
   tasks.Int("chunk", &TaskOptions::chunk, AtLeast(1),
             "tasks per chunk; a rank computes whole chunks");
-  tasks.Int("negatives", &TaskOptions::negatives, AtLeast(0),
-            "sampled negatives per support and query row; 0: none");
+  tasks.Int(
+      "negatives", &TaskOptions::negatives, AtLeast(0),
+      "sampled items without an event, per support and query row; bpr compares rows with them, "
+      "for mse and bce they are further rows of label 0; 0: none");
   tasks.Choice("negative_sampling", &TaskOptions::negative_sampling,
                Names<NegativeSampling>{{"uniform", NegativeSampling::kUniform},
                                        {"popularity", NegativeSampling::kPopularity}},
@@ -177,9 +179,11 @@ void AddMeta(std::vector<Key>* keys) {
       Names<Adapt>{{"dense", Adapt::kDense}, {"head", Adapt::kHead}, {"all", Adapt::kAll}},
       "parameters that adapt: all dense layers, the last dense layer, or the dense layers and the "
       "embeddings");
-  meta.Choice("loss", &MetaOptions::loss,
-              Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
-              "squared error, binary cross-entropy, or pairwise ranking (needs negatives)");
+  meta.Choice(
+      "loss", &MetaOptions::loss,
+      Names<Loss>{{"mse", Loss::kMse}, {"bce", Loss::kBce}, {"bpr", Loss::kBpr}},
+      "squared error, binary cross-entropy, or pairwise ranking; positive events alone need "
+      "tasks.negatives");
   descent
       .Choice("fast_weights", &GradientDescentOptions::fast_weights,
               Names<FastWeights>{{"auto", FastWeights::kAuto},

@@ -12,6 +12,7 @@
 namespace hearth {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr uint64_t kSeed = 11;
@@ -141,6 +142,46 @@ TEST(ChunkBuilder, QueryNegativesDoNotDependOnTheSupportSize) {
     negatives.push_back(builder.Build((*dataset).Shard(0), tasks, 0).query.negatives);
   }
   EXPECT_EQ(negatives[0], negatives[1]);
+}
+
+// The items that support rows of task 0 get as negatives in evaluation, over many episodes, and
+// those that a plain count over the data allows.
+TEST(ChunkBuilder, NegativesOfAnEvaluatedSupportAreItemsThatNobodyKnowsToBeSeen) {
+  testing::TestData data{.user_count = 3, .item_count = 9, .parts = {}};
+  data.parts["train"] = {{{.id = 1, .items = {0, 1, 2, 3}}, {.id = 2, .items = {4, 5, 6, 7}}}};
+  data.parts["validation/non_cold"] = {{{.id = 1, .items = {4, 5, 8}}}};  // item 8 is cold
+  const testing::TestDataset dataset(data);
+  const Part part{Split::kValidation, Scenario::kNonCold};
+  TaskOptions options{.support = 1, .query = 2, .min_events = 2, .negatives = 50};
+  for (const bool are_rows : {false, true}) {
+    options.negatives_are_rows = are_rows;
+    const ChunkBuilder builder(*dataset, part, options, EpisodeSampler::ForEvaluation(options, 1),
+                               kSeed, ChunkUse::kEvaluation);
+    const std::vector<int64_t> first = {0};
+    const Chunk chunk = builder.Build((*dataset).Shard((*dataset).ShardsOf(part)[0]), first, 7);
+    ASSERT_THAT(chunk.support.items, ElementsAre(4));  // the earliest event
+    const std::set<int64_t> drawn(chunk.support.negatives.begin(), chunk.support.negatives.end());
+    // Without the items of training (0..3), the support (4) and the cold item; the query item 5 is
+    // a candidate.
+    EXPECT_THAT(drawn, ElementsAre(5, 6, 7));
+    EXPECT_EQ(chunk.support.negatives.size(), 50u);
+    EXPECT_EQ(chunk.query.negatives.size(), are_rows ? 0u : 100u);
+    EXPECT_EQ(chunk.negatives_are_rows, are_rows);
+    EXPECT_EQ(builder.CostOf({.support = 1, .query = 2}), 1 + 50 + 2 + (are_rows ? 0 : 100));
+  }
+}
+
+TEST(ChunkBuilder, TheFormOfNegativesDoesNotChangeTheDrawsOfTraining) {
+  const testing::TestDataset dataset(LongTasks());
+  TaskOptions options{.support = 5, .query = 4, .negatives = 3};
+  const Chunk beside = BuildFirst(*dataset, options, 20, 1);
+  options.negatives_are_rows = true;
+  const Chunk rows = BuildFirst(*dataset, options, 20, 1);
+  EXPECT_FALSE(beside.negatives_are_rows);
+  EXPECT_TRUE(rows.negatives_are_rows);
+  EXPECT_EQ(rows.support.negatives, beside.support.negatives);
+  EXPECT_EQ(rows.query.negatives, beside.query.negatives);
+  EXPECT_EQ(rows.query.labels, beside.query.labels);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::unique_ptr<Adaptation> MakeAdaptation(const LearnerOptions& options, const 
     case MetaOptions::Method::kRidge:
       return std::make_unique<RidgeHead>(meta.loss, model, layout);
     case MetaOptions::Method::kPrototypes:
-      return std::make_unique<Prototypes>(meta.loss, schema.label_mean, model, layout);
+      return std::make_unique<Prototypes>(meta.loss, schema.RowLabelMean(), model, layout);
   }
   HEARTH_CHECK(false, "method {}", static_cast<int>(meta.method));
 }

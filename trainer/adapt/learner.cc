@@ -37,7 +37,8 @@ Learner::Learner(std::shared_ptr<const InputSchema> schema, const LearnerOptions
                  at::TensorOptions tensors, const AdaptationMaker& make)
     : schema_(std::move(schema)), loss_(options.meta.loss), tensors_(tensors) {
   CheckLabels(loss_, *schema_);
-  model_ = MakeModel(options.model, *schema_, OutputOffset(loss_, schema_->label_mean), layout_);
+  model_ =
+      MakeModel(options.model, *schema_, OutputOffset(loss_, schema_->RowLabelMean()), layout_);
   adaptation_ = make(options, *schema_, *model_, layout_);
 }
 
@@ -55,6 +56,8 @@ EncodedChunk Learner::Encode(const ParameterValues& theta, const ChunkBatch& bat
 RowScores Learner::ScoresOf(const ParameterValues& theta, const TaskState& state,
                             const ChunkBatch& batch, const LabelledRows& rows) const {
   RowScores scores{.rows = adaptation_->Score(theta, state, batch, rows.rows), .negatives = {}};
+  // Negatives that the loss does not read would be left out without a word.
+  HEARTH_CHECK(!NegativesAreRows(loss_) || !rows.negatives.defined(), "negatives that are no rows");
   if (loss_ == MetaOptions::Loss::kBpr) {
     HEARTH_CHECK(rows.negatives.defined(), "bpr without negatives");
     scores.negatives = adaptation_->Score(theta, state, batch, rows.negatives);

@@ -14,6 +14,10 @@ struct MetaOptions {
   Loss loss = Loss::kMse;
 };
 
+/// True for pointwise losses: a sampled negative is a further row of label 0. A pairwise loss
+/// compares a row with its negatives.
+inline bool NegativesAreRows(MetaOptions::Loss loss) { return loss != MetaOptions::Loss::kBpr; }
+
 /// All options of a learner; the schema of its data is given apart. Each family of methods has
 /// options of its own.
 struct LearnerOptions {

@@ -56,7 +56,8 @@ MetricOptions MetricOptionsFor(const EvalOptions& options, const DatasetManifest
           .prediction_max = manifest.label_max};
 }
 
-TaskOptions TasksFor(TaskOptions tasks, const EvalOptions& options) {
+TaskOptions TasksFor(TaskOptions tasks, const EvalOptions& options, MetaOptions::Loss loss) {
+  tasks.negatives_are_rows = NegativesAreRows(loss);
   if (options.support > 0) tasks.support = options.support;
   if (options.query > 0) tasks.query = options.query;
   tasks.support_min = std::min(tasks.support_min, tasks.support);
@@ -154,7 +155,7 @@ Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Data
     : learner_(learner),
       data_(data),
       dataset_(dataset),
-      tasks_(TasksFor(tasks, options)),
+      tasks_(TasksFor(tasks, options, learner.loss())),
       options_(options),
       metric_(ChosenMetric(options, learner.loss(), dataset.manifest().positive_only)),
       metric_options_(MetricOptionsFor(options, dataset.manifest())),

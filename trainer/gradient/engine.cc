@@ -95,6 +95,7 @@ Chunk SelectTasks(const Chunk& chunk, const std::vector<int64_t>& keep) {
   selected.support = SelectRows(chunk.support, keep, chunk.negatives_per_row);
   selected.query = SelectRows(chunk.query, keep, chunk.negatives_per_row);
   selected.negatives_per_row = chunk.negatives_per_row;
+  selected.negatives_are_rows = chunk.negatives_are_rows;
   selected.hide_item_ids = chunk.hide_item_ids;
   return selected;
 }

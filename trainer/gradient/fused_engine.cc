@@ -39,8 +39,9 @@ const char* NameOf(HeadShape::Activation activation) {
   return kNames[static_cast<int>(activation)];
 }
 
-// Packs the rows of the chunk without padding.
+// Packs the rows of the chunk without padding. `batch`: made of the same chunk, row by row.
 HeadChunk PackRows(const Chunk& chunk, const ChunkBatch& batch) {
+  HEARTH_CHECK(!chunk.negatives_are_rows, "the batch has more rows than the chunk");
   const at::Tensor support = batch.support.entity.to(at::kCPU);
   const at::Tensor query = batch.query.entity.to(at::kCPU);
   HeadChunk packed;
@@ -118,7 +119,8 @@ std::string FusedEngine::Describe() const {
 
 ChunkResult FusedEngine::Compute(const Chunk& chunk, const MetaParameters& parameters,
                                  const FetchedRows& fetched) const {
-  return ComputeFiniteTasks(chunk, [&](const Chunk& tasks) {
+  const Chunk rows = chunk.negatives_are_rows ? WithNegativeRows(chunk) : chunk;
+  return ComputeFiniteTasks(rows, [&](const Chunk& tasks) {
     if (parameters.dense.scalar_type() == at::kDouble) {
       return ComputeAs<double>(tasks, parameters, fetched);
     }

@@ -121,7 +121,9 @@ bool GradientCheck::passed() const {
 
 GradientCheck CheckGradient(const Dataset& dataset, const LearnerOptions& options,
                             const Chunk& chunk, uint64_t seed, int64_t samples) {
-  const auto schema = std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model));
+  const int64_t negative_rows = chunk.negatives_are_rows ? chunk.negatives_per_row : 0;
+  const auto schema =
+      std::make_shared<const InputSchema>(MakeInputSchema(dataset, options.model, negative_rows));
   const auto make_model = [&](const LearnerOptions& learner_options, at::ScalarType type) {
     return std::make_unique<CheckedModel>(schema, dataset, learner_options, type, seed);
   };

@@ -84,8 +84,9 @@ int64_t ChunkBytes(const Engine& engine, const MetaParameters& parameters, const
 
 int64_t SumsBytes(const Learner& learner, const TaskOptions& tasks, const Chunk& chunk,
                   int64_t chunks, int64_t element_bytes) {
-  const int64_t rows_per_task =
+  const int64_t events_per_task =
       (chunk.support.row_count() + chunk.query.row_count()) / chunk.task_count();
+  const int64_t rows_per_task = events_per_task * (1 + chunk.negatives_per_row);
   int64_t row_width = 0;
   for (const TableSpec& table : learner.tables()) {
     row_width += std::min(table.row_count, tasks.chunk * rows_per_task) * (table.dim + 2);
@@ -108,7 +109,7 @@ MemoryEstimate EstimateMemory(const TrainerOptions& options, const Dataset& data
       options.optim.table_type, options.seed, {.capacity = RowPartition::kBuckets});
   const ChosenEngine engine =
       ChooseEngine(options.train.engine, {learner, data.builder()}, at::kCPU);
-  MetaBatchLoader loader(dataset, kTrainPart, options.tasks, options.seed);
+  MetaBatchLoader loader(dataset, kTrainPart, TrainingTasks(options), options.seed);
   const Chunk& chunk = loader.Next().chunks.front();
   // The rank that is dealt the most chunks counts.
   const int64_t chunks =

@@ -63,8 +63,9 @@ RunState InitialState(const TrainerOptions& options, const Learner& learner, Ran
           .counters = {}};
 }
 
-TaskOptions TrainingTasks(const TrainerOptions& options) {
+TaskOptions TrainingTasks(const TrainingSections& options) {
   TaskOptions tasks = options.tasks;
+  tasks.negatives_are_rows = NegativesAreRows(options.meta.loss);
   if (options.model.item_id) tasks.hidden_item_share = options.model.id_dropout;
   return tasks;
 }

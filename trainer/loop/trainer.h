@@ -34,8 +34,9 @@ enum class TrainOutcome {
 /// The state a run begins with, before a checkpoint is loaded or start values come from another
 /// model.
 RunState InitialState(const TrainerOptions& options, const Learner& learner, RankPlace place);
-/// The tasks of training, some of them with hidden item ids (ModelOptions::id_dropout).
-TaskOptions TrainingTasks(const TrainerOptions& options);
+/// The tasks of training, some of them with hidden item ids (ModelOptions::id_dropout), and with
+/// negatives in the form that the loss reads.
+TaskOptions TrainingTasks(const TrainingSections& options);
 OuterLoop::Options OuterLoopOptions(const TrainerOptions& options);
 
 /// The training run of one rank. All ranks make one with the same options and data.

@@ -131,6 +131,7 @@ RowBatch BatchBuilder::MakeRows(const TaskRows& rows, const ItemPositions& posit
 }
 
 ChunkBatch BatchBuilder::Build(const Chunk& chunk) const {
+  if (chunk.negatives_are_rows) return Build(WithNegativeRows(chunk));
   std::vector<int64_t> all;
   for (const auto* list : {&chunk.support.items, &chunk.support.negatives, &chunk.query.items,
                            &chunk.query.negatives}) {

@@ -27,7 +27,8 @@ struct EntityBatch {
   std::vector<FieldBatch> fields;
 };
 
-/// Support or query rows of a chunk, padded to its longest task.
+/// Support or query rows of a chunk, padded to its longest task. Negatives that are rows
+/// (Chunk::negatives_are_rows) follow the events of their task, with label 0.
 struct RowBatch {
   at::Tensor entity;         ///< int64 [tasks, rows] position in ChunkBatch::items
   at::Tensor labels;         ///< [tasks, rows], 0 in the padding

@@ -84,6 +84,18 @@ void CountTrainingEvents(const Dataset& dataset, InputSchema& schema) {
   schema.label_mean = label_sum / static_cast<double>(schema.event_count);
 }
 
+// A sampled item is an event that did not happen. On a scale of ratings no label says that: 0 would
+// be a rating below the worst one.
+void CheckNegativeRows(int64_t negative_rows, const DatasetManifest& manifest) {
+  if (negative_rows == 0 || manifest.positive_only) return;
+  if (manifest.label_min >= 0.0f && manifest.label_max <= 1.0f) return;
+  throw ConfigError(
+      "tasks.negatives={} adds rows of label 0, but the labels of '{}' are in [{}, {}]: a rating "
+      "of 0 would say more than that there was no event; set tasks.negatives=0, or convert with "
+      "--label threshold --threshold X",
+      negative_rows, manifest.name, manifest.label_min, manifest.label_max);
+}
+
 // Items with at least `min_events` training events get a table row of their own.
 void AddIdField(int64_t min_events, InputSchema& schema) {
   Catalogue& catalogue = schema.catalogue;
@@ -117,9 +129,12 @@ FieldKind KindOf(FeatureKind kind) {
   return FieldKind::kVector;
 }
 
-InputSchema MakeInputSchema(const Dataset& dataset, const ModelOptions& options) {
+InputSchema MakeInputSchema(const Dataset& dataset, const ModelOptions& options,
+                            int64_t negative_rows) {
   const DatasetManifest& manifest = dataset.manifest();
+  CheckNegativeRows(negative_rows, manifest);
   InputSchema schema;
+  schema.negative_rows = negative_rows;
   if (manifest.task_by == "item") std::swap(schema.task_side, schema.row_side);
   CheckFeatureNames(options, schema, dataset);
   schema.task_fields = FieldsOf(dataset.task_entities(), schema.task_side, options.features);

@@ -54,15 +54,23 @@ struct InputSchema {
   Catalogue catalogue;      ///< entities of the row side
   int64_t event_count = 0;  ///< training events
   double label_mean = 0.0;  ///< over the training events
+  /// Sampled rows of label 0 that training adds for each event (TaskOptions::negatives_are_rows).
+  int64_t negative_rows = 0;
   float label_min = 0, label_max = 0;
   bool positive_only = false;  ///< every event is positive
   std::string data_name;       ///< DatasetManifest::name
   std::string data_hash;       ///< Dataset::Hash()
+
+  /// The mean label of the rows that training sees, sampled rows included.
+  double RowLabelMean() const { return label_mean / static_cast<double>(1 + negative_rows); }
 };
 
 /// Reads all training shards once for counts and scales.
-/// Throws ConfigError when model.features names a feature that the data set does not have,
-/// DataError when the data set has no training events.
-InputSchema MakeInputSchema(const Dataset& dataset, const ModelOptions& options);
+/// `negative_rows`: InputSchema::negative_rows.
+/// Throws ConfigError when model.features names a feature that the data set does not have, or when
+/// its labels have no place for rows of label 0: they must be positive events or lie in [0, 1].
+/// Throws DataError when the data set has no training events.
+InputSchema MakeInputSchema(const Dataset& dataset, const ModelOptions& options,
+                            int64_t negative_rows = 0);
 
 }  // namespace hearth

@@ -1,6 +1,7 @@
 #include "trainer/serve/adapt_users.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -72,6 +73,14 @@ std::vector<TaskState> AdaptUsers(const Learner& learner, const MetaParameters& 
                                   const DataBinding& data, std::span<const SupportSet> users,
                                   const AdaptUsersOptions& options, Communicator& communicator) {
   const auto adapts = [&](const SupportSet& user) { return options.adapt && !user.items.empty(); };
+  std::optional<NegativeSampler> sampler;
+  if (options.negatives > 0) {
+    sampler =
+        CatalogueSampler(learner.schema()->catalogue, data.items(), options.negative_sampling);
+  }
+  const ServedNegatives negatives{.per_row = options.negatives,
+                                  .are_rows = NegativesAreRows(learner.loss()),
+                                  .seed = options.seed};
   const bool one_rank = communicator.world_size() == 1;
   std::vector<TaskState> states(users.size());
   MessageWriter message;
@@ -82,8 +91,8 @@ std::vector<TaskState> AdaptUsers(const Learner& learner, const MetaParameters& 
     for (int64_t u = begin; u < std::min(std::ssize(users), begin + per_round); ++u) {
       if (!adapts(users[u]) || !IsOwnUser(u, communicator)) continue;
       own.push_back(u);
-      chunks.push_back(
-          ChunkOf(users[u], options.negatives, data.items().entity_count(), options.seed));
+      chunks.push_back(ChunkOf(users[u]));
+      if (sampler) DrawNegatives(users[u], *sampler, negatives, chunks.back());
     }
     const FetchedRows fetched =
         FetchTableRows(communicator, data.builder().TableRowsOf(chunks), parameters);

@@ -12,8 +12,9 @@ namespace hearth {
 
 struct AdaptUsersOptions {
   bool adapt = true;      ///< false: the base model as it is
-  int64_t negatives = 0;  ///< TaskOptions::negatives of the run; 0 unless the loss is pairwise
-  uint64_t seed = 1;      ///< of the run
+  int64_t negatives = 0;  ///< TaskOptions::negatives of the run
+  NegativeSampling negative_sampling = NegativeSampling::kUniform;  ///< of the run
+  uint64_t seed = 1;                                                ///< of the run
 };
 
 /// Adapts a base model to every user [user]. The ranks share the work, and each rank gets all

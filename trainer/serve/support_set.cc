@@ -5,7 +5,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/random.h"
-#include "sampler/negative_sampler.h"
+#include "sampler/task_negatives.h"
 #include "storage/import/support_file.h"
 
 namespace hearth {
@@ -117,8 +117,7 @@ std::vector<SupportSet> ReadUsersFile(const std::string& path, const Dataset& da
   return sets;
 }
 
-Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item_count,
-              uint64_t seed) {
+Chunk ChunkOf(const SupportSet& support) {
   HEARTH_CHECK(!support.items.empty());
   Chunk chunk;
   chunk.task_ids = {support.owner};
@@ -128,22 +127,38 @@ Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item
   chunk.query.items = {support.items.front()};
   chunk.query.labels = {support.labels.front()};
   chunk.query.offsets = {0, 1};
-  chunk.negatives_per_row = negatives_per_row;
-  if (negatives_per_row == 0) return chunk;
+  return chunk;
+}
 
-  const NegativeSampler sampler(std::vector<int64_t>(item_count, 1));
+NegativeSampler CatalogueSampler(const Catalogue& catalogue, const BoundEntities& items,
+                                 NegativeSampling sampling) {
+  const IdIndex known = BuildIdIndex(*catalogue.items);
+  std::vector<int64_t> weights;
+  for (const std::string& id : items.entities().ids) {
+    const auto it = known.find(id);
+    const int64_t events = it == known.end() ? 0 : catalogue.event_counts[it->second];
+    weights.push_back(TrainingWeight(sampling, events));
+  }
+  return NegativeSampler(weights);
+}
+
+void DrawNegatives(const SupportSet& support, const NegativeSampler& sampler,
+                   const ServedNegatives& negatives, Chunk& chunk) {
   const NegativeSampler::Candidates candidates = sampler.Without(support.items);
   if (candidates.weight() == 0) {
-    throw DataError("the support of user '{}' holds every item: there is nothing to rank below it",
-                    support.user);
+    throw DataError(
+        "the support of user '{}' holds every item of the training data: no negative is left",
+        support.user);
   }
-  RandomStream random(seed, Purpose::kNegative, Xxh3(support.user.data(), support.user.size()));
+  chunk.negatives_per_row = negatives.per_row;
+  chunk.negatives_are_rows = negatives.are_rows;
+  RandomStream random(negatives.seed, Purpose::kNegative,
+                      Xxh3(support.user.data(), support.user.size()));
   for (TaskRows* rows : {&chunk.support, &chunk.query}) {
-    for (int64_t i = 0; i < rows->row_count() * negatives_per_row; ++i) {
+    for (int64_t i = 0; i < rows->row_count() * negatives.per_row; ++i) {
       rows->negatives.push_back(candidates.DrawOne(&random));
     }
   }
-  return chunk;
 }
 
 }  // namespace hearth

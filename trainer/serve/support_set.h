@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "sampler/meta_batch.h"
+#include "sampler/negative_sampler.h"
+#include "sampler/task_options.h"
 #include "storage/shard/dataset.h"
 #include "trainer/model/data_binding.h"
 
@@ -33,10 +35,24 @@ std::vector<SupportSet> ReadSupportFile(const std::string& path, const InputSche
 std::vector<SupportSet> ReadUsersFile(const std::string& path, const Dataset& dataset);
 
 /// A chunk of one task with this support (>= 1 row). Its one query row repeats the first support
-/// row and means nothing. If `negatives_per_row` > 0 (pairwise losses), negatives are drawn
-/// uniformly from the `item_count` items outside the support. They are a pure function of (seed,
-/// user).
-Chunk ChunkOf(const SupportSet& support, int64_t negatives_per_row, int64_t item_count,
-              uint64_t seed);
+/// row and means nothing.
+Chunk ChunkOf(const SupportSet& support);
+
+/// The negatives that a model adapts with.
+struct ServedNegatives {
+  int64_t per_row = 0;    ///< TaskOptions::negatives
+  bool are_rows = false;  ///< TaskOptions::negatives_are_rows
+  uint64_t seed = 1;      ///< of the run
+};
+
+/// Draws among the bound items that training has met, as training does: NegativeSampling gives them
+/// their weights by the training events of the catalogue.
+NegativeSampler CatalogueSampler(const Catalogue& catalogue, const BoundEntities& items,
+                                 NegativeSampling sampling);
+
+/// Adds negatives to ChunkOf(support), drawn outside the support. They are a pure function of
+/// (seed, text of the user). Throws DataError naming the user when there is no such item.
+void DrawNegatives(const SupportSet& support, const NegativeSampler& sampler,
+                   const ServedNegatives& negatives, Chunk& chunk);
 
 }  // namespace hearth

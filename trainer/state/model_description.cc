@@ -233,6 +233,7 @@ void WriteModelDescription(const InputSchema& schema, ModelDescription descripti
        {{"min", schema.label_min},
         {"max", schema.label_max},
         {"mean", schema.label_mean},
+        {"negative_rows", schema.negative_rows},
         {"positive_only", schema.positive_only}}},
       {"training_events", schema.event_count},
       {"output_offset", description.output_offset}};
@@ -254,11 +255,12 @@ ModelDescription ReadModelDescription(const std::string& folder, InputSchema& sc
       ParseJson(ReadWholeFile(path, kMostJsonBytes), /*max_depth=*/5, where);
   JsonFields fields(json, where);
   const int64_t version = fields.Int("format_version", 1, std::numeric_limits<int32_t>::max());
-  if (version != ModelDescription::kFormatVersion) {
-    throw DataError("{} has format version {}, and this hearth reads {}; export the model again",
+  if (version != 2 && version != ModelDescription::kFormatVersion) {
+    throw DataError("{} has format version {}, and this hearth reads 2 and {}; export it again",
                     where, version, ModelDescription::kFormatVersion);
   }
   ModelDescription description;
+  description.format_version = version;
   JsonFields checkpoint(fields.Object("checkpoint"), where + ": checkpoint");
   description.step = checkpoint.Int("step", 0, std::numeric_limits<int64_t>::max());
   description.checkpoint_sha256 = checkpoint.Hex("sha256", kSha256Digits);
@@ -274,6 +276,9 @@ ModelDescription ReadModelDescription(const std::string& folder, InputSchema& sc
   schema.label_min = static_cast<float>(labels.Number("min"));
   schema.label_max = static_cast<float>(labels.Number("max"));
   schema.label_mean = labels.Number("mean");
+  if (version > 2) {
+    schema.negative_rows = labels.Int("negative_rows", 0, std::numeric_limits<int64_t>::max() - 1);
+  }
   schema.positive_only = labels.Bool("positive_only");
   labels.Finish();
   schema.event_count = fields.Int("training_events", 1, std::numeric_limits<int64_t>::max());

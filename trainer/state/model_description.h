@@ -11,8 +11,9 @@ namespace hearth {
 
 /// The facts of model.json beside the schema.
 struct ModelDescription {
-  static constexpr int kFormatVersion = 2;
+  static constexpr int kFormatVersion = 3;  ///< version 2 knew no rows of sampled negatives
 
+  int64_t format_version = kFormatVersion;
   int64_t step = 0;               ///< of the checkpoint
   std::string checkpoint_sha256;  ///< of its manifest
   std::string data_sha256;        ///< of the training data set's manifest

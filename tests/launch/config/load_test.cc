@@ -284,7 +284,6 @@ TEST(CombinationChecks, RefuseEveryContradictionOfSettingsThatAreEachLegalAlone)
       {{"model.type=embedding_dot", "model.activation=tanh"}, "model.activation has no effect"},
       {{"model.item_id=false", "model.id_dropout=0.5"}, "model.id_dropout has no effect"},
       {{"model.item_id=false", "model.min_item_events=5"}, "model.min_item_events has no effect"},
-      {{"tasks.negatives=4"}, "tasks.negatives has no effect: only meta.loss bpr"},
       {{"tasks.negative_sampling=popularity"},
        "tasks.negative_sampling has no effect: tasks.negatives is 0"},
       {{"tables.admit_after=3"}, "tables.admit_after has no effect: tables.capacity is 0"},

@@ -55,7 +55,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
 
   // Predicts the candidates like evaluation does: the candidates are query rows.
   std::vector<double> Predict(const SupportSet& user, bool adapt) const {
-    Chunk chunk = ChunkOf(user, 0, dataset_.event_entities().size(), 1);
+    Chunk chunk = ChunkOf(user);
     chunk.query = {};
     for (const int64_t item : Candidates()) {
       chunk.query.items.push_back(item);
@@ -65,8 +65,7 @@ class LearnerTest : public ::testing::TestWithParam<std::tuple<ModelOptions::Typ
     return learner().Predict(*parameters_, builder(), chunk, adapt).query;
   }
   TaskState AdaptTo(const SupportSet& user) const {
-    return learner().Adapt(*parameters_, builder(),
-                           ChunkOf(user, 0, dataset_.event_entities().size(), 1));
+    return learner().Adapt(*parameters_, builder(), ChunkOf(user));
   }
   std::vector<double> Serve(const TaskState& state, int64_t owner) const {
     return learner().ScoreItems(*parameters_, builder(), state, owner, Candidates());

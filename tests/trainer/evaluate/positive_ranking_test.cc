@@ -9,9 +9,8 @@
 
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
-#include "storage/import/convert.h"
 #include "tests/tools/message_of.h"
-#include "tests/trainer/support/training.h"
+#include "tests/trainer/support/clicks.h"
 #include "trainer/adapt/learner_of_dataset.h"
 #include "trainer/evaluate/evaluation.h"
 
@@ -29,38 +28,6 @@ using ::testing::Not;
 constexpr Part kPart{Split::kTest, Scenario::kNonCold};
 constexpr int64_t kTopK = 3;
 
-// The clicks of a simulated log: its events with a label above the middle, all with label 1.
-const std::string& Clicks() {
-  static const std::string folder = [] {
-    const std::string log = ::testing::TempDir() + "/hearth-clicks.csv";
-    const std::string path = ::testing::TempDir() + "/hearth-clicks-data";
-    const Dataset ratings({.path = SmallDataset()});
-    std::ofstream file(log);
-    file << "user,item,time\n";
-    for (int64_t s = 0; s < std::ssize(ratings.manifest().shards); ++s) {
-      const ShardReader& shard = ratings.Shard(s);
-      for (int64_t t = 0; t < shard.task_count(); ++t) {
-        const TaskView task = shard.task(t);
-        for (size_t j = 0; j < task.items.size(); ++j) {
-          file << 'u' << task.id << ",i" << task.items[j] << ',' << task.times[j] << '\n';
-        }
-      }
-    }
-    file.close();
-    ConvertOptions options;
-    options.format = "csv";
-    options.input = log;
-    options.output = path;
-    options.overwrite = true;
-    options.columns.time_column = "time";
-    options.split.test_events = 0.3;
-    options.split.validation_events = 0.2;
-    ConvertLog(options);
-    return path;
-  }();
-  return folder;
-}
-
 class PositiveRanking : public ::testing::Test {
  protected:
   PositiveRanking() {
@@ -72,13 +39,18 @@ class PositiveRanking : public ::testing::Test {
     options_.top_k = kTopK;
     options_.bootstrap = 5;
     options_.shots = {};
-    LearnerOptions learner;
-    learner.model.dim = 3;
-    learner.model.layers = {4};
-    learner.model.init_scale = 1.0;
-    learner.meta.loss = MetaOptions::Loss::kBpr;
-    on_data_.emplace(dataset_, learner, at::TensorOptions().dtype(at::kDouble));
+    UseLoss(MetaOptions::Loss::kBpr);
+  }
+  void UseLoss(MetaOptions::Loss loss) {
+    TrainerOptions options;
+    options.model.dim = 3;
+    options.model.layers = {4};
+    options.model.init_scale = 1.0;
+    options.meta.loss = loss;
+    options.tasks = tasks_;
+    on_data_.emplace(dataset_, options, at::TensorOptions().dtype(at::kDouble));
     parameters_ = on_data_->learner.InitialParameters(TableOptimizer::kAdam, 5);
+    tasks_ = TrainingTasks(options);
   }
   Evaluator MakeEvaluator(Communicator& communicator) const {
     return Evaluator(on_data_->learner, on_data_->data, dataset_, tasks_, options_, 5,
@@ -159,6 +131,44 @@ TEST_F(PositiveRanking, HitsAreThoseOfAFullCountOverTheCatalogue) {
   EXPECT_DOUBLE_EQ(result.values.at("unadapted").at(hr).mean, unadapted);
   EXPECT_GT(adapted, 0.0);
   EXPECT_LT(adapted, 1.0);
+}
+
+// The support of a task is adapted to with its negatives as rows, written out by hand here. The
+// query rows stay what they are: their loss is that of the events alone.
+TEST_F(PositiveRanking, APointwiseLossAdaptsWithNegativesAndMeasuresEvents) {
+  UseLoss(MetaOptions::Loss::kBce);
+  const Learner& learner = on_data_->learner;
+  const BatchBuilder& builder = on_data_->data.builder();
+  const auto adapt = [&](const Chunk& chunk, int64_t t) {
+    Chunk task = TaskOfChunk(chunk, t);
+    EXPECT_EQ(std::ssize(task.support.negatives), 2 * task.support.row_count());
+    EXPECT_THAT(task.query.negatives, IsEmpty());
+    for (const int64_t item : task.support.negatives) {
+      task.support.items.push_back(item);
+      task.support.labels.push_back(0.0f);
+    }
+    task.support.offsets.back() = std::ssize(task.support.items);
+    task.support.negatives.clear();
+    task.negatives_per_row = 0;
+    task.negatives_are_rows = false;
+    return learner.Adapt(parameters_, builder, task);
+  };
+  double loss = 0, rows = 0;
+  const double hits = HitRate([&](const Chunk& chunk, int64_t t, const auto& items) {
+    const TaskState state = adapt(chunk, t);
+    const Chunk task = TaskOfChunk(chunk, t);
+    const std::vector<double> chances =
+        learner.ScoreItems(parameters_, builder, state, chunk.task_ids[t], task.query.items);
+    double sum = 0;
+    for (const double chance : chances) sum -= std::log(chance);
+    loss += sum / static_cast<double>(chances.size());
+    rows += 1;
+    return learner.ScoreItems(parameters_, builder, state, chunk.task_ids[t], items);
+  });
+  const ScenarioResult result = Evaluate();
+  EXPECT_DOUBLE_EQ(result.values.at("adapted").at("hr@3").mean, hits);
+  EXPECT_NEAR(result.values.at("adapted").at("loss").mean, loss / rows, 1e-9);
+  EXPECT_GT(hits, 0.0);
 }
 
 TEST_F(PositiveRanking, BaselinesRankTheSameCandidates) {

@@ -321,5 +321,51 @@ TEST(GenericEngine, HidingItemIdsMovesTheirGradientToTheUnknownRow) {
   EXPECT_THAT(result.table_rows.back(), ::testing::ElementsAre(0));
 }
 
+// Writes every negative as a row of label 0, task by task, by plain loops.
+TaskRows WrittenOut(const TaskRows& rows, int64_t per_row) {
+  TaskRows all;
+  for (int64_t t = 0; t < rows.task_count(); ++t) {
+    for (int64_t row = rows.offsets[t]; row < rows.offsets[t + 1]; ++row) {
+      all.items.push_back(rows.items[row]);
+      all.labels.push_back(rows.labels[row]);
+    }
+    for (int64_t n = rows.offsets[t] * per_row; n < rows.offsets[t + 1] * per_row; ++n) {
+      all.items.push_back(rows.negatives[n]);
+      all.labels.push_back(0);
+    }
+    all.offsets.push_back(std::ssize(all.items));
+  }
+  return all;
+}
+
+// A pointwise loss takes its negatives as rows, in the inner loop and in the meta-gradient. The
+// oracle computes each task alone and is given the rows written out.
+TEST_P(EveryDescentAndModel, NegativesOfAPointwiseLossAreRowsOfLabelZero) {
+  const Case& c = GetParam();
+  if (c.loss == Loss::kBpr || c.learn != Learn::kPerParameter) return;
+  SmallWorld world = MakeWorld(c, Activation::kTanh, at::kDouble);
+  Chunk chunk = SmallWorld::MakeChunk(6, /*binary=*/true, /*negatives_per_row=*/3, 3);
+  chunk.negatives_are_rows = true;
+  Chunk written = chunk;
+  written.support = WrittenOut(chunk.support, 3);
+  written.query = WrittenOut(chunk.query, 3);
+  written.negatives_per_row = 0;
+  written.negatives_are_rows = false;
+  const ChunkResult expected = world.reference().Compute(written, world.parameters());
+  std::vector<ChunkResult> results = {world.generic().Compute(chunk, world.parameters())};
+  if (FusedEngine::WhyNot(world.learner(), at::kCPU).empty()) {
+    results.push_back(world.fused().Compute(chunk, world.parameters()));
+  }
+  for (const ChunkResult& result : results) {
+    EXPECT_EQ(result.finite_task_count, 6);
+    EXPECT_NEAR(result.loss_sum, expected.loss_sum, 1e-9);
+    EXPECT_LT(RelativeError(result.dense_gradient, expected.dense_gradient), 1e-9);
+    ASSERT_EQ(result.row_gradients.size(), expected.row_gradients.size());
+    for (size_t t = 0; t < expected.row_gradients.size(); ++t) {
+      EXPECT_LT(RelativeError(result.row_gradients[t], expected.row_gradients[t]), 1e-9);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hearth

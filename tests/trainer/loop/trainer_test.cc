@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 #include <mutex>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,13 +11,15 @@
 #include "cluster/self_communicator.h"
 #include "cluster/thread_communicator.h"
 #include "common/error.h"
+#include "tests/tools/message_of.h"
+#include "tests/trainer/support/clicks.h"
 #include "tests/trainer/support/models_and_methods.h"
-#include "tests/trainer/support/training.h"
 #include "trainer/adapt/learner_of_dataset.h"
 
 namespace hearth {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -128,6 +131,65 @@ TEST_F(TrainerTest, ResumedRunOfAClosedFormEndsInTheBitsOfAnUnbrokenOne) {
     options.train.max_steps = 24;
     EXPECT_EQ(TrainOnThreads(2, options, dataset_), unbroken);
   }
+}
+
+TrainerOptions SmallRunOfClicks(const std::string& run_dir, int64_t max_steps) {
+  TrainerOptions options = SmallRun(run_dir, max_steps);
+  options.meta.loss = MetaOptions::Loss::kBce;
+  options.tasks.negatives = 3;
+  return options;
+}
+
+// Negatives of a pointwise loss are a function of (seed, epoch, task): neither the ranks nor a stop
+// changes them.
+TEST_F(TrainerTest, RowsOfNegativesAreExactOnAnyNumberOfRanksAndAfterAResume) {
+  const Dataset clicks({.path = Clicks()});
+  TrainerOptions options = SmallRunOfClicks(FreshFolder("unbroken"), 24);
+  const std::string unbroken = TrainAlone(options, clicks);
+  for (const int world_size : {1, 2, 3}) {
+    options.run_dir = FreshFolder("threads");
+    EXPECT_EQ(TrainOnThreads(world_size, options, clicks), unbroken) << world_size << " ranks";
+  }
+  options.run_dir = FreshFolder("stopped");
+  options.train.max_steps = 7;
+  TrainOnThreads(3, options, clicks);
+  options.train.max_steps = 24;
+  EXPECT_EQ(TrainOnThreads(2, options, clicks), unbroken);
+}
+
+TEST_F(TrainerTest, NumberAndDrawOfNegativeRowsTakePartInTraining) {
+  const Dataset clicks({.path = Clicks()});
+  std::set<std::string> hashes;
+  for (const int64_t negatives : {0, 1, 3}) {
+    TrainerOptions options = SmallRunOfClicks(FreshFolder("count"), 4);
+    options.tasks.negatives = negatives;
+    hashes.insert(TrainAlone(options, clicks));
+  }
+  TrainerOptions options = SmallRunOfClicks(FreshFolder("popular"), 4);
+  options.tasks.negative_sampling = NegativeSampling::kPopularity;
+  hashes.insert(TrainAlone(options, clicks));
+  EXPECT_THAT(hashes, SizeIs(4));
+}
+
+TEST_F(TrainerTest, ScoresStartAtTheMeanLabelOfAllRows) {
+  const Dataset clicks({.path = Clicks()});
+  for (const int64_t negatives : {0, 3}) {
+    TrainerOptions options = SmallRunOfClicks("unused", 1);
+    options.tasks.negatives = negatives;
+    const LearnerOfDataset on_data(clicks, options, at::TensorOptions().dtype(at::kDouble));
+    EXPECT_EQ(on_data.learner.schema()->label_mean, 1.0);
+    EXPECT_EQ(on_data.learner.schema()->RowLabelMean(), negatives == 0 ? 1.0 : 0.25);
+    EXPECT_NEAR(on_data.learner.model().output_offset(),
+                negatives == 0 ? std::log(99.0) : -std::log(3.0), 1e-12);
+  }
+}
+
+TEST_F(TrainerTest, RatingsHaveNoPlaceForRowsOfLabelZero) {
+  TrainerOptions options = SmallRun(FreshFolder("ratings"), 1);
+  options.tasks.negatives = 2;
+  SelfCommunicator self;
+  EXPECT_THAT(MessageOf<ConfigError>([&] { Train(options, dataset_, self); }),
+              AllOf(HasSubstr("tasks.negatives=2 adds rows of label 0"), HasSubstr("[1, 5]")));
 }
 
 TEST_F(TrainerTest, StopRequestCommitsTheStepAndIsAgreedByAllRanks) {

@@ -93,8 +93,7 @@ TEST_F(SupportSetTest, UsersThatTheDataSetDoesNotHaveAreRefused) {
 }
 
 TEST(ChunkOfSupport, HoldsTheSupportAndOneQueryRow) {
-  const Chunk chunk =
-      ChunkOf({.user = "u", .owner = 4, .items = {3, 1}, .labels = {2.0f, 5.0f}}, 0, 6, 1);
+  const Chunk chunk = ChunkOf({.user = "u", .owner = 4, .items = {3, 1}, .labels = {2.0f, 5.0f}});
   EXPECT_THAT(chunk.task_ids, ElementsAre(4));
   EXPECT_THAT(chunk.support.items, ElementsAre(3, 1));
   EXPECT_THAT(chunk.support.labels, ElementsAre(2.0f, 5.0f));
@@ -104,26 +103,55 @@ TEST(ChunkOfSupport, HoldsTheSupportAndOneQueryRow) {
   EXPECT_TRUE(chunk.support.negatives.empty());
 }
 
-TEST(ChunkOfSupport, DrawsNegativesOutsideTheSupportFromSeedAndUser) {
+Chunk WithDraws(const SupportSet& support, uint64_t seed, bool are_rows = false) {
+  // Item 5 has no training event.
+  const NegativeSampler sampler(std::vector<int64_t>{1, 1, 1, 1, 1, 0});
+  Chunk chunk = ChunkOf(support);
+  DrawNegatives(support, sampler, {.per_row = 40, .are_rows = are_rows, .seed = seed}, chunk);
+  return chunk;
+}
+
+TEST(DrawNegatives, DrawsTrainedItemsOutsideTheSupportFromSeedAndUser) {
   const SupportSet support{
       .user = "u", .owner = kUnknownEntity, .items = {3, 1}, .labels = {1.0f, 1.0f}};
-  const Chunk chunk = ChunkOf(support, 40, 6, 1);
+  const Chunk chunk = WithDraws(support, 1);
   ASSERT_EQ(chunk.support.negatives.size(), 80u);
   ASSERT_EQ(chunk.query.negatives.size(), 40u);
+  EXPECT_EQ(chunk.negatives_per_row, 40);
+  EXPECT_FALSE(chunk.negatives_are_rows);
+  EXPECT_TRUE(WithDraws(support, 1, true).negatives_are_rows);
   std::vector<int64_t> drawn = chunk.support.negatives;
   std::ranges::sort(drawn);
   drawn.erase(std::unique(drawn.begin(), drawn.end()), drawn.end());
-  EXPECT_THAT(drawn, ElementsAre(0, 2, 4, 5));
-  EXPECT_EQ(ChunkOf(support, 40, 6, 1).support.negatives, chunk.support.negatives);
-  EXPECT_NE(ChunkOf(support, 40, 6, 2).support.negatives, chunk.support.negatives);
+  EXPECT_THAT(drawn, ElementsAre(0, 2, 4));
+  EXPECT_EQ(WithDraws(support, 1).support.negatives, chunk.support.negatives);
+  EXPECT_NE(WithDraws(support, 2).support.negatives, chunk.support.negatives);
   SupportSet other = support;
   other.user = "v";
-  EXPECT_NE(ChunkOf(other, 40, 6, 1).support.negatives, chunk.support.negatives);
+  EXPECT_NE(WithDraws(other, 1).support.negatives, chunk.support.negatives);
 }
 
-TEST(ChunkOfSupport, RefusesNegativesWhereTheSupportHoldsEveryItem) {
-  const SupportSet support{.user = "u", .owner = 0, .items = {0, 1}, .labels = {1.0f, 1.0f}};
-  EXPECT_THROW(ChunkOf(support, 1, 2, 1), DataError);
+TEST(DrawNegatives, RefusesASupportThatHoldsEveryTrainedItem) {
+  const SupportSet support{.user = "u", .items = {0, 1, 2, 3, 4}, .labels = {1, 1, 1, 1, 1}};
+  EXPECT_THAT(MessageOf<DataError>([&] { WithDraws(support, 1); }), HasSubstr("user 'u'"));
+}
+
+// Item ids match by their text: the bound table lists the items in another order.
+TEST_F(SupportSetTest, TheCatalogueWeighsBoundItemsByTheirTrainingEvents) {
+  const Dataset dataset({.path = folder_});
+  InputSchema schema = MakeInputSchema(dataset, {});
+  schema.catalogue.event_counts = {0, 3, 0, 0, 0, 1};
+  auto bound = std::make_shared<EntityTable>();
+  bound->ids = {"i5", "new", "i1", "i0"};
+  const DataBinding data(schema, std::make_shared<const EntityTable>(), bound, at::TensorOptions());
+  const auto weight_without = [&](NegativeSampling sampling, std::vector<int64_t> seen) {
+    return CatalogueSampler(schema.catalogue, data.items(), sampling).Without(seen).weight();
+  };
+  EXPECT_EQ(weight_without(NegativeSampling::kUniform, {}), 2);
+  EXPECT_EQ(weight_without(NegativeSampling::kUniform, {2}), 1);
+  EXPECT_EQ(weight_without(NegativeSampling::kPopularity, {}), 4);
+  EXPECT_EQ(weight_without(NegativeSampling::kPopularity, {0}), 3);
+  EXPECT_EQ(weight_without(NegativeSampling::kPopularity, {1, 3}), 4);
 }
 
 }  // namespace

@@ -73,8 +73,7 @@ TEST_F(GoldenModelFolder, Version2ScoresAsOnTheDayItWasWritten) {
   const DataBinding data(*folder_.schema(), std::make_shared<const EntityTable>(),
                          folder_.schema()->catalogue.items, learner_.tensor_options());
   const SupportSet user{.user = "new", .items = {0, 3}, .labels = {5, 1}};
-  const TaskState state =
-      learner_.Adapt(parameters, data.builder(), ChunkOf(user, 0, data.items().entity_count(), 1));
+  const TaskState state = learner_.Adapt(parameters, data.builder(), ChunkOf(user));
   const std::vector<int64_t> items = {0, 1, 2, 3, 4, 5};
   const std::vector<double> expected = {2.97996, 2.98064, 2.99387, 2.97344, 2.99661, 2.99418};
   const std::vector<double> scores =
