@@ -31,6 +31,12 @@ void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
       "(recbole)");
   add("--time-col", &columns->time_column,
       "time; default: none, rows keep their order (csv, jsonl, parquet); timestamp (recbole)");
+  add("--event-col", &columns->event_column,
+      "type of the event (view, buy); its weight is the label, and no label column is read");
+  app->add_option("--event-weight", columns->event_weights,
+                  "TYPE=WEIGHT[,TYPE=WEIGHT...] of every type, such as view=1,cart=3,buy=5; 0 "
+                  "leaves the type out; every event counts as positive")
+      ->group(group);
   add("--time-unit", &columns->time_unit,
       "numeric times: s, ms, us or ns since 1970, date (yyyymmdd), yymmddhh, or auto: as the "
       "first rows tell");
@@ -67,8 +73,8 @@ void AddCleanOptions(CLI::App* app, CleanOptions* clean) {
   const char* group = "Cleaning";
   AddParsed(
       app, "--duplicates", &clean->duplicates, ParseDuplicateRule, NameOf,
-      "when a (user, item) pair comes twice: keep last or first, mean of the labels, keep both, "
-      "or refuse")
+      "when a (user, item) pair comes twice: keep the last or the first, keep the last with the "
+      "mean, max or sum of the labels, keep all, or refuse")
       ->group(group);
   AddParsed(app, "--missing", &clean->missing, ParseMissingRule, NameOf,
             "an empty label: refuse, drop, or fill with zero, one, mean")

@@ -52,22 +52,27 @@ std::string TextOf(const char* side, const std::vector<FeatureSummary>& features
 }  // namespace
 
 std::string TextOf(const ConvertReport& report, const std::string& output) {
-  std::string text =
-      fmt::format("{}: {} users, {} items, {} events, labels {:g} to {:g}{}\n", report.format,
-                  report.users, report.items, report.events, report.label_min, report.label_max,
-                  report.has_time ? "" : ", no times");
+  std::string text = fmt::format(
+      "{}: {} users, {} items, {} events, labels {:g} to {:g}{}{}\n", report.format, report.users,
+      report.items, report.events, report.label_min, report.label_max,
+      report.positive_only ? ", all positive" : "", report.has_time ? "" : ", no times");
   for (const std::string& note : report.notes) text += fmt::format("  {}\n", note);
   const auto count = [&](int64_t number, const char* what) {
     if (number > 0) text += fmt::format("  {} {}\n", number, what);
   };
   if (report.rows_read > 0) text += fmt::format("  {} rows read\n", report.rows_read);
   count(report.rows_skipped, "bad rows skipped");
+  for (const EventType& type : report.event_types) {
+    text += fmt::format(
+        "  {} rows of type '{}', {}\n", type.count, type.name,
+        type.weight == 0 ? "left out: its weight is 0" : fmt::format("weight {:g}", type.weight));
+  }
   count(report.joined_lines, "line ends inside quoted fields, which belong to a row");
   count(report.duplicates, "duplicates merged");
   count(report.missing_dropped, "events dropped for a missing label");
   count(report.missing_filled, "missing labels filled");
   count(report.below_minimum, "events of users or items below the minimum dropped");
-  if (report.label_min == report.label_max && report.label_min != 1.0F) {
+  if (report.label_min == report.label_max && !report.positive_only) {
     text += fmt::format(
         "  warning: every label is {:g}, so neither errors nor rankings tell models apart\n",
         report.label_min);

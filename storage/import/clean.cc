@@ -9,8 +9,8 @@
 namespace hearth {
 namespace {
 
-constexpr std::array<std::string_view, 5> kDuplicateNames = {"last", "first", "mean", "keep",
-                                                             "refuse"};
+constexpr std::array<std::string_view, 7> kDuplicateNames = {"last", "first", "mean",  "max",
+                                                             "sum",  "keep",  "refuse"};
 constexpr std::array<std::string_view, 5> kMissingNames = {"refuse", "drop", "zero", "one", "mean"};
 constexpr std::array<std::string_view, 4> kTransformNames = {"raw", "threshold", "minmax",
                                                              "zscore"};

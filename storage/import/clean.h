@@ -5,11 +5,15 @@
 
 namespace hearth {
 
-/// The treatment of a (user, item) pair that occurs more than once.
+/// The treatment of a (user, item) pair that occurs more than once. Missing labels are filled or
+/// dropped before (MissingRule), so a filled label counts like any other. The events of a given
+/// split are merged inside train, validation and test only; kRefuse looks at all of them.
 enum class DuplicateRule : uint8_t {
   kLast,    ///< keep the latest (by time if the log has times, else by row)
   kFirst,   ///< keep the earliest
   kMean,    ///< keep the latest with the mean of all labels
+  kMax,     ///< keep the latest with the largest label
+  kSum,     ///< keep the latest with the sum of all labels; DataError if no float holds the sum
   kKeep,    ///< keep all: repeated events mean something in this log
   kRefuse,  ///< DataError naming the pair
 };
@@ -36,7 +40,7 @@ enum class LabelTransform : uint8_t {
 enum class BadRowRule : uint8_t { kRefuse, kSkip };
 
 /// The rule with a name of the command line. These functions throw UsageError with the legal names.
-DuplicateRule ParseDuplicateRule(std::string_view name);    // last first mean keep refuse
+DuplicateRule ParseDuplicateRule(std::string_view name);    // last first mean max sum keep refuse
 MissingRule ParseMissingRule(std::string_view name);        // refuse drop zero one mean
 LabelTransform ParseLabelTransform(std::string_view name);  // raw threshold minmax zscore
 BadRowRule ParseBadRowRule(std::string_view name);          // refuse skip

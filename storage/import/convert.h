@@ -20,6 +20,10 @@ struct ColumnOptions {
   std::string item_column;   ///< csv, jsonl and parquet "item", recbole "item_id"
   std::string label_column;  ///< csv none, recbole "rating" or "label"; none: all labels are 1
   std::string time_column;   ///< csv none, recbole "timestamp"; none: rows keep their order
+  /// The column of event types ("view", "buy"); "": none. The label of an event is then the weight
+  /// of its type, and no label column is read. Events of weight 0 are left out.
+  std::string event_column;
+  std::vector<std::string> event_weights;  ///< texts of EventWeights
   std::string
       delimiter;  ///< csv: one character or "::"; "": as the file's name or first line tells
   std::optional<bool> header;  ///< csv: the first line names the columns; none: DelimitedTable

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "storage/import/entity_builder.h"
+#include "storage/import/event_weights.h"
 #include "storage/shard/describe.h"
 #include "storage/shard/part.h"
 
@@ -19,10 +20,13 @@ struct PartCount {
 
 /// The outcome of a conversion, for people. Rows of side files count for rows_skipped alone.
 struct ConvertReport {
-  std::string format;           ///< the recognised format, e.g. "movielens (ratings.dat)"
-  int64_t rows_read = 0;        ///< rows of the event files, bad rows included
-  int64_t rows_skipped = 0;     ///< bad rows of event files and side files (on_bad_row skip)
-  int64_t joined_lines = 0;     ///< lines inside quoted fields, joined to the line before
+  std::string format;                  ///< the recognised format, e.g. "movielens (ratings.dat)"
+  int64_t rows_read = 0;               ///< rows of the event files, bad rows included
+  int64_t rows_skipped = 0;            ///< bad rows of event files and side files (on_bad_row skip)
+  int64_t joined_lines = 0;            ///< lines inside quoted fields, joined to the line before
+  std::vector<EventType> event_types;  ///< with the numbers of their rows; empty: no types
+  int64_t left_out_rows = 0;    ///< rows that make no event on purpose, as of types of weight 0
+  bool positive_only = false;   ///< DatasetManifest::positive_only
   int64_t duplicates = 0;       ///< events merged into another of the same (user, item)
   int64_t missing_dropped = 0;  ///< events left out for an empty label
   int64_t missing_filled = 0;   ///< events with an empty label that was filled

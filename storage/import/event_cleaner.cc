@@ -10,8 +10,10 @@
 namespace hearth {
 namespace {
 
-bool SamePair(const EventRecord& a, const EventRecord& b) {
-  return a.user == b.user && a.item == b.item && a.subject == b.subject;
+/// True if two events are duplicates. Events of different splits are none, but for kRefuse.
+bool SamePair(DuplicateRule rule, const EventRecord& a, const EventRecord& b) {
+  return a.user == b.user && a.item == b.item && a.subject == b.subject &&
+         (a.split == b.split || rule == DuplicateRule::kRefuse);
 }
 
 /// The event that replaces a group of one or more events of the same pair. The group is ordered by
@@ -19,33 +21,51 @@ bool SamePair(const EventRecord& a, const EventRecord& b) {
 EventRecord MergeGroup(DuplicateRule rule, std::span<const EventRecord> group) {
   if (group.size() == 1 || rule == DuplicateRule::kFirst) return group.front();
   EventRecord kept = group.back();
+  double sum = 0;
+  float largest = kept.label;
+  for (const EventRecord& event : group) {
+    sum += event.label;
+    largest = std::max(largest, event.label);
+  }
   if (rule == DuplicateRule::kMean) {
-    double sum = 0;
-    for (const EventRecord& event : group) sum += event.label;
     kept.label = static_cast<float>(sum / static_cast<double>(group.size()));
+  } else if (rule == DuplicateRule::kMax) {
+    kept.label = largest;
+  } else if (rule == DuplicateRule::kSum) {
+    kept.label = static_cast<float>(sum);
   }
   return kept;
+}
+
+void RequireFinite(const EventRecord& event, const std::string& log, const Vocabulary& users,
+                   const Vocabulary& items) {
+  if (std::isfinite(event.label)) return;
+  throw DataError(
+      "the labels of user '{}' and item '{}' in {} have a sum that no float holds; choose "
+      "--duplicates max, mean, last or first, or scale the labels",
+      users[event.user], items[event.item], log);
 }
 
 void MergePairs(DuplicateRule rule, const std::string& log, const Vocabulary& users,
                 const Vocabulary& items, std::vector<EventRecord>* events) {
   std::sort(events->begin(), events->end(), [](const EventRecord& a, const EventRecord& b) {
-    return std::tie(a.user, a.item, a.subject, a.time, a.nanoseconds, a.row) <
-           std::tie(b.user, b.item, b.subject, b.time, b.nanoseconds, b.row);
+    return std::tie(a.user, a.item, a.subject, a.split, a.time, a.nanoseconds, a.row) <
+           std::tie(b.user, b.item, b.subject, b.split, b.time, b.nanoseconds, b.row);
   });
   size_t kept = 0;
   for (size_t begin = 0; begin < events->size();) {
     size_t end = begin + 1;
-    while (end < events->size() && SamePair((*events)[begin], (*events)[end])) ++end;
+    while (end < events->size() && SamePair(rule, (*events)[begin], (*events)[end])) ++end;
     const std::span<const EventRecord> group(&(*events)[begin], end - begin);
     if (group.size() > 1 && rule == DuplicateRule::kRefuse) {
       throw DataError(
           "user '{}' and item '{}' occur together {} times (events {} and {} of {}); choose which "
-          "to keep with --duplicates last, first, mean or keep",
+          "to keep with --duplicates last, first, mean, max, sum or keep",
           users[group[0].user], items[group[0].item], group.size(), group[0].row + 1,
           group[1].row + 1, log);
     }
-    (*events)[kept++] = MergeGroup(rule, group);
+    (*events)[kept] = MergeGroup(rule, group);
+    RequireFinite((*events)[kept++], log, users, items);
     begin = end;
   }
   events->resize(kept);

@@ -28,9 +28,10 @@ class LabelStatistics {
   float min_ = 0, max_ = 0;
 };
 
-/// Merges events of the same (user, item, subject) by `rule`. `events` holds all events of some
-/// tasks, in any order; on return they are ordered by task, then time, then row. Returns the number
-/// of events merged away. Throws DataError (kRefuse) with the pair and the log's name `log`.
+/// Merges events of the same (user, item, subject) and the same split by `rule`. `events` holds all
+/// events of some tasks, in any order; on return they are ordered by task, then time, then row.
+/// Returns the number of events merged away. Throws DataError (kRefuse, kSum) with the pair and the
+/// log's name `log`.
 int64_t MergeDuplicates(DuplicateRule rule, bool by_item, const std::string& log,
                         const Vocabulary& users, const Vocabulary& items,
                         std::vector<EventRecord>* events);

@@ -45,12 +45,12 @@ void EventColumns::ChooseTimeUnit(const std::string& option, Table* table) {
   }
 }
 
-bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) const {
+bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) {
   const RowPlace place = table.place();
   const auto text_of = [&](const Column& column) {
     return column.position < table.fields().size() ? table.fields()[column.position] : "";
   };
-  for (const Column* column : {&user, &item, &subject, &label, &time}) {
+  for (const Column* column : {&user, &item, &subject, &label, &time, &type}) {
     if (column->is_there() && !table.RequireValue(column->position, bad_rows)) return false;
   }
   const auto id = [&](const Column& column, std::string_view* to) {
@@ -68,8 +68,14 @@ bool EventColumns::Read(const Table& table, BadRows* bad_rows, RawEvent* event) 
   if (label.is_there() && !ParseLabel(text_of(label), label.name, place, bad_rows, &event->label)) {
     return false;
   }
-  return !time.is_there() || ParseTime(text_of(time), time_unit, time.name, place, bad_rows,
-                                       &event->time, &event->nanoseconds);
+  if (time.is_there() && !ParseTime(text_of(time), time_unit, time.name, place, bad_rows,
+                                    &event->time, &event->nanoseconds)) {
+    return false;
+  }
+  if (!type.is_there()) return true;
+  if (!weights.Read(text_of(type), type.name, place, bad_rows, &event->label)) return false;
+  if (event->label == 0) ++weightless_count;
+  return event->label > 0;
 }
 
 std::vector<std::string> EventColumns::Notes(const Table& table) const {
@@ -79,7 +85,11 @@ std::vector<std::string> EventColumns::Notes(const Table& table) const {
   } else if (time.is_there()) {
     notes.push_back(fmt::format("times: numbers in '{}' are {}", time.name, Described(time_unit)));
   }
-  if (!label.is_there()) notes.emplace_back("labels: no column, every row is a positive event");
+  if (type.is_there()) {
+    notes.push_back(fmt::format("labels: the weights of the types in '{}'", type.name));
+  } else if (!label.is_there()) {
+    notes.emplace_back("labels: no column, every row is a positive event");
+  }
   for (size_t i = 0; i < table.header().size(); ++i) {
     const std::string& name = table.header().name(i);
     // A key inside an object uses the object, too.
@@ -87,7 +97,7 @@ std::vector<std::string> EventColumns::Notes(const Table& table) const {
       return column->position == i || (column->is_there() && column->name.starts_with(name + ".") &&
                                        table.format() != "csv");
     };
-    const std::array<const Column*, 5> used = {&user, &item, &subject, &label, &time};
+    const std::array<const Column*, 6> used = {&user, &item, &subject, &label, &time, &type};
     if (std::ranges::none_of(used, uses)) {
       unused.push_back(name);
     }

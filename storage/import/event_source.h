@@ -9,6 +9,7 @@
 
 #include "storage/import/bad_rows.h"
 #include "storage/import/entity_builder.h"
+#include "storage/import/event_weights.h"
 #include "storage/shard/feature_table.h"
 #include "storage/shard/part.h"
 #include "storage/shard/shard_file.h"
@@ -32,6 +33,9 @@ struct SourceTraits {
   /// has_parts: the source gives the split of an event; its scenario follows from the users and
   /// items of training.
   bool scenarios_follow = false;
+  /// Every event is positive: its label is 1 or a strength > 0, and no label says "disliked".
+  bool positive_events = false;
+  bool has_subjects = false;  ///< every event has RawEvent::subject
 };
 
 /// One row of a raw log. The texts are valid during the call of EventSink::Add alone.
@@ -67,6 +71,10 @@ class EventSource {
   virtual void ReadEvents(EventSink* sink) = 0;
   /// The lines that quotes joined to the line before them, so far.
   virtual int64_t joined_lines() const { return 0; }
+  /// The types of events and the numbers of their rows so far; empty: the log has no types.
+  virtual std::vector<EventType> event_types() const { return {}; }
+  /// The rows so far that the source has left out on purpose. Bad rows are not among them.
+  virtual int64_t left_out_rows() const { return 0; }
   /// Fills titles and features of the entities that have events.
   virtual void ReadFeatures(EntityBuilder* users, EntityBuilder* items) = 0;
   /// For people: the form and the use of the columns, as far as the source has guessed them.

@@ -22,6 +22,29 @@ std::unique_ptr<EventSource> MakeTableFormat(const std::string& format,
   return MakeTableSource(format, input, columns, task_column, bad_rows);
 }
 
+// Refuses options of event types that do not fit the format or each other.
+void CheckEventTypes(const std::string& format, bool has_columns, const ColumnOptions& columns) {
+  if (columns.event_column.empty() && columns.event_weights.empty()) return;
+  if (!has_columns) {
+    throw UsageError("--event-col and --event-weight are for tables; format {} has no such column",
+                     format);
+  }
+  if (columns.event_column.empty()) {
+    throw UsageError("--event-weight needs --event-col, the column of event types");
+  }
+  if (columns.event_weights.empty()) {
+    throw UsageError(
+        "--event-col {} needs the weight of every type, for example --event-weight "
+        "view=1,cart=3,buy=5",
+        columns.event_column);
+  }
+  if (!columns.label_column.empty()) {
+    throw UsageError(
+        "--label-col {} and --event-col {} both give the label of an event; leave one of them out",
+        columns.label_column, columns.event_column);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> ConvertFormats() {
@@ -34,6 +57,7 @@ std::unique_ptr<EventSource> MakeEventSource(const ConvertOptions& options, BadR
   const bool task_column = options.task_by != "user" && options.task_by != "item";
   const std::vector<std::string> tables = {"csv", "jsonl", "parquet", "amazon", "criteo", "avazu"};
   const bool is_table = std::ranges::find(tables, format) != tables.end();
+  CheckEventTypes(format, is_table || format == "recbole", options.columns);
   if (task_column && !is_table) {
     throw UsageError("--task-by {}: format {} has no such column; legal are user, item{}",
                      options.task_by, format, DidYouMean(options.task_by, {"user", "item"}));

@@ -104,7 +104,9 @@ class Pipeline {
     spill_.Flush();
     report_.format = traits_.format;
     report_.joined_lines = source_->joined_lines();
-    report_.rows_read = reader_.rows() + bad_rows_->count();
+    report_.event_types = source_->event_types();
+    report_.left_out_rows = source_->left_out_rows();
+    report_.rows_read = reader_.rows() + bad_rows_->count() + report_.left_out_rows;
     if (options_.clean.missing == MissingRule::kDrop) {
       report_.missing_dropped = reader_.missing_count();
     } else {
@@ -118,6 +120,9 @@ class Pipeline {
       std::vector<EventRecord> events = spill_.Load(file);
       for (EventRecord& event : events) {
         if (std::isnan(event.label)) event.label = missing_label;
+        if (split_kind_ == SplitKind::kGiven) continue;
+        event.split = Split::kTrain;  // the parts of the source, if it has any, count no more
+        event.scenario = Scenario::kNonCold;
       }
       report_.duplicates += MergeDuplicates(options_.clean.duplicates, by_item_, LogName(),
                                             reader_.users(), reader_.items(), &events);
@@ -168,10 +173,10 @@ class Pipeline {
     }
     if (statistics_.count() == 0) {
       throw DataError(
-          "no event is left of {}: {} rows read, {} skipped, {} without a label, {} "
+          "no event is left of {}: {} rows read, {} skipped, {} left out, {} without a label, {} "
           "below the minimum counts",
-          LogName(), report_.rows_read, bad_rows_->count(), report_.missing_dropped,
-          report_.below_minimum);
+          LogName(), report_.rows_read, bad_rows_->count(), report_.left_out_rows,
+          report_.missing_dropped, report_.below_minimum);
     }
   }
 
@@ -202,8 +207,6 @@ class Pipeline {
         event.user = users_.new_index[event.user];
         event.item = items_.new_index[event.item];
         event.label = transform(event.label);
-        if (split_kind_ == SplitKind::kNone) event.split = Split::kTrain;
-        if (split_kind_ != SplitKind::kGiven) event.scenario = Scenario::kNonCold;
       }
       if (planned) {
         ForEachTask(&events, [&plan](std::span<EventRecord> task) { plan->Assign(task); });
@@ -317,7 +320,10 @@ class Pipeline {
     }
     manifest->label_min = labels.min();
     manifest->label_max = labels.max();
-    manifest->positive_only = labels.min() == 1.0F && labels.max() == 1.0F;
+    const bool are_ones = labels.min() == 1.0F && labels.max() == 1.0F;
+    const bool are_strengths = traits_.positive_events && labels.min() > 0.0F &&
+                               options_.clean.label_transform == LabelTransform::kRaw;
+    manifest->positive_only = are_ones || are_strengths;
     return writer.Finish();
   }
 
@@ -338,6 +344,9 @@ class Pipeline {
                        {"min_item_events", clean.min_item_events}};
     if (clean.label_transform == LabelTransform::kThreshold) {
       source["clean"]["label_threshold"] = clean.label_threshold;
+    }
+    for (const EventType& type : report_.event_types) {
+      source["event_types"][type.name] = {{"weight", type.weight}, {"rows", type.count}};
     }
     source["time"] = traits_.time == TimeMeaning::kPosition ? "position" : "seconds";
     source["split"] = SplitJson();
@@ -368,6 +377,7 @@ class Pipeline {
     report_.items = manifest.item_count;
     report_.events = manifest.event_count;
     report_.has_time = manifest.has_time;
+    report_.positive_only = manifest.positive_only;
     report_.label_min = manifest.label_min;
     report_.label_max = manifest.label_max;
     for (const ShardEntry& shard : manifest.shards) {

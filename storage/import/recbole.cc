@@ -79,6 +79,7 @@ class RecBoleSource : public EventSource {
     const std::string stem = StemOf(files_[0].path, has_parts);
     if (fs::exists(stem + ".user")) user_file_ = stem + ".user";
     if (fs::exists(stem + ".item")) item_file_ = stem + ".item";
+    if (!options.event_column.empty()) columns_.weights = EventWeights(options.event_weights);
     Open(files_[0].path);
   }
 
@@ -92,6 +93,7 @@ class RecBoleSource : public EventSource {
     }
     traits.format = "recbole (" + Join(names, ", ") + ")";
     traits.time = columns_.time.is_there() ? TimeMeaning::kSeconds : TimeMeaning::kNone;
+    traits.positive_events = columns_.are_positive();
     traits.has_parts = traits.scenarios_follow = files_.size() > 1;
     for (const std::string& file : {user_file_, item_file_}) {
       if (!file.empty()) traits.inputs.push_back(file);
@@ -118,6 +120,8 @@ class RecBoleSource : public EventSource {
   }
 
   std::vector<std::string> notes() const override { return columns_.Notes(*table_); }
+  std::vector<EventType> event_types() const override { return columns_.weights.types(); }
+  int64_t left_out_rows() const override { return columns_.weightless_count; }
 
  private:
   // Makes table_ the reader of a file, and finds the columns of its header.
@@ -126,14 +130,22 @@ class RecBoleSource : public EventSource {
     const bool had_time = columns_.time.is_there();
     columns_.user = Require(options_.user_column, "user_id");
     columns_.item = Require(options_.item_column, "item_id");
-    columns_.label = Find(options_.label_column, "rating");
-    if (!columns_.label.is_there()) columns_.label = Find(options_.label_column, "label");
+    FindLabels();
     columns_.time = Find(options_.time_column, "timestamp");
     if (path == files_[0].path) {
       columns_.ChooseTimeUnit(options_.time_unit, table_.get());
     } else if (columns_.time.is_there() != had_time) {
       throw DataError("{}: some parts of this log have times, others have none", path);
     }
+  }
+
+  void FindLabels() {
+    if (!options_.event_column.empty()) {
+      columns_.type = Require(options_.event_column, "");
+      return;
+    }
+    columns_.label = Find(options_.label_column, "rating");
+    if (!columns_.label.is_there()) columns_.label = Find(options_.label_column, "label");
   }
 
   EventColumns::Column Require(const std::string& name, const char* usual) const {

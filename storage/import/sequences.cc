@@ -32,6 +32,7 @@ class SequenceSource : public EventSource {
     SourceTraits traits;
     traits.format = "sequences (" + std::filesystem::path(file_).filename().string() + ")";
     traits.time = TimeMeaning::kPosition;
+    traits.positive_events = true;
     traits.inputs = {file_};
     if (!attributes_.empty()) traits.inputs.push_back(attributes_);
     return traits;

@@ -56,6 +56,7 @@ class DatasetSource : public EventSource {
   SourceTraits traits() const override {
     SourceTraits traits;
     traits.format = "dataset " + manifest().name;
+    traits.positive_events = manifest().positive_only;
     if (manifest().has_time) {
       const bool positions = SourceOf(manifest()).value("time", "seconds") == "position";
       traits.time = positions ? TimeMeaning::kPosition : TimeMeaning::kSeconds;

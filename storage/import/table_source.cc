@@ -38,7 +38,12 @@ class TableSource : public EventSource {
       if (columns_.subject.position == columns_.user.position) columns_.subject = {};
     }
     columns_.item = Find(NameOr(options_.item_column, "item"));
-    if (!options_.label_column.empty()) columns_.label = Find(options_.label_column);
+    if (!options_.event_column.empty()) {
+      columns_.type = Find(options_.event_column);
+      columns_.weights = EventWeights(options_.event_weights);
+    } else if (!options_.label_column.empty()) {
+      columns_.label = Find(options_.label_column);
+    }
     if (!options_.time_column.empty()) columns_.time = Find(options_.time_column);
     columns_.ChooseTimeUnit(options_.time_unit, table_.get());
     columns_.missing_id = log_.missing_id;
@@ -50,6 +55,8 @@ class TableSource : public EventSource {
     SourceTraits traits;
     traits.format = log_.format + " (" + std::filesystem::path(log_.file).filename().string() + ")";
     traits.time = columns_.time.is_there() ? TimeMeaning::kSeconds : TimeMeaning::kNone;
+    traits.positive_events = columns_.are_positive();
+    traits.has_subjects = columns_.subject.is_there();
     for (const std::string* path : {&log_.file, &options_.user_features, &options_.item_features}) {
       if (path->empty()) continue;
       for (std::string& file : TableFiles(*path)) traits.inputs.push_back(std::move(file));
@@ -68,6 +75,8 @@ class TableSource : public EventSource {
   }
 
   int64_t joined_lines() const override { return table_->joined_line_count(); }
+  std::vector<EventType> event_types() const override { return columns_.weights.types(); }
+  int64_t left_out_rows() const override { return columns_.weightless_count; }
 
   void ReadFeatures(EntityBuilder* users, EntityBuilder* items) override {
     ReadSideTable(options_.user_features, NameOr(options_.user_column, "user"), "", users);

@@ -18,13 +18,17 @@ class FileGate;
 
 /// `manifest.json` of a data set: describes the folder, with a SHA-256 per file.
 struct DatasetManifest {
-  static constexpr int kFormatVersion = 1;
+  /// Version 2 has positive events with labels other than 1; any other data set is written as
+  /// version 1, which older hearths read.
+  static constexpr int kFormatVersion = 2;
 
   std::string name;              ///< display name, e.g. "ml-100k"
   std::string task_by = "user";  ///< "user", "item", or the column that forms tasks
   bool has_time = false;         ///< shards carry times
   bool has_roles = false;        ///< shards carry given support/query roles
-  bool positive_only = false;    ///< every event is a positive (label 1)
+  /// Every event is positive: its label is 1 or a strength > 0, such as the weight of its type or a
+  /// count. An item without an event is unknown, not disliked.
+  bool positive_only = false;
   float label_min = 0, label_max = 0;
   int64_t user_count = 0, item_count = 0;
   int64_t event_count = 0;         ///< over all parts
@@ -39,6 +43,8 @@ struct DatasetManifest {
   /// simulator.
   std::map<std::string, double> facts;
 
+  /// True if the labels of positive events differ from 1.
+  bool HasStrengths() const { return positive_only && (label_min != 1 || label_max != 1); }
   /// Sums over the shards of a part.
   int64_t TaskCount(Part part) const;
   int64_t EventCount(Part part) const;

@@ -21,6 +21,7 @@ using nlohmann::ordered_json;
 
 constexpr int64_t kMaxManifestBytes = 64 << 20;  // some 100,000 shards
 constexpr int kMaxDepth = 16;
+constexpr int kOldestVersion = 1;
 constexpr size_t kMaxColumns = 16;
 constexpr int64_t kMaxCount = int64_t{1} << 48;
 constexpr int64_t kMaxEntityCount = std::numeric_limits<uint32_t>::max();  // items are uint32
@@ -96,6 +97,10 @@ void CheckManifest(const DatasetManifest& manifest, const std::string& where) {
     throw DataError("{}: label_min {} and label_max {} are no range", where, manifest.label_min,
                     manifest.label_max);
   }
+  if (manifest.positive_only && manifest.label_min <= 0) {
+    throw DataError("{}: label_min is {}, but positive_only says that every label is above 0",
+                    where, manifest.label_min);
+  }
   for (const auto& [name, value] : manifest.facts) {
     if (!std::isfinite(value)) throw DataError("{}: fact '{}' is {}", where, name, value);
   }
@@ -141,6 +146,11 @@ ordered_json SourceToJson(const std::string& source) {
   return value;
 }
 
+/// The oldest version that can say all of a manifest.
+int VersionOf(const DatasetManifest& manifest) {
+  return manifest.HasStrengths() ? DatasetManifest::kFormatVersion : kOldestVersion;
+}
+
 ShardEntry ParseShard(const json& value, const std::string& where) {
   JsonFields object(value, where);
   ShardEntry entry;
@@ -179,9 +189,9 @@ void ParseEntities(const json& value, const std::string& where, std::string* fil
 DatasetManifest ParseManifest(const json& value, const std::string& where) {
   JsonFields object(value, where);
   const int64_t version = object.Int("format_version", 0, kMaxCount);
-  if (version != DatasetManifest::kFormatVersion) {
-    throw DataError("{}: data set format {}; this hearth reads format {}", where, version,
-                    DatasetManifest::kFormatVersion);
+  if (version < kOldestVersion || version > DatasetManifest::kFormatVersion) {
+    throw DataError("{}: data set format {}; this hearth reads formats {} to {}", where, version,
+                    kOldestVersion, DatasetManifest::kFormatVersion);
   }
   DatasetManifest manifest;
   manifest.name = object.Text("name");
@@ -209,6 +219,13 @@ DatasetManifest ParseManifest(const json& value, const std::string& where) {
     manifest.facts[fact.key()] = fact_fields.Number(fact.key());
   }
   object.Finish();
+  if (version != VersionOf(manifest)) {
+    throw DataError(
+        "{}: format {} does not fit positive_only {} with labels {} to {}; positive events with "
+        "other labels than 1 are format {}, all else is format {}",
+        where, version, manifest.positive_only, manifest.label_min, manifest.label_max,
+        DatasetManifest::kFormatVersion, kOldestVersion);
+  }
   return manifest;
 }
 
@@ -255,7 +272,7 @@ DatasetManifest ParseDatasetManifest(std::string_view text, const std::string& w
 void WriteManifest(const std::string& folder, const DatasetManifest& manifest) {
   const std::string path = PathOf(folder);
   CheckManifest(manifest, "'" + path + "'");
-  ordered_json value = {{"format_version", DatasetManifest::kFormatVersion},
+  ordered_json value = {{"format_version", VersionOf(manifest)},
                         {"name", manifest.name},
                         {"task_by", manifest.task_by},
                         {"has_time", manifest.has_time},

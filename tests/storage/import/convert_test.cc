@@ -170,6 +170,8 @@ TEST_F(Convert, MergesDuplicatesByRule) {
       {DuplicateRule::kLast, {{"a", "y", 9, 11, 0, "train"}, {"a", "x", 1, 30, 0, "train"}}},
       {DuplicateRule::kFirst, {{"a", "x", 5, 10, 0, "train"}, {"a", "y", 9, 11, 0, "train"}}},
       {DuplicateRule::kMean, {{"a", "y", 9, 11, 0, "train"}, {"a", "x", 3, 30, 0, "train"}}},
+      {DuplicateRule::kMax, {{"a", "y", 9, 11, 0, "train"}, {"a", "x", 5, 30, 0, "train"}}},
+      {DuplicateRule::kSum, {{"a", "y", 9, 11, 0, "train"}, {"a", "x", 9, 30, 0, "train"}}},
       {DuplicateRule::kKeep,
        {{"a", "x", 5, 10, 0, "train"},
         {"a", "y", 9, 11, 0, "train"},
@@ -185,6 +187,39 @@ TEST_F(Convert, MergesDuplicatesByRule) {
   EXPECT_THAT(
       MessageOf<DataError>([&] { Run(rows); }),
       AllOf(HasSubstr("user 'a' and item 'x' occur together 3 times"), HasSubstr("--duplicates")));
+}
+
+TEST_F(Convert, FillsMissingLabelsBeforeDuplicatesMeet) {
+  const std::string rows = "a,x,,1\na,x,-3,2\na,x,-5,3\n";
+  options_.overwrite = true;
+  const auto label = [&](DuplicateRule duplicates, MissingRule missing) {
+    options_.clean.duplicates = duplicates;
+    options_.clean.missing = missing;
+    Run(rows);
+    return Events().front().label;
+  };
+  EXPECT_EQ(label(DuplicateRule::kMax, MissingRule::kDrop), -3);
+  EXPECT_EQ(label(DuplicateRule::kMax, MissingRule::kZero), 0);
+  EXPECT_EQ(label(DuplicateRule::kSum, MissingRule::kDrop), -8);
+  EXPECT_EQ(label(DuplicateRule::kSum, MissingRule::kOne), -7);
+  EXPECT_EQ(label(DuplicateRule::kSum, MissingRule::kMean), -12);
+}
+
+TEST_F(Convert, RefusesASumThatNoFloatHolds) {
+  options_.clean.duplicates = DuplicateRule::kSum;
+  EXPECT_THAT(MessageOf<DataError>([&] { Run("a,x,3e38,1\na,x,3e38,2\n"); }),
+              AllOf(HasSubstr("user 'a' and item 'x'"), HasSubstr("--duplicates max")));
+  EXPECT_THAT(OutputFiles(), ElementsAre("no folder"));
+}
+
+TEST_F(Convert, CountsOfRowsWithoutLabelsAreStrengths) {
+  options_.columns.label_column = "";
+  options_.clean.duplicates = DuplicateRule::kSum;
+  const ConvertReport report = Run("a,x,,1\na,y,,2\na,x,,3\n");
+  EXPECT_THAT(Events(),
+              ElementsAre(Event{"a", "y", 1, 2, 0, "train"}, Event{"a", "x", 2, 3, 0, "train"}));
+  EXPECT_TRUE(report.positive_only);
+  EXPECT_TRUE(ReadManifest(options_.output).HasStrengths());
 }
 
 TEST_F(Convert, KeepsTheLaterRowOfDuplicatesWithoutTimes) {

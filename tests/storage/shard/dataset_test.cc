@@ -389,6 +389,22 @@ TEST(Dataset, ReadsTheGoldenDataSetOfVersion1) {
   }
 }
 
+// Version 2 adds strengths of positive events. The shards are those of version 1.
+TEST(Dataset, ReadsTheGoldenDataSetOfVersion2) {
+  const std::string folder = testing::SourcePath("tests/storage/golden/dataset-v2");
+  if (std::getenv("HEARTH_WRITE_GOLDEN") != nullptr) {
+    std::filesystem::create_directories(folder);
+    DatasetManifest manifest = WriteDataset(folder);
+    manifest.positive_only = true;
+    WriteManifest(folder, manifest);
+  }
+  const Dataset dataset({.path = folder, .read = ReadMode::kMmap, .verify = true});
+  EXPECT_TRUE(dataset.manifest().positive_only);
+  EXPECT_TRUE(dataset.manifest().HasStrengths());
+  EXPECT_EQ(dataset.manifest().label_max, 5);
+  ExpectEqual(ContentOf(dataset.Shard(0)), std::get<2>(Shards()[0]));
+}
+
 TEST(Dataset, TheSameContentGivesTheSameBytes) {
   const std::string folder = NewFolder();
   std::filesystem::create_directories(folder + "/a");

@@ -102,6 +102,28 @@ TEST(Manifest, WritingRefusesWhatReadingWouldRefuse) {
   EXPECT_THROW(WriteManifest(folder, bad), DataError);
 }
 
+// Older hearths read version 1 alone; they know positive events of label 1.
+TEST(Manifest, OnlyStrengthsOfPositiveEventsNeedVersion2) {
+  const std::string folder = NewFolder();
+  DatasetManifest manifest = WriteDataset(folder);
+  const auto version = [&] {
+    WriteManifest(folder, manifest);
+    return json::parse(ReadBytes(folder + "/manifest.json"))["format_version"].get<int>();
+  };
+  EXPECT_EQ(version(), 1);
+  manifest.positive_only = true;
+  EXPECT_EQ(version(), 2);
+  EXPECT_TRUE(ReadManifest(folder).positive_only);
+  EXPECT_TRUE(ReadManifest(folder).HasStrengths());
+  manifest.label_max = 1;
+  EXPECT_EQ(version(), 1);
+  EXPECT_TRUE(ReadManifest(folder).positive_only);
+  EXPECT_FALSE(ReadManifest(folder).HasStrengths());
+  manifest.label_min = 0;
+  EXPECT_THAT([&] { WriteManifest(folder, manifest); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr("label_min is 0"), HasSubstr("above 0"))));
+}
+
 struct BadManifest {
   const char* name;
   const char* patch;    ///< JSON patch (RFC 6902) applied to a good manifest
@@ -124,8 +146,13 @@ TEST_P(ManifestRefusal, NamesFileAndField) {
 INSTANTIATE_TEST_SUITE_P(
     All, ManifestRefusal,
     ::testing::Values(
-        BadManifest{"newer", R"([{"op":"replace","path":"/format_version","value":2}])",
-                    "data set format 2; this hearth reads format 1"},
+        BadManifest{"newer", R"([{"op":"replace","path":"/format_version","value":3}])",
+                    "data set format 3; this hearth reads formats 1 to 2"},
+        BadManifest{"plain_version_2", R"([{"op":"replace","path":"/format_version","value":2}])",
+                    "format 2 does not fit positive_only false"},
+        BadManifest{"strengths_in_version_1",
+                    R"([{"op":"replace","path":"/positive_only","value":true}])",
+                    "format 1 does not fit positive_only true with labels 1 to 5"},
         BadManifest{"versionless", R"([{"op":"remove","path":"/format_version"}])",
                     "'format_version' is missing"},
         BadManifest{"unknown_field", R"([{"op":"add","path":"/surprise","value":1}])",
