@@ -12,7 +12,7 @@
 
 namespace hearth {
 
-/// What chunks are for. An evaluated support set has the negatives that a served user would have
+/// The use of chunks. An evaluated support set has the negatives that a served user would have
 /// (TaskNegatives::CandidatesForSupport). Query rows of an evaluation get negatives beside them but
 /// no further rows: they are what is measured.
 enum class ChunkUse { kTraining, kEvaluation };
