@@ -24,7 +24,8 @@ EOF
 has_begun() { grep -q '"began_after_step": [1-9]' "run/starts/00000$1.json" 2> /dev/null; }
 "$hearth" train -c config.yaml run.dir=run > old.out 2>&1 &
 old=$!
-within 60 has_checkpoint run || fail "the first job does not train"
+has_trained() { find run/checkpoints -name 'step-*[1-9]*' 2> /dev/null | grep -qE 'step-[0-9]+$'; }
+within 60 has_trained || fail "the first job does not train"
 kill -STOP "$old"
 begin=$SECONDS
 "$hearth" train -c config.yaml run.dir=run > new.out 2>&1 &
