@@ -19,12 +19,9 @@ std::vector<int64_t> TrainingWeights(const Dataset& dataset, NegativeSampling sa
   return weights;
 }
 
-std::vector<int64_t> WeightsOf(const Dataset& dataset, Part part, NegativeSampling sampling) {
-  // A cold item is a fair candidate in evaluation.
-  if (sampling == NegativeSampling::kUniform && part != kTrainPart) {
-    return std::vector<int64_t>(dataset.event_entities().size(), 1);
-  }
-  return TrainingWeights(dataset, sampling);
+// A cold item is a fair candidate in evaluation.
+bool MayBeCold(Part part, NegativeSampling sampling) {
+  return sampling == NegativeSampling::kUniform && part != kTrainPart;
 }
 
 }  // namespace
@@ -37,11 +34,15 @@ int64_t TrainingWeight(NegativeSampling sampling, int64_t event_count) {
 TaskNegatives::TaskNegatives(const Dataset& dataset, Part part, const TaskOptions& options)
     : dataset_(dataset),
       seen_(dataset, part),
-      sampler_(WeightsOf(dataset, part, options.negative_sampling)),
-      training_sampler_(TrainingWeights(dataset, options.negative_sampling)) {}
+      training_sampler_(TrainingWeights(dataset, options.negative_sampling)) {
+  if (MayBeCold(part, options.negative_sampling)) {
+    any_item_sampler_.emplace(std::vector<int64_t>(dataset.event_entities().size(), 1));
+  }
+}
 
 NegativeSampler::Candidates TaskNegatives::CandidatesFor(const TaskView& task) const {
-  return RequireAny(sampler_.Without(seen_.Of(task)), task);
+  const NegativeSampler& sampler = any_item_sampler_ ? *any_item_sampler_ : training_sampler_;
+  return RequireAny(sampler.Without(seen_.Of(task)), task);
 }
 
 NegativeSampler::Candidates TaskNegatives::CandidatesForSupport(

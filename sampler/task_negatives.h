@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "sampler/negative_sampler.h"
@@ -35,7 +36,8 @@ class TaskNegatives {
 
   const Dataset& dataset_;
   SeenItems seen_;
-  NegativeSampler sampler_, training_sampler_;
+  NegativeSampler training_sampler_;
+  std::optional<NegativeSampler> any_item_sampler_;  // where a cold item may be drawn
 };
 
 /// The weight of an item with this many training events. Items without one are never drawn: they

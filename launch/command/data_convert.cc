@@ -21,8 +21,7 @@ void AddColumnOptions(CLI::App* app, ColumnOptions* columns) {
   };
   add("--user-col", &columns->user_column,
       "user id; default: user (csv, jsonl, parquet), user_id (recbole), device_ip (avazu); criteo "
-      "needs "
-      "one");
+      "needs one");
   add("--item-col", &columns->item_column,
       "item id; default: item (csv, jsonl, parquet), item_id (recbole), C14 (avazu); criteo needs "
       "one");

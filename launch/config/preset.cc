@@ -8,6 +8,14 @@
 namespace hearth {
 namespace {
 
+// The preset that the manifest alone suggests. No shard is read for a hint.
+std::string SuggestedFor(const std::string& data_path) {
+  const DatasetManifest manifest = ReadManifest(data_path);
+  if (manifest.positive_only) return "clicks";
+  if (manifest.label_min == 0.0f && manifest.label_max == 1.0f) return "binary";
+  return "ratings";
+}
+
 // The labels of the data set are in [0, 1]. True if there is none in between.
 bool IsBinary(const Dataset& dataset) {
   const auto is_binary = [](float label) { return label == 0.0f || label == 1.0f; };
@@ -37,11 +45,9 @@ std::vector<std::string> PresetNames() {
 }
 
 std::string PresetFor(const std::string& data_path) {
-  const DatasetManifest manifest = ReadManifest(data_path);
-  if (manifest.positive_only) return "clicks";
-  const bool may_be_binary = manifest.label_min == 0.0f && manifest.label_max == 1.0f;
-  if (may_be_binary && IsBinary(Dataset({.path = data_path}))) return "binary";
-  return "ratings";
+  const std::string suggested = SuggestedFor(data_path);
+  if (suggested == "binary" && !IsBinary(Dataset({.path = data_path}))) return "ratings";
+  return suggested;
 }
 
 PresetChoice ChoosePreset(const ConfigRequest& request) {
@@ -53,7 +59,7 @@ PresetChoice ChoosePreset(const ConfigRequest& request) {
     is_about_the_run = is_about_the_run && IsAboutTheRun(setting.key);
   }
   if (!request.files.empty() || path.empty()) return {.name = "none", .suggested = {}};
-  if (!is_about_the_run) return {.name = "none", .suggested = PresetFor(path)};
+  if (!is_about_the_run) return {.name = "none", .suggested = SuggestedFor(path)};
   return {.name = PresetFor(path), .suggested = {}};
 }
 

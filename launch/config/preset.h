@@ -18,8 +18,9 @@ std::vector<std::string> PresetNames();
 std::string PresetFor(const std::string& data_path);
 
 struct PresetChoice {
-  std::string name;       ///< "none" or a name of AllPresets()
-  std::string suggested;  ///< none was chosen, because settings are given: the one for the data
+  std::string name;  ///< "none" or a name of AllPresets()
+  /// None was chosen, because settings are given: the one that the range of the labels suggests.
+  std::string suggested;
 };
 
 /// The meaning of --preset auto. The preset for the data set that the overrides name, if the

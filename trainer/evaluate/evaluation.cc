@@ -164,17 +164,15 @@ Evaluator::Evaluator(const Learner& learner, const DataBinding& data, const Data
   RequireDefined(metric_, options_, dataset.manifest());
 }
 
-Evaluator::PartEpisodes Evaluator::EpisodesOf(Part part,
-                                              const EvaluationEpisodesOptions& options) const {
-  PartEpisodes result{
-      .episodes = EvaluationEpisodes(dataset_, part, tasks_, options,
-                                     {communicator_.rank(), communicator_.world_size()}),
-      .candidates = nullptr};
-  if (dataset_.manifest().positive_only) {
-    result.candidates =
-        std::make_unique<RankingCandidates>(dataset_, part, options_.candidates, seed_);
-  }
-  return result;
+EvaluationEpisodes Evaluator::EpisodesOf(Part part,
+                                         const EvaluationEpisodesOptions& options) const {
+  return EvaluationEpisodes(dataset_, part, tasks_, options,
+                            {communicator_.rank(), communicator_.world_size()});
+}
+
+std::unique_ptr<RankingCandidates> Evaluator::CandidatesOf(Part part) const {
+  if (!dataset_.manifest().positive_only) return nullptr;
+  return std::make_unique<RankingCandidates>(dataset_, part, options_.candidates, seed_);
 }
 
 void Evaluator::VisitChunks(
@@ -289,8 +287,11 @@ ValidationResult Evaluator::Validate(const MetaParameters& parameters) {
   double metric_sum = 0.0, metric_count = 0.0;
   if (validation_.empty()) {
     for (const Scenario scenario : ChosenScenarios(options_)) {
-      validation_.emplace(scenario, EpisodesOf({Split::kValidation, scenario},
-                                               {.max_tasks = options_.max_tasks, .seed = seed_}));
+      const Part part{Split::kValidation, scenario};
+      validation_.emplace(
+          scenario,
+          ValidationPart{EpisodesOf(part, {.max_tasks = options_.max_tasks, .seed = seed_}),
+                         CandidatesOf(part)});
     }
   }
   const std::vector<Metric> loss = {{.kind = MetricKind::kLoss}};
@@ -331,9 +332,9 @@ ScenarioResult Evaluator::EvaluatePart(const MetaParameters& parameters, Part pa
                                        const std::vector<std::unique_ptr<Baseline>>& baselines,
                                        PredictionLog* log) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
-  const PartEpisodes part_episodes = EpisodesOf(part, {.draws = options_.draws, .seed = seed_});
-  const EvaluationEpisodes& episodes = part_episodes.episodes;
-  const RankingCandidates* candidates = part_episodes.candidates.get();
+  const EvaluationEpisodes episodes = EpisodesOf(part, {.draws = options_.draws, .seed = seed_});
+  const std::unique_ptr<RankingCandidates> part_candidates = CandidatesOf(part);
+  const RankingCandidates* candidates = part_candidates.get();
   ScenarioResult result;
   result.scenario = part.scenario;
   result.part_task_count = episodes.part_task_count();
@@ -371,22 +372,22 @@ ScenarioResult Evaluator::EvaluatePart(const MetaParameters& parameters, Part pa
         (unadapted_loss - MeanOf(result.values[kAdapted], "loss")) / unadapted_loss;
   }
   for (const int64_t k : options_.shots) {
-    if (k <= tasks_.support) result.shots[k] = EvaluateShot(parameters, part, k, log);
+    if (k <= tasks_.support) result.shots[k] = EvaluateShot(parameters, part, k, candidates, log);
   }
   if (log != nullptr) log->Gather(communicator_);
   return result;
 }
 
 MetricValues Evaluator::EvaluateShot(const MetaParameters& parameters, Part part, int64_t support,
+                                     const RankingCandidates* candidates,
                                      PredictionLog* log) const {
   const std::vector<Metric> metrics = AllMetrics(options_.top_k);
-  const PartEpisodes part_episodes =
+  const EvaluationEpisodes episodes =
       EpisodesOf(part, {.support = support, .draws = options_.draws, .seed = seed_});
-  const EvaluationEpisodes& episodes = part_episodes.episodes;
   std::vector<TaskValues> local;
   VisitChunks(parameters, episodes, [&](const Chunk& chunk, const FetchedRows& fetched) {
     const std::vector<EpisodeScores> scores =
-        ScoresOfLearner(parameters, fetched, chunk, part_episodes.candidates.get(), true);
+        ScoresOfLearner(parameters, fetched, chunk, candidates, true);
     AddMetrics(chunk, scores, metrics, local);
     if (log == nullptr) return;
     log->Add(fmt::format("adapted_shot_{}", support), chunk, episodes.DrawOf(chunk), scores);

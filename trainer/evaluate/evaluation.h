@@ -95,12 +95,14 @@ class Evaluator {
   // [row] values of this rank's tasks
   using LocalValues = std::map<std::string, std::vector<TaskValues>>;
 
-  struct PartEpisodes {
+  struct ValidationPart {
     EvaluationEpisodes episodes;
-    std::unique_ptr<RankingCandidates> candidates;  // null if labels tell what is relevant
+    std::unique_ptr<RankingCandidates> candidates;  // CandidatesOf
   };
 
-  PartEpisodes EpisodesOf(Part part, const EvaluationEpisodesOptions& options) const;
+  EvaluationEpisodes EpisodesOf(Part part, const EvaluationEpisodesOptions& options) const;
+  // Null if labels tell what is relevant.
+  std::unique_ptr<RankingCandidates> CandidatesOf(Part part) const;
   // [task of the chunk]
   std::vector<EpisodeScores> ScoresOfLearner(const MetaParameters& parameters,
                                              const FetchedRows& fetched, const Chunk& chunk,
@@ -112,7 +114,7 @@ class Evaluator {
                   std::span<const Metric> metrics, std::vector<TaskValues>& out) const;
   std::vector<TaskValues> Gather(std::vector<TaskValues> local, size_t metric_count) const;
   MetricValues EvaluateShot(const MetaParameters& parameters, Part part, int64_t support,
-                            PredictionLog* log) const;
+                            const RankingCandidates* candidates, PredictionLog* log) const;
   // Visits this rank's chunks, with the fetched rows of sharded tables. Collective.
   void VisitChunks(const MetaParameters& parameters, const EvaluationEpisodes& episodes,
                    const std::function<void(const Chunk&, const FetchedRows&)>& visit) const;
@@ -126,7 +128,7 @@ class Evaluator {
   MetricOptions metric_options_;
   uint64_t seed_;
   Communicator& communicator_;
-  std::map<Scenario, PartEpisodes> validation_;  // made by the first Validate
+  std::map<Scenario, ValidationPart> validation_;  // made by the first Validate
 };
 
 }  // namespace hearth
